@@ -1,0 +1,36 @@
+# make demo  the whole job on simulated hardware        make test  every test and the linters
+# Both set themselves up: a virtual environment in .venv with pinned, hashed dependencies.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
+
+.PHONY: demo test lint clean requirements
+
+demo: $(READY)
+	$(BIN)/python -m onemo_tools demo
+
+test: $(READY) lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+$(READY): tools/requirements/dev.txt tools/check_python.py
+	@$(PYTHON) tools/check_python.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Pins anew; needs uv.
+requirements:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""PC side of onemo: simulated module, virtual board, deployment, bench."""
