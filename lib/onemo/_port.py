@@ -1,0 +1,35 @@
+# What differs between CPython and MicroPython, and nothing else. The driver asks for the time
+# through this module's names, so that a test can put its own clock here.
+
+try:
+    from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+    from micropython import const
+
+    def raw(text):
+        """`text` as something a bytearray can be extended by; here a str is one already."""
+        return text
+
+except ImportError:
+    import time
+
+    _WRAP = 1 << 30
+
+    def const(value):
+        return value
+
+    def ticks_ms():
+        """Milliseconds that wrap at 2**30, as MicroPython's do."""
+        return int(time.monotonic() * 1000) % _WRAP
+
+    def ticks_add(ticks, ms):
+        return (ticks + ms) % _WRAP
+
+    def ticks_diff(end, start):
+        return (end - start + _WRAP // 2) % _WRAP - _WRAP // 2
+
+    def sleep_ms(ms):
+        time.sleep(ms / 1000)
+
+    def raw(text):
+        return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,72 @@
+# Front 1: blocks. It only waits: by poll where the UART has it, else by looking every millisecond.
+
+from . import _port, modem
+from .syntax import check_range, check_text
+
+
+class Modem(modem.Modem):
+    """A OneMO module on a UART; methods return when all is done."""
+
+    def __init__(self, uart, **settings):
+        super().__init__(uart, **settings)
+        self._poller = None
+        try:
+            import select
+
+            poller = select.poll()
+            poller.register(uart, select.POLLIN)
+            self._poller = poller
+        except (ImportError, AttributeError, OSError, TypeError, ValueError):
+            pass  # not a stream that poll knows
+
+    def run_operation(self, operation, recover=True):
+        """Drives an operation to its end; its result."""
+        ch = self.channel
+        if recover and ch.unclean():
+            self._drive(self.recovery())
+        self._drive(operation)
+        return ch.result
+
+    def _drive(self, operation):
+        for _ in operation:
+            self._wait(self.channel.patience_ms())
+
+    def _wait(self, ms):
+        poller = self._poller
+        if poller is None:
+            _port.sleep_ms(1)
+        elif hasattr(poller, "ipoll"):
+            for _ in poller.ipoll(ms):
+                pass
+        else:
+            poller.poll(ms)
+
+    def ciphers(self):
+        """Iterates the ids of the cipher suites that the module supports (manual 3.9); see
+        `suites`. Unsupported where the model does not tell. May be left half-way."""
+        found = self.cipher_ids()
+        if self.channel.unclean():
+            self._drive(self.recovery())
+        return self._each(found)
+
+    def _each(self, found):
+        for number in found:
+            if number is None:
+                self._wait(self.channel.patience_ms())
+            else:
+                yield number
+
+    def connect(self, host, port, tls=None, timeout_ms=60000):
+        """A TCP connection, or a TLS connection by the configured context `tls` (manual 4.1): a
+        stream. `timeout_ms`, at least 6000, bounds DNS, TCP and TLS together.
+
+        CommandError with the module's reason (752: the server's certificate was not accepted);
+        Timeout; ClockError where dates are to be checked and the module's clock is not set;
+        VerifyError where TLS would not be used."""
+        check_text(host, "host", 253)
+        check_range(port, "port", 1, 65535)
+        check_range(timeout_ms, "timeout_ms", 6000, 600000)
+        link = self.run_operation(self.sockets().open(host, port, tls, timeout_ms))
+        from .stream import Stream
+
+        return Stream(self, link)

@@ -1,0 +1,390 @@
+# The AT conversation, without waiting: a command goes out, its answer is looked at where it lies,
+# unsolicited result codes (URCs) go to their handlers. `poll` says what happened next, or WAIT; it
+# never sleeps. Fronts do the waiting.
+#
+#     ch.begin(b"+MSSLLIST=").number(1).go(5000, b"+MSSLLIST:")
+#     while (event := ch.poll()) != DONE:      # a failed command raises CommandError here
+#         if event == LINE:
+#             ...ch.text(0), ch.value(1)...
+#         else:
+#             yield
+
+from . import _port, syntax
+from ._port import const, raw
+from .errors import CommandError, ModemReset, ProtocolError, Timeout
+from .receiver import DATA, DONE, LINE, PIECE, PROMPT, SENT, WAIT, Receiver
+
+ALL = b""  # as `expect`: every line that is no URC
+TOKENS = const(-1)  # as `counted`: the line is taken token by token, see `token`
+
+_JOINED_MAX = const(2048)  # longest line that is put together
+_IDLE_MS = const(10)
+_NAP_MS = const(1000)
+_READY = b"+MATREADY"
+
+
+class Channel(Receiver):
+    def __init__(self, uart, baud, buffer, trace):
+        super().__init__(uart, buffer, trace)
+        self.baud = baud  # bit/s, what the wire time of deadlines is reckoned with
+        self.buffer = bytearray(buffer)  # payload on its way out; free for others while none is
+        self.result = None  # of the operation that ran last: a generator's own would cost 96 bytes
+        self.owed = 0  # payload bytes that the module was promised and may be waiting for
+        self.rebooted = False  # the module said that it started anew
+        self.stale = True  # out of step: nothing is known yet, or an answer may still come
+        self.active = False  # a command waits for its final result
+        self._out = bytearray(96)
+        self._out[:] = b""
+        self._shown = 0  # bytes of _out that may be shown; the rest is secret
+        self._source = None  # what is being written: _source[_at:_stop]
+        self._at = self._stop = 0
+        self._payload = False
+        self._prompting = False
+        self._marked = False
+        self._expect = None
+        self._counted = 0
+        self._overlong = False  # the line under way is being dropped
+        self._deadline = None
+        self._timeout_ms = 0
+        self._urcs = []
+        self._dispatching = False
+        try:
+            uart.write(b"", 0, 0)
+            self._three = True  # write(buf, offset, n) as MicroPython's streams have it
+        except TypeError:
+            self._three = False
+
+    # Commands
+
+    def begin(self, name):
+        """Begins a command: what stands after `AT`, up to and with its `=`."""
+        if self._dispatching:
+            raise RuntimeError("a URC handler must not issue commands; note the event and return")
+        out = self._out
+        out[:] = b"AT"
+        out += raw(name)
+        self._secret = False
+        self._shown = 0
+        return self
+
+    def quote(self, text):
+        """Appends a string parameter."""
+        self._separate()
+        syntax.quoted(self._out, text)
+        return self
+
+    def number(self, value):
+        """Appends a number of 0 or more."""
+        self._separate()
+        syntax.decimal(self._out, value)
+        return self
+
+    def verbatim(self, text):
+        """Appends a parameter as it is."""
+        self._separate()
+        self._out += raw(text)
+        return self
+
+    def hide(self):
+        """From here on the command, and what is pushed after it, is secret: no trace, no error
+        shows it."""
+        self._shown = len(self._out)
+        self._secret = True
+        return self
+
+    def _separate(self):
+        if self._out[-1] != 0x3D:
+            self._out.append(0x2C)
+
+    def go(self, timeout_ms, expect=None, counted=0, payload=0, ended=True, marked=False):
+        """Sends the command. `expect`: how its information lines begin (None: it has none; ALL).
+        `counted`: so many commas stand before counted data. `payload`: bytes that will follow the
+        prompt. `ended=False`: the caller pushes the rest of the line, its CR too. `marked`: final
+        results before the first information line are others' and do not count."""
+        self._flush()
+        out = self._out
+        if not self._secret:
+            self._shown = len(out)
+        if ended:
+            out.append(0x0D)
+        self._expect = expect
+        self._counted = counted
+        self._marked = marked
+        self._prompting = payload > 0
+        self.owed = payload
+        self.active = True
+        self._dropped = False
+        self._source = out
+        self._at = 0
+        self._stop = len(out)
+        self._payload = not ended
+        self.wait(timeout_ms, len(out))
+
+    def push(self, source, start, stop):
+        """Writes source[start:stop] as (part of) the payload; `poll` says SENT when the source is
+        free again."""
+        self._source = source
+        self._at = start
+        self._stop = stop
+        self._payload = True
+
+    def wait(self, timeout_ms, size=0):
+        """Sets the deadline, from now, that `poll` keeps: `timeout_ms` and the time that `size`
+        bytes take."""
+        self._timeout_ms = timeout_ms + size * 10000 // self.baud
+        self._deadline = _port.ticks_add(_port.ticks_ms(), self._timeout_ms)
+
+    def patience_ms(self):
+        """How long a front may sleep, unless bytes come, before it has to poll again."""
+        if self._at < self._stop:
+            return 1  # the UART is to take bytes, which does not wake us
+        if self._deadline is None:
+            return _IDLE_MS
+        return max(1, min(_NAP_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
+
+    def unclean(self):
+        """Whether the next command must wait for a recovery."""
+        return self.active or self.stale or self.rebooted or self.owed > 0
+
+    def command(self):
+        """The command sent last, as str, without what is secret in it."""
+        return syntax.ascii_str(self._out[: self._shown])
+
+    def forget(self):
+        """Leaves the command under way, whatever it is; what is owed stays owed."""
+        self._settle()
+        self.rebooted = False
+        self.stale = False
+
+    def _settle(self):
+        self.active = False
+        self._payload = self._prompting = False
+        self._expect = None
+        self._surplus = False
+        self._counted = self.left = 0
+        self._at = self._stop = 0
+        self._deadline = None
+
+    # Events
+
+    def on_urc(self, prefix, handler):
+        """Lines that begin with `prefix` go to handler(buf, start, end), which looks and
+        returns."""
+        self._urcs.append((prefix, handler))
+
+    def poll(self):
+        """What happened next: WAIT, LINE, PROMPT, SENT, DATA or DONE. Raises CommandError,
+        Timeout, ModemReset or ProtocolError. With no command under way it serves URCs and says
+        WAIT."""
+        if self._at < self._stop and not self._write():
+            self._expire()
+            return WAIT
+        if self._lent:
+            self._rx[:] = b""
+            self._lent = False
+        event = self._next()
+        while event == WAIT and self._read(PIECE):
+            event = self._next()
+        if event == WAIT:
+            if self._payload:
+                self._payload = False
+                return SENT
+            self._expire()
+        return event
+
+    # Inside
+
+    def _write(self):
+        # True once all is written. A UART may take less than asked, or say None.
+        at = self._at
+        source = self._source
+        if self._three:
+            n = self.uart.write(source, at, self._stop - at)
+        elif at == 0 and self._stop == len(source):
+            n = self.uart.write(source)
+        else:
+            n = self.uart.write(memoryview(source)[at : self._stop])
+        if n:
+            if self.trace:
+                self._trace_out(source, at, at + n)
+            self._at = at + n
+            if self._payload:
+                self.owed = max(0, self.owed - n)
+        return self._at >= self._stop
+
+    def _flush(self):
+        # What comes between commands is URCs, or late; a line that has only begun stays.
+        self._settle()
+        if self._lent:
+            self._rx[:] = b""
+            self._lent = False
+        self._next()
+        while self._read(PIECE):
+            self._next()
+
+    def _next(self):
+        rx = self._rx
+        while True:
+            at = self._taken
+            size = len(rx)
+            if self._surplus and at < size:
+                self._surplus = False
+                self._dropped = self._dropped or rx[at] not in b"\r\n"
+            while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
+                at += 1  # line ends, and junk that a module sends as it wakes up
+            self._taken = at
+            if at == size:
+                if size > self._room:
+                    rx = self._rx = bytearray(self._room + PIECE)  # a long line is over
+                rx[:] = b""
+                self._taken = 0
+                return WAIT
+            if self._overlong:
+                self._taken = rx.find(b"\n", at) + 1 or size
+                self._overlong = self._taken == size and rx[size - 1] != 0x0A
+                continue
+            if self._prompting and rx[at] == 0x3E:
+                self._taken = at + 1
+                self._prompting = False
+                return PROMPT
+            stop = rx.find(b"\n", at)
+            if (
+                self._counted
+                and rx.startswith(self._expect, at)
+                and self._header(at, size if stop < 0 else stop)
+            ):
+                return DATA
+            if stop < 0:
+                if size - at > _JOINED_MAX:
+                    self._overlong = self._dropped = True
+                    continue
+                return WAIT
+            self._taken = stop + 1
+            while rx[stop - 1] <= 0x20 and stop > at:
+                stop -= 1
+            self.start = at
+            self.end = stop
+            event = self._judge(at, stop)
+            if event:
+                return event
+
+    def _header(self, at, stop):
+        # True if all that stands before the data is there.
+        rx = self._rx
+        first = syntax.after_colon(rx, at, stop)
+        self.start = at
+        self.first = first
+        self.end = stop
+        if self._counted == TOKENS:
+            self._taken = first
+            return True
+        at = syntax.field(rx, first, stop, self._counted)
+        if at < 0:
+            return False
+        self.left = self.value(self._counted - 1) or 0
+        self._taken = at
+        return True
+
+    def _judge(self, start, end):
+        # What a whole line means; 0 if it is none of the caller's business.
+        rx = self._rx
+        if rx.startswith(_READY, start):
+            return self._reboot()
+        if self.active:
+            verdict = syntax.final(rx, start, end)
+            if verdict and not self._marked:
+                return self._final(verdict, start, end)
+            if self._is_echo(start, end):
+                return WAIT
+        expect = self._expect
+        if expect and rx.startswith(expect, start):
+            self._marked = False
+            self.first = syntax.after_colon(rx, start, end)
+            return LINE
+        unsolicited = False
+        for prefix, handler in self._urcs:
+            if rx.startswith(prefix, start) and not (expect == ALL and self._is_own(start)):
+                unsolicited = True
+                self._dispatching = True
+                try:
+                    handler(rx, start, end)
+                finally:
+                    self._dispatching = False
+        if expect == ALL and not unsolicited:
+            self.first = syntax.after_colon(rx, start, end)
+            return LINE
+        return WAIT
+
+    def _final(self, verdict, start, end):
+        owed = self.owed
+        self._settle()
+        if self._dropped:
+            raise ProtocolError(
+                "%s was answered by a line over %d bytes, or by more data than announced"
+                % (self.command(), _JOINED_MAX)
+            )
+        if verdict == syntax.OK:
+            if owed:
+                self.stale = True
+                raise ProtocolError(
+                    "%s: OK, though %d bytes were still to come" % (self.command(), owed)
+                )
+            return DONE
+        self.owed = 0
+        code = None
+        said = ""
+        if verdict == syntax.CME_ERROR:
+            at = syntax.after_colon(self._rx, start, end)
+            code = syntax.number(self._rx, at, end)
+            said = syntax.ascii_str(self._rx[at:end])
+        raise CommandError(code, self.command(), said)
+
+    def _reboot(self):
+        waited = self.active or self._deadline is not None
+        self._settle()
+        self.owed = 0
+        self.rebooted = True
+        if waited:
+            raise ModemReset("the module rebooted during " + self.command())
+        return WAIT
+
+    def _expire(self):
+        if self._deadline is None or _port.ticks_diff(_port.ticks_ms(), self._deadline) < 0:
+            return
+        prompting = self._prompting
+        active = self.active
+        self._settle()
+        self.stale = active or self.stale
+        raise Timeout(
+            "%s: no %s within %d ms"
+            % (self.command(), "prompt" if prompting else "answer", self._timeout_ms)
+        )
+
+    def _is_echo(self, start, end):
+        # A module with echo on repeats the command, up to its CR.
+        out = self._out
+        return self._equal(start, end, 0, len(out) - 1)
+
+    def _is_own(self, start):
+        # Whether the line begins with the name of the command under way.
+        stop = 2
+        out = self._out
+        while out[stop] not in b"=?\r":
+            stop += 1
+        return self._equal(start, start + stop - 2, 2, stop)
+
+    def _equal(self, start, end, at, stop):
+        rx = self._rx
+        out = self._out
+        if end - start != stop - at or end > len(rx):
+            return False
+        while at < stop and rx[start] == out[at]:
+            start += 1
+            at += 1
+        return at == stop
+
+    def _trace_out(self, source, start, stop):
+        shown = stop
+        if self._secret:
+            shown = max(start, min(stop, self._shown)) if source is self._out else start
+        self._show(">", source, start, stop, shown)

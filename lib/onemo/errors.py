@@ -1,0 +1,75 @@
+# What can go wrong, as classes. Arguments are (errno, short text), so that an OSError's reader
+# finds what it expects and a traceback on a board says what happened; str() adds the meaning of a
+# code and what to do.
+
+from ._port import const
+
+# MicroPython has no errno names on every port; these are Linux's and MicroPython's numbers.
+_EIO = const(5)
+_ENOTSUP = const(95)
+_ECONNRESET = const(104)
+_ETIMEDOUT = const(110)
+
+
+class ModemError(OSError):
+    """Something went wrong between the host and the module; every other error here is one of
+    these."""
+
+    def __init__(self, text, errno=_EIO):
+        super().__init__(errno, text)
+
+    def __str__(self):
+        return self.args[1]
+
+
+class Timeout(ModemError):
+    """The module did not answer within the deadline. The next command resynchronises by itself."""
+
+    def __init__(self, text):
+        super().__init__(text, _ETIMEDOUT)
+
+
+class CommandError(ModemError):
+    """The module refused. `code` is the number it gave (manual 5.2; None after a plain ERROR or a
+    text), `command` what was asked, without secrets."""
+
+    def __init__(self, code, command, text=""):
+        self.code = code
+        self.command = command
+        said = str(code) if code is not None else text or "ERROR"
+        super().__init__(command + ": " + said)
+
+    def __str__(self):
+        if self.code is None:
+            return self.args[1]
+        from . import codes
+
+        return self.args[1] + ", " + codes.explain(self.code)
+
+
+class VerifyError(ModemError):
+    """What the module holds is not what was sent to it: a digest or a setting differs when read
+    back."""
+
+
+class Unsupported(ModemError):
+    """The model cannot do this. Nothing was sent."""
+
+    def __init__(self, text):
+        super().__init__(text, _ENOTSUP)
+
+
+class ModemReset(ModemError):
+    """The module rebooted: its sockets are gone, its settings are sent again before they are next
+    used."""
+
+    def __init__(self, text):
+        super().__init__(text, _ECONNRESET)
+
+
+class ProtocolError(ModemError):
+    """The module said what makes no sense here. The channel is in step again."""
+
+
+class ClockError(ModemError):
+    """The module's clock is not set, so it cannot judge whether a certificate is in date."""

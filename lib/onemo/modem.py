@@ -1,0 +1,299 @@
+# The module as a whole: found in whatever state it is, set up, identified, attached to the
+# network. Holds the parts. A front (blocking.py, aio.py) adds `run_operation`, which drives an
+# operation: a generator that yields where it must wait, and leaves its result in channel.result.
+
+from . import _port, syntax
+from ._port import const, raw
+from .certs import PSK, CertStore
+from .channel import ALL, DATA, DONE, LINE, SENT, TOKENS, Channel
+from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout, Unsupported
+from .models import identify
+
+_ANSWER_MS = const(5000)
+_PROBE_MS = const(500)
+_SYNC_MS = const(30000)
+_BOOT_MS = const(30000)
+_QUIET_MS = const(150)
+_FLASH_MS = const(30000)
+_RETRY_MS = const(500)
+_SILENT_PROBES = const(3)  # after so many, the module may be in data mode
+_PACKET_MAX = const(8192)
+_BUFFER_MIN = const(32)
+_LINE_MIN = const(160)  # the longest name has to fit in, with some data
+_FILLER = b"\r" * 32  # ends data mode, is nothing to a module that has left it
+
+
+class Modem:
+    def __init__(
+        self, uart, *, baud=115200, model=None, buffer=256, packet=2048, line=1024, trace=None
+    ):
+        """`uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them. `baud`: what
+        it runs at, bit/s, for deadlines. `model`: as AT+CGMM says it; None asks the module.
+        `buffer`: bytes of RAM for I/O. `packet`: bytes announced per CERTWR/KEYWR, 1..8192.
+        `line`: the longest command line that the module takes, for models that take data only in
+        commands. `trace(direction, data)` is told all that goes ">" to and comes "<" from the
+        module, but keys and PSKs."""
+        syntax.check_range(baud, "baud", 1200, 4000000)
+        syntax.check_range(buffer, "buffer", _BUFFER_MIN, 65536)
+        syntax.check_range(packet, "packet", 1, _PACKET_MAX)
+        syntax.check_range(line, "line", _LINE_MIN, 65536)
+        self.channel = Channel(uart, baud, buffer, trace)
+        self.packet = packet
+        self.line_max = line
+        self.boots = (
+            0  # of the module, as far as noticed: what was set up in an earlier one is gone
+        )
+        self.model = None  # the series, such as "ML307R"
+        self._model = None  # what it can do
+        if model is not None:
+            self._be(model)
+        self._contexts = {}
+        self._sources = {}  # of what was written, where the store is volatile
+        self._sockets = None
+        self.certs = CertStore(self)
+
+    def _be(self, said):
+        self.model, self._model = identify(said)
+
+    def needed_model(self):
+        """What the model can do; an error before that is known."""
+        if self._model is None:
+            raise ModemError(
+                "the module is not identified yet: call start() first, or Modem(model=...)"
+            )
+        return self._model
+
+    # Getting in step
+
+    def start(self, timeout_ms=_SYNC_MS):
+        """Finds the module in whatever state it is, switches echo off and numbered errors on
+        (ATE0, CMEE=1), and identifies it: `model`. Timeout where it does not answer."""
+        return self.run_operation(self._start(timeout_ms), False)
+
+    def _start(self, timeout_ms):
+        ch = self.channel
+        ch.rebooted = True
+        yield from self.recovery(timeout_ms)
+        if self._model is None:
+            ch.begin(b"+CGMM").go(_ANSWER_MS, ALL)
+            said = b""
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    said = said or ch.line()
+                else:
+                    yield
+            self._be(said)
+        ch.result = None
+
+    def recovery(self, timeout_ms=_SYNC_MS):
+        """Operation: gets in step with a module in an unknown state; what a broken-off upload left
+        behind goes."""
+        ch = self.channel
+        new = ch.rebooted
+        yield from self._sync(timeout_ms)
+        if new or ch.rebooted or ch.result != 1:
+            self.boots += 1
+            ch.rebooted = False
+            for setting in (b"E0", b"+CMEE=1"):
+                ch.begin(setting).go(_ANSWER_MS)
+                while ch.poll() != DONE:
+                    yield
+        name = self.certs.unfinished
+        if name is not None:
+            try:
+                yield from self.certs.removal(name)
+            except CommandError:
+                pass  # it was never begun, or the next write says what is wrong
+            self.certs.unfinished = None
+
+    def _sync(self, timeout_ms):
+        # A query shows by its information line that what follows is its own answer, not one that
+        # is late.
+        ch = self.channel
+        ch.forget()
+        end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
+        probes = 0
+        level = None
+        while level is None:
+            if probes % 8 == _SILENT_PROBES:
+                ch.owed = _PACKET_MAX  # it may be in data mode, and wait for so many at the most
+            probes += 1
+            try:
+                yield from self._fill_up()
+                ch.begin(b"+CMEE?").go(_PROBE_MS, b"+CMEE:", marked=True)
+                while (event := ch.poll()) != DONE:
+                    if event == LINE:
+                        level = ch.value(0)
+                    else:
+                        yield
+            except (CommandError, ProtocolError, ModemReset):
+                pass
+            except Timeout:
+                if _port.ticks_diff(end, _port.ticks_ms()) <= 0:
+                    raise Timeout(
+                        "no answer within %d ms: has the module power, are TX and RX crossed, "
+                        "does it run at %d bit/s?" % (timeout_ms, ch.baud)
+                    )
+        if probes > 1:
+            yield from self.listen(_QUIET_MS)  # answers to the probes before
+        ch.stale = False
+        ch.result = level
+
+    def _fill_up(self):
+        # Ends a data mode that waits for what was announced. CRs are no command to a module that
+        # has left it.
+        ch = self.channel
+        if not ch.owed:
+            return
+        ch.wait(_PROBE_MS, ch.owed)
+        while ch.owed:
+            ch.push(_FILLER, 0, min(len(_FILLER), ch.owed))
+            while ch.poll() != SENT:
+                yield
+
+    def listen(self, ms):
+        """Operation: serves URCs for so long."""
+        ch = self.channel
+        ch.wait(ms)
+        try:
+            while True:
+                ch.poll()
+                yield
+        except Timeout:
+            pass
+
+    def reboot(self, timeout_ms=_BOOT_MS):
+        """Reboots the module (AT+MREBOOT) and sets it up again. Sockets are gone, contexts are
+        sent again when used."""
+        return self.run_operation(self._reboot(timeout_ms))
+
+    def _reboot(self, timeout_ms):
+        ch = self.channel
+        try:
+            ch.begin(b"+MREBOOT").go(_ANSWER_MS)
+            while ch.poll() != DONE:
+                yield
+            yield from self.listen(
+                timeout_ms
+            )  # a module whose speed is automatic may not say that it is ready
+        except ModemReset:
+            pass
+        ch.rebooted = True
+        yield from self.recovery(timeout_ms)
+        ch.result = None
+
+    # Commands
+
+    def command(self, text, timeout_ms=_ANSWER_MS):
+        """Sends `AT` + text; the list of its information lines, as bytes. A line longer than 2048
+        bytes is ProtocolError, in step. CommandError, Timeout, ModemReset; ValueError for a text
+        that is no single line."""
+        if not 1 <= len(text) < self.line_max:
+            raise ValueError(
+                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max)
+            )
+        text = raw(text)
+        if b"\r" in text or b"\n" in text:
+            raise ValueError("command %r holds a line end; one command a call" % (text,))
+        return self.run_operation(self._command(text, timeout_ms))
+
+    def _command(self, text, timeout_ms):
+        ch = self.channel
+        ch.result = []
+        ch.begin(text).go(timeout_ms, ALL)
+        while True:
+            event = ch.poll()
+            if event == LINE:
+                ch.result.append(ch.line())
+            elif event == DONE:
+                return
+            else:
+                yield
+
+    def on_urc(self, prefix, handler):
+        """Calls handler(line) for each unsolicited line that begins with `prefix` (bytes). The
+        line is a copy. Handlers run while the driver waits and must not issue commands."""
+
+        def look(buf, start, end):
+            handler(bytes(buf[start:end]))
+
+        self.channel.on_urc(prefix, look)
+
+    def attach(self, apn=None, timeout_ms=120000):
+        """Waits for SIM and registration, and brings PDP context 1 up (with `apn`, if given); its
+        addresses as str. CommandError 10 without a SIM; Timeout says what was missing."""
+        if apn is not None:
+            syntax.check_text(apn, "apn", 99)
+        from .network import attach
+
+        return self.run_operation(attach(self, apn, timeout_ms))
+
+    def cipher_ids(self):
+        # Generator: None where it must wait, else the next id of MSSLCIPHER's one long line
+        # (manual 3.9).
+        if not self.needed_model().ciphers:
+            raise Unsupported("%s does not list its cipher suites (manual 3.9)" % self.model)
+        return self._cipher_ids()
+
+    def _cipher_ids(self):
+        ch = self.channel
+        ch.begin(b"+MSSLCIPHER=?").go(
+            _ANSWER_MS + 4096 * 10000 // ch.baud, b"+MSSLCIPHER:", counted=TOKENS
+        )
+        while (event := ch.poll()) != DONE:
+            if event != DATA:
+                yield
+                continue
+            while (event := ch.token()) != DONE:
+                if event == LINE:
+                    yield ch.hexadecimal()
+                else:
+                    yield
+
+    # Parts
+
+    def tls(self, ssl_id):
+        """TLS context `ssl_id`: the same object for the same id. Nothing is sent yet."""
+        syntax.check_range(ssl_id, "ssl_id", 0, self.needed_model().ssl_ids - 1)
+        if ssl_id not in self._contexts:
+            from .tls import TLSContext
+
+            self._contexts[ssl_id] = TLSContext(self, ssl_id)
+        return self._contexts[ssl_id]
+
+    def sockets(self):
+        """What keeps the connection ids; loaded when the first connection is made."""
+        if self._sockets is None:
+            from .sockets import Sockets
+
+            self._sockets = Sockets(self)
+        return self._sockets
+
+    # NB models forget all in deep sleep
+
+    def remember(self, name, source, kind, size):
+        if self._model.volatile:
+            self._sources[name] = (source, kind, size)
+
+    def forget(self, name):
+        self._sources.pop(name, None)
+
+    def restore(self):
+        """Writes every certificate, key and PSK again, and sends every context's settings again,
+        from their sources: for MN316 and MN326, which lose them all in deep sleep (manual 3.1,
+        note). Streams are read again from where they stood; one that cannot be rewound is
+        ValueError."""
+        return self.run_operation(self._restore())
+
+    def _restore(self):
+        from .upload import upload
+
+        for name, (source, kind, size) in list(self._sources.items()):
+            if kind == PSK:
+                yield from self.certs.psk_writing(name, source)
+            else:
+                yield from upload(self, name, source, kind, size, False, None)
+        for context in self._contexts.values():
+            if context.configured():
+                yield from context.applied(True)
+        self.channel.result = None

@@ -1,0 +1,141 @@
+# What comes from the UART, looked at where it lies. Received bytes are appended to one bytearray
+# and taken from its front, which allocates nothing once it has its room: a whole piece is added
+# and its unused tail cut off, for a slice as source would be a new object.
+
+from . import syntax
+from ._port import const
+
+WAIT = const(0)  # nothing yet
+LINE = const(1)  # an information line of the answer, see `line`, `value`, `text`
+PROMPT = const(2)  # the module takes the payload now
+SENT = const(3)  # what `push` was given is with the UART
+DATA = const(4)  # counted data begins, see `data`
+DONE = const(5)  # final result OK
+
+PIECE = const(64)  # bytes a read; more makes no difference to speed, less does
+
+
+class Receiver:
+    def __init__(self, uart, buffer, trace):
+        self.uart = uart
+        self.trace = trace
+        self.left = 0  # counted data not handed out yet
+        self.start = self.first = self.end = 0  # the line at hand; its first parameter
+        self._room = buffer
+        self._piece = bytearray(PIECE)
+        self._rx = bytearray(buffer + PIECE)
+        self._rx[:] = b""
+        self._taken = 0  # bytes at the front of _rx that are done with
+        self._lent = False  # `data` handed all of _rx out
+        self._secret = False  # what goes by now is no trace's business
+        self._dropped = False  # something of this answer was: it was too long
+        self._surplus = False  # counted data is over: a line end has to follow
+
+    def _expire(self):
+        """Raises Timeout once the deadline has passed."""
+
+    def _show(self, direction, data, start, stop, shown):
+        # Tells the trace data[start:stop], of which what stands from `shown` on is secret.
+        text = bytes(memoryview(data)[start:shown])
+        if shown < stop:
+            text += b"<%d bytes>" % (stop - shown)
+        self.trace(direction, text)
+
+    def _read(self, most):
+        # Appends what the UART has, at most a piece. False: nothing there.
+        n = self.uart.any()
+        if not n:
+            return False
+        piece = self._piece
+        n = self.uart.readinto(piece, min(n, most, PIECE))
+        if not n:
+            return False
+        if self.trace:
+            self._show("<", piece, 0, n, 0 if self._secret else n)
+        rx = self._rx
+        if self._taken:
+            rx[: self._taken] = b""
+            self._taken = 0
+        n += len(rx)
+        rx += piece
+        if n < len(rx):
+            rx[n:] = b""
+        return True
+
+    def data(self):
+        """The next piece of counted data, good until the next call; empty: wait. `left` counts
+        down to 0."""
+        rx = self._rx
+        if self._lent:
+            rx[:] = b""
+            self._lent = False
+        if self._taken:
+            rx[: self._taken] = b""
+            self._taken = 0
+        self._surplus = True
+        if len(rx) > self.left:  # the end of the answer came along
+            self._taken = self.left
+            self.left = 0
+            return rx[: self._taken]
+        while len(rx) < self.left and len(rx) < self._room and self._read(self.left - len(rx)):
+            pass
+        if rx:
+            self.left -= len(rx)
+            self._lent = True
+        else:
+            self._expire()
+        return rx
+
+    def token(self):
+        """The next comma-separated token of the line under way: LINE (it is at start:end), WAIT,
+        or DONE at the line's end."""
+        while True:
+            rx = self._rx
+            size = len(rx)
+            at = self._taken
+            while at < size and rx[at] in b" (,":
+                at += 1
+            self._taken = at
+            stop = at
+            while stop < size and rx[stop] not in b",)\r\n":
+                stop += 1
+            if stop < size:
+                if rx[stop] == 0x0A:
+                    return DONE
+                self.start = at
+                self.end = stop
+                if stop > at:
+                    self._taken = stop
+                    return LINE
+                self._taken = stop + 1
+            elif stop - at > PIECE:
+                self._taken = stop  # no token is that long
+                self._dropped = True
+            elif not self._read(PIECE):
+                self._expire()
+                return WAIT
+
+    # The line at hand, until the next poll
+
+    def line(self):
+        """A copy of it, as bytes."""
+        return bytes(self._rx[self.start : self.end])
+
+    def value(self, index):
+        """Its parameter `index` as a number; None if it is none."""
+        at = syntax.field(self._rx, self.first, self.end, index)
+        return None if at < 0 else syntax.number(self._rx, at, self.end)
+
+    def hexadecimal(self):
+        """All of it as a hexadecimal number, with or without 0x."""
+        return int(self._rx[self.start : self.end], 16)
+
+    def text(self, index):
+        """Its parameter `index` as str, without quotes; None if there are not so many."""
+        at = syntax.field(self._rx, self.first, self.end, index)
+        return None if at < 0 else syntax.text(self._rx, at, self.end)
+
+    def says(self, index, name):
+        """Whether its parameter `index` is `name` (bytes). Allocates nothing."""
+        at = syntax.field(self._rx, self.first, self.end, index)
+        return at >= 0 and syntax.same(self._rx, at, self.end, name)

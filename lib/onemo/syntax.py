@@ -1,0 +1,191 @@
+# Pure AT syntax (manual 2): how a parameter is written, how a response is taken apart. Nothing
+# here does I/O, and nothing here allocates but what it returns: a response is looked at where it
+# lies, buf[start:end].
+
+from ._port import const, raw
+
+OK = const(1)
+ERROR = const(2)
+CME_ERROR = const(3)  # or CMS, CIS: an error that says more after its colon
+
+_QUOTE = const(0x22)
+_MINUS = const(0x2D)
+_NAME_MAX = const(64)
+
+
+def decimal(out, number):
+    """Appends a number of 0 or more in decimal."""
+    if number > 9:
+        decimal(out, number // 10)
+    out.append(48 + number % 10)
+
+
+def quoted(out, text):
+    """Appends a string parameter. What it may hold is the caller's to check: see `check_text`."""
+    out.append(_QUOTE)
+    out += raw(text)
+    out.append(_QUOTE)
+
+
+def check_text(value, what, most=_NAME_MAX):
+    """ValueError or TypeError unless `value` can stand between quotes in a command: printable
+    ASCII, 1..`most` characters, no quote, comma or backslash."""
+    if not isinstance(value, str):
+        raise TypeError(what + " must be a str, not " + type(value).__name__)
+    if not 1 <= len(value) <= most:
+        raise ValueError(
+            "%s %r has %d characters; the module takes 1 to %d"
+            % (what, value[:80], len(value), most)
+        )
+    for character in value:
+        if not " " <= character <= "~" or character in '",\\':
+            raise ValueError(
+                "%s %r contains %r; use printable ASCII without quote, comma or backslash"
+                % (what, value, character)
+            )
+
+
+def check_range(value, what, least, most):
+    """ValueError or TypeError unless `value` is an int from `least` to `most`."""
+    if not isinstance(value, int):
+        raise TypeError("%s must be an int, not %s" % (what, type(value).__name__))
+    if not least <= value <= most:
+        raise ValueError("%s is %d; it must be %d to %d" % (what, value, least, most))
+
+
+def check_psk(psk, most):
+    """ValueError or TypeError, which never show it, unless the bytes `psk` can stand between
+    quotes in a command."""
+    if not isinstance(psk, (str, bytes, bytearray)):
+        raise TypeError("psk must be str or bytes, not " + type(psk).__name__)
+    if not 1 <= len(psk) <= 8192:
+        raise ValueError("psk has %d bytes; the module takes 1 to 8192" % len(psk))
+    if len(psk) > most:
+        raise ValueError(
+            "psk has %d bytes, but the module's command line has room for %d; "
+            "raise Modem(line=...) if it takes more" % (len(psk), most)
+        )
+    for i in range(len(psk)):
+        if psk[i : i + 1] in ('"', "\\", b'"', b"\\") or not b" " <= raw(psk[i : i + 1]) <= b"~":
+            raise ValueError(
+                "psk holds at %d what cannot be written in a command; "
+                "use printable ASCII without quote or backslash" % i
+            )
+
+
+def numbers(line):
+    """The numbers of a list such as b"+X: ,(0,1,4-6)", ranges spelt out."""
+    found = []
+    for part in line[line.find(b":") + 1 :].replace(b"(", b" ").replace(b")", b" ").split(b","):
+        ends = part.strip().split(b"-")
+        if ends[0].isdigit() and ends[-1].isdigit():
+            found.extend(range(int(ends[0]), int(ends[-1]) + 1))
+    return found
+
+
+def final(buf, start, end):
+    """OK, ERROR or CME_ERROR if the line is a final result, else 0. Whole lines only."""
+    if end - start == 2 and buf.startswith(b"OK", start):
+        return OK
+    if end - start == 5 and buf.startswith(b"ERROR", start):
+        return ERROR
+    if buf.startswith(b"+C", start) or buf.startswith(
+        b"+ C", start
+    ):  # the manual prints a space there
+        at = buf.find(b" ERROR:", start, end)
+        if 0 < at - start <= 5 and (
+            buf.startswith(b"CME", at - 3)
+            or buf.startswith(b"CMS", at - 3)
+            or buf.startswith(b"CIS", at - 3)
+        ):
+            return CME_ERROR
+    return 0
+
+
+def after_colon(buf, start, end):
+    """Where the parameters of a response begin: after its colon and the space that follows it, if
+    any."""
+    at = buf.find(b":", start, end) + 1
+    if not at:
+        return end
+    if at < end and buf[at] == 0x20:
+        at += 1
+    return at
+
+
+def field(buf, at, end, index):
+    """Where parameter `index` (from 0) begins, counted from the parameter that begins at `at`; -1
+    if there are not so many. A comma between quotes does not count."""
+    while index:
+        if at < end and buf[at] == _QUOTE:
+            at = buf.find(b'"', at + 1, end)
+            if at < 0:
+                return -1
+        at = buf.find(b",", at, end) + 1
+        if not at:
+            return -1
+        index -= 1
+    return at
+
+
+def field_end(buf, at, end):
+    """Where the parameter that begins at `at` ends."""
+    stop = -1
+    if at < end and buf[at] == _QUOTE:
+        stop = buf.find(b'"', at + 1, end)
+        if stop < 0:
+            return end
+        at = stop
+    stop = buf.find(b",", at, end)
+    return end if stop < 0 else stop
+
+
+def number(buf, at, end):
+    """The decimal number that begins at `at` (signed, spaces before it allowed), or None."""
+    while at < end and buf[at] == 0x20:
+        at += 1
+    negative = at < end and buf[at] == _MINUS
+    if negative:
+        at += 1
+    value = None
+    while at < end and 48 <= buf[at] <= 57:
+        if value is not None and value > 99999999:
+            return None
+        value = (value or 0) * 10 + buf[at] - 48
+        at += 1
+    return -value if negative and value is not None else value
+
+
+def text(buf, at, end):
+    """The parameter that begins at `at`, as str, without its quotes. Bytes that are not ASCII
+    become `?`."""
+    stop = field_end(buf, at, end)
+    if at < stop and buf[at] == _QUOTE:
+        at += 1
+        if buf[stop - 1] == _QUOTE:
+            stop -= 1
+    return ascii_str(buf[at:stop])
+
+
+def ascii_str(data):
+    """Bytes as str; what is not printable ASCII becomes `?`."""
+    for i in range(len(data)):
+        if not 0x20 <= data[i] <= 0x7E:
+            data = bytearray(data)
+            for k in range(i, len(data)):
+                if not 0x20 <= data[k] <= 0x7E:
+                    data[k] = 0x3F
+            break
+    return bytes(data).decode()
+
+
+def same(buf, at, end, name):
+    """Whether the parameter that begins at `at` is `name` (bytes), with quotes or without."""
+    if at < end and buf[at] == _QUOTE:
+        at += 1
+    stop = at + len(name)
+    return (
+        buf.startswith(name, at)
+        and stop <= end
+        and (stop == end or buf[stop] == _QUOTE or buf[stop] == 0x2C)
+    )
