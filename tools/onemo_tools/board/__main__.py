@@ -1,0 +1,5 @@
+"""`python -m onemo_tools.board`."""
+
+from .cli import app
+
+app()
