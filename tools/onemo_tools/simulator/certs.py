@@ -39,19 +39,25 @@ def _write(kind: int, module: Module, form: str, args: list[Arg]) -> object:
     if remain + length > MAX_OBJECT:
         raise Refusal(768)
     packet = _Packet(kind, name, remain, length, inline is not None)
-    series = _open_series(module, packet)
     if inline is None:
-        done = partial(_taken, module, series, packet)
+        done = partial(_taken, module, _open_series(module, packet), packet)
         timeout = module.oddities.data_timeout
         module._ask(length, done, timeout=timeout, judged=True)
         return module.deferred
-    module.string(args[3])
-    encoding = module.contexts.value(0, "encoding")
-    if length and not length_matches(inline, encoding, length, module.oddities.inline_length):
+    data = _inline(module, args[3], length)
+    _taken(module, _open_series(module, packet), packet, data, True)
+    return module.deferred
+
+
+def _inline(module: Module, arg: Arg, length: int) -> bytes:
+    """Data in the command, checked against <length> unless that is 0, and decoded."""
+    module.string(arg)
+    encoding = module.contexts.value(0, "encoding")  # the command has no ssl_id
+    unit = module.oddities.inline_length
+    if length and not length_matches(arg.value, encoding, length, unit):
         raise Refusal(50)
     newline = b"\r\n" if module.oddities.newline_storage == "crlf" else b"\n"
-    _taken(module, series, packet, decode(inline, encoding, newline), True)
-    return module.deferred
+    return decode(arg.value, encoding, newline)
 
 
 class _Packet(NamedTuple):

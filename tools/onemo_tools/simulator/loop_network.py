@@ -187,7 +187,9 @@ class LoopNetwork:
         if conn in self._alive:
             self._alive.remove(conn)
 
-    def open(self, host: str, port: int, tls: TlsRequest | None, timeout: float) -> LoopConnection:
+    def open(
+        self, host: str, port: int, tls: TlsRequest | None, timeout: float, overall: bool = True
+    ) -> LoopConnection:
         """Begin to connect."""
         peer = self._peers.get((host, port))
         delay = self.open_delay
@@ -197,8 +199,11 @@ class LoopNetwork:
             code = 0
         else:
             code = peer.verdict(tls)
-            # The peer that does not answer a handshake: see the limits that would end it.
-            delay = min(tls.negotime, timeout) if code == TLS_SLOW else delay + self.tls_delay
+            # A peer that does not answer a handshake: the limits end it.
+            if code == TLS_SLOW:
+                delay = min(tls.negotime, timeout) if overall else tls.negotime
+            else:
+                delay += self.tls_delay
         conn = LoopConnection(self, peer, code)
         conn.host, conn.port, conn.tls = host, port, tls
         conn._ready = self.now() + delay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import bringup, certs, contexts, mip, mipcfg, power, sockets
 from .clock import Clock
@@ -50,9 +50,9 @@ class Module(Terminal):
         *,
         clock: Clock | None = None,
         network: Network | None = None,
-        **oddities: object,
+        **oddities: Any,
     ) -> None:
-        odd = Oddities(**oddities)  # type: ignore[arg-type]
+        odd = Oddities(**oddities)
         super().__init__(clock, odd)
         self.profile, self.submodel = find(model)
         self.max_line = odd.max_line or self.profile.line
@@ -110,11 +110,14 @@ class Module(Terminal):
         self.powered = False
         self._deaf = True
 
-    def reboot(self, delay: float | None = None) -> None:
+    def reboot(self, delay: float | None = None, lose_output: bool = False) -> None:
         """Start anew: deaf for `boot_delay` seconds (or `delay`), then +MATREADY.
 
-        Sockets, MIPCFG, echo and CMEE are lost, and MSSLCFG unless `keep_contexts`.
+        Sockets, MIPCFG, echo and CMEE are lost, and MSSLCFG unless `keep_contexts`; with
+        `lose_output` also what was on TX and has not been taken.
         """
+        if lose_output:
+            self._out.clear()
         self._lose_volatile()
         self.powered = True
         self._deaf = True

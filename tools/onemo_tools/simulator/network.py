@@ -73,8 +73,10 @@ class Network(Protocol):
     def attach(self, clock: Clock) -> None:
         """The module's clock."""
 
-    def open(self, host: str, port: int, tls: TlsRequest | None, timeout: float) -> Connection:
-        """Begin to connect; `timeout` in seconds."""
+    def open(
+        self, host: str, port: int, tls: TlsRequest | None, timeout: float, overall: bool = True
+    ) -> Connection:
+        """Begin to connect, within `timeout` seconds; `overall`: with the handshake."""
 
     def lookup(self, host: str) -> list[str] | None:
         """Addresses of a host, [] when there are none, None while asking."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,10 @@ class Sockets:
         if code is not None:
             sock.connection = _Stillborn(code)
         else:
-            sock.connection = module.network.open(host, port, tls, timeout)
+            limit = odd.handshake_limit
+            if tls is not None and limit == "timeout":
+                tls = replace(tls, negotime=timeout)
+            sock.connection = module.network.open(host, port, tls, timeout, limit != "negotime")
 
     def _opened(self, sock: Socket, code: int) -> None:
         module = self._module

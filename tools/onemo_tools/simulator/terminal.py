@@ -8,32 +8,11 @@ from collections.abc import Callable, Iterable
 
 from .clock import Clock, MonotonicClock
 from .oddities import Oddities
+from .packet import DataPhase
 from .records import Breach, Entry, Recovery, filler_tail, judge_stray
 
 _LF = b"\n"
 _LINE_START = re.compile(rb"[\0 ]*")
-
-
-class _DataPhase:
-    """A packet that is being taken: `need` bytes, or up to Ctrl-Z when that is None."""
-
-    __slots__ = ("buffer", "deadline", "done", "judged", "most", "need", "timeout")
-
-    def __init__(
-        self,
-        need: int | None,
-        most: int,
-        done: Callable[[bytes, bool], None],
-        timeout: float,
-        judged: bool,
-    ) -> None:
-        self.need = need
-        self.most = most
-        self.done = done
-        self.timeout = timeout
-        self.deadline: float | None = None
-        self.judged = judged
-        self.buffer = bytearray()
 
 
 class Terminal:
@@ -60,7 +39,7 @@ class Terminal:
         self._too_long = False
         self._after_cr = False
         self._busy = False
-        self._data: _DataPhase | None = None
+        self._data: DataPhase | None = None
         self._after_packet = False
         self._stray = bytearray()
         self._stray_time = 0.0
@@ -307,10 +286,10 @@ class Terminal:
 
         `judged`: filler at the end of the packet counts as a recovery.
         """
-        phase = _DataPhase(need, most, done, timeout, judged)
+        phase = DataPhase(need, most, done, timeout, judged)
         self._schedule(self.oddities.prompt_delay, lambda: self._prompt(phase))
 
-    def _prompt(self, phase: _DataPhase) -> None:
+    def _prompt(self, phase: DataPhase) -> None:
         self._judge_stray()
         self._put(self.oddities.prompt)
         self._put_planted("prompt")
@@ -321,7 +300,7 @@ class Terminal:
         early, self._backlog = bytes(self._backlog), bytearray()
         self._consume(early, fresh=False)
 
-    def _take_data(self, phase: _DataPhase, data: bytes, at: int) -> int:
+    def _take_data(self, phase: DataPhase, data: bytes, at: int) -> int:
         if phase.need is not None:
             end = min(len(data), at + phase.need - len(phase.buffer))
             phase.buffer += data[at:end]
@@ -338,7 +317,7 @@ class Terminal:
                 return end + 1
         return len(data)
 
-    def _end_data(self, phase: _DataPhase, packet: bytes, whole: bool) -> None:
+    def _end_data(self, phase: DataPhase, packet: bytes, whole: bool) -> None:
         self._data = None
         self._after_packet = True
         self.log.append(Entry(self._moment, "=", b"%d bytes" % len(packet)))
@@ -348,7 +327,7 @@ class Terminal:
                 self._recovery("filler", tail)
         phase.done(packet, whole)
 
-    def _data_timeout(self, phase: _DataPhase, deadline: float) -> None:
+    def _data_timeout(self, phase: DataPhase, deadline: float) -> None:
         self._moment = max(self._moment, deadline)
         self._end_data(phase, bytes(phase.buffer), False)
         self._after_packet = False

@@ -34,6 +34,13 @@ class LineEnd(Protocol):
         """When the module does something by itself."""
 
 
+def garbled(data: bytes, host_baud: int | None, module_baud: int) -> bytes:
+    """What is heard of `data` when the speeds differ; module_baud 0 follows up to 115200."""
+    if not host_baud or module_baud == host_baud or (module_baud == 0 and host_baud <= 115200):
+        return data
+    return bytes((byte * 37 + 0x5B) & 0xFF | 0x80 for byte in data)
+
+
 class SimulatedUart:
     """`any`, `readinto`, `write` as MicroPython's UART has them, never waiting.
 
@@ -70,7 +77,6 @@ class SimulatedUart:
         self.bytes_written = 0
         self.overruns = 0
         self._random = random.Random(seed)
-        self._junk = random.Random(0)
         self._short_reads = short_reads
         self._short_writes = short_writes
         self._nothing = nothing
@@ -169,11 +175,6 @@ class SimulatedUart:
     def _byte(self) -> float:
         return 10.0 / (self.baud or 115200)
 
-    def _garbled(self, data: bytes, speed: int) -> bytes:
-        if not self.baud or speed == self.baud or (speed == 0 and self.baud <= 115200):
-            return data
-        return bytes(self._junk.randrange(256) for _ in data)
-
     def _pump(self) -> None:
         if not self.baud:
             data = self.module.take()
@@ -187,7 +188,7 @@ class SimulatedUart:
             if count > 0:
                 data, self._tx = bytes(self._tx[:count]), self._tx[count:]
                 self._tx_clock += count * byte
-                self.module.feed(self._garbled(data, self.module.baud))
+                self.module.feed(garbled(data, self.baud, self.module.baud))
         self._receive(now, byte)
 
     def _receive(self, now: float, byte: float) -> None:
@@ -204,7 +205,7 @@ class SimulatedUart:
             if count <= 0:
                 return
             speed = self.module.baud  # IPR's OK is still at the old one
-            data = self._garbled(self.module.take(count), speed)
+            data = garbled(self.module.take(count), self.baud, speed)
             self._rx_clock += len(data) * byte
             room = len(data) if self.rxbuf is None else max(0, self.rxbuf - len(self._rx))
             self._rx += data[:room]
