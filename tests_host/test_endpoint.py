@@ -237,7 +237,15 @@ def test_half_close_still_receives(opened):
     assert (seen.received, seen.sent, seen.error) == (9, 10, None)
 
 
-@pytest.mark.parametrize("length", [0, 4])
+def test_reset_at_once():
+    with Endpoint(reset_after()) as endpoint:
+        # The reset may be there before connecting has returned.
+        with pytest.raises(ConnectionResetError), connect(endpoint) as sock:
+            sock.recv(1)
+        assert endpoint.wait(1)[0].error is None
+
+
+@pytest.mark.parametrize("length", [1, 4])
 def test_reset_is_no_orderly_end(opened, length):
     endpoint, sock = opened(reset_after(length))
     with pytest.raises(ConnectionResetError):
