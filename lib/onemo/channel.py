@@ -179,6 +179,9 @@ class Channel(Receiver):
         if self._at < self._stop and not self._write():
             self._expire()
             return WAIT
+        if self._payload and not self.owed:
+            self._payload = False  # all is out: its final result is for the next call
+            return SENT
         if self._lent:
             self._rx[:] = b""
             self._lent = False

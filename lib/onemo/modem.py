@@ -3,7 +3,7 @@
 # operation: a generator that yields where it must wait, and leaves its result in channel.result.
 
 from . import _port, syntax
-from ._port import const, raw
+from ._port import const
 from .certs import PSK, CertStore
 from .channel import ALL, DATA, DONE, LINE, SENT, TOKENS, Channel
 from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout, Unsupported
@@ -192,8 +192,11 @@ class Modem:
             raise ValueError(
                 "command has %d characters; it must have 1 to %d" % (len(text), self.line_max)
             )
-        text = raw(text)
-        if b"\r" in text or b"\n" in text:
+        if isinstance(text, str):
+            split = "\r" in text or "\n" in text
+        else:
+            split = b"\r" in text or b"\n" in text
+        if split:
             raise ValueError("command %r holds a line end; one command a call" % (text,))
         return self.run_operation(self._command(text, timeout_ms))
 

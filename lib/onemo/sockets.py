@@ -48,7 +48,7 @@ class Sockets:
     def __init__(self, modem):
         self._modem = modem
         self._ch = modem.channel
-        self._links = [None] * modem.needed_model().conn_ids
+        self._links = [None] * modem.needed_model().connections
         self._rest = [None] * len(self._links)  # till when an id is not used
         self._last = len(self._links) - 1
         self._cleared = -1  # the boot whose left-over connections were closed
@@ -314,7 +314,7 @@ class Sockets:
                 if link.ended:
                     raise ModemError("the peer of connection %d has gone" % link.id)
                 packet = self._packet if model.prompt else self._inline
-                n = min(stop - start, model.send_max if model.prompt else _INLINE_MAX)
+                n = min(stop - start, model.send_prompt if model.prompt else _INLINE_MAX)
                 yield from packet(link, data, start, n)
                 start += n if ch.result is None else min(n, ch.result)
         except ModemError as error:
