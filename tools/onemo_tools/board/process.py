@@ -39,6 +39,7 @@ class Process:
             **config,
             "control_fd": control.fileno(),
             "library": library(),
+            "shims": str(shims.image()),
             "parent": os.getpid(),
         }
         try:
@@ -48,7 +49,7 @@ class Process:
                 stdin=console.fileno(),
                 stdout=console.fileno(),
                 stderr=console.fileno(),
-                env={"MICROPYPATH": str(shims.folder()), "PATH": "/usr/bin:/bin"},
+                env={"MICROPYPATH": "/rom", "PATH": "/usr/bin:/bin"},
                 pass_fds=(control.fileno(), *fds),
                 cwd="/",
                 start_new_session=True,

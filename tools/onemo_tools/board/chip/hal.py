@@ -89,7 +89,9 @@ class Hal:
         for name in ("termios", *port.absent):
             rom.remove_module(name)
         rom.edit("machine", self._machine(), _UNUSED_ON_BOARDS["machine"])
-        rom.add_module("_board", {**self._functions(), "atexit": atexit})
+        with open(config["shims"], "rb") as file:
+            shims = rom.string(file.read())
+        rom.add_module("_board", {**self._functions(), "atexit": atexit, "rom": shims})
 
     def _uname(self, machine: str) -> int:
         rom, name = self._rom, self._port.name

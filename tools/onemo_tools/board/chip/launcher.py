@@ -18,6 +18,16 @@ from chip import hal, rom  # type: ignore[import-not-found]
 
 _PR_SET_PDEATHSIG = 1
 
+# Leaves no name in __main__. sys.exc_info() makes the ROM; device/ lies in a ROMFS image there.
+_SCRIPT = """
+import sys, vfs
+sys.exc_info()
+vfs.mount(vfs.VfsRom(__import__("_board").rom), "/rom")
+del sys, vfs
+__import__("_boot")
+__import__("_board").start()
+"""
+
 
 def die_with(parent: int) -> None:
     """Ends this process with the thread that started it, however that ends."""
@@ -62,10 +72,7 @@ def main() -> None:
     # sys.exc_info() (which boards have not), does it.
     board = hal.Hal(lib, config)
     rom.replace_function(lib, "mp_sys_exc_info_obj", board.install)
-    script = (
-        "import sys; sys.exc_info(); del sys; __import__('_boot'); __import__('_board').start()"
-    )
-    micropython.run_main(["micropython", "-X", f"heapsize={config['heap']}", "-c", script])
+    micropython.run_main(["micropython", "-X", f"heapsize={config['heap']}", "-c", _SCRIPT])
     os._exit(hal.EXIT_SOFT + mode.value)
 
 

@@ -25,6 +25,7 @@ def _mount():
 for _name in ("UART", "Pin", "RTC", "WDT"):
     _board.attach(_name, getattr(_machine, _name))
 _fs = _mount()
+vfs.umount("/rom")
 vfs.umount("/")
 vfs.mount(_fs, _board.flash_at)
 os.chdir(_board.flash_at)
