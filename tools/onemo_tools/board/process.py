@@ -1,7 +1,7 @@
 """One boot of the board: the MicroPython process, its console and its control line."""
 
 import importlib.util
-import json
+import marshal
 import os
 import signal
 import socket
@@ -45,7 +45,7 @@ class Process:
         try:
             # without site-packages and the user's environment: quick, and the same everywhere
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(whole)],
+                [sys.executable, "-I", "-S", str(_LAUNCHER), marshal.dumps(whole).hex()],
                 stdin=console.fileno(),
                 stdout=console.fileno(),
                 stderr=console.fileno(),

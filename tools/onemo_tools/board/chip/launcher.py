@@ -1,13 +1,12 @@
 """One boot of the board: a CPython process that becomes MicroPython.
 
-argv: a JSON object, as `process.py` writes it. The exit status says why it ended (hal.py).
+argv: a marshalled dict in hex (`process.py`). The exit status says why it ended (`hal.py`).
 Run as a script, without site-packages: the library's path is in the configuration.
 """
 
 import ctypes
 import importlib.machinery
-import importlib.util
-import json
+import marshal
 import os
 import signal
 import sys
@@ -52,14 +51,14 @@ def schedule_interrupts(lib: ctypes.PyDLL) -> None:
 
 
 def main() -> None:
-    config = json.loads(sys.argv[1])
+    config = marshal.loads(bytes.fromhex(sys.argv[1]))
     die_with(config["parent"])
     path = config["library"]
     name = os.path.basename(path).split(".")[0]
     loader = importlib.machinery.ExtensionFileLoader(name, path)
-    spec = importlib.util.spec_from_loader(name, loader)
-    assert spec is not None
-    micropython = importlib.util.module_from_spec(spec)
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=path)
+    micropython = loader.create_module(spec)
+    micropython.__spec__ = spec
     loader.exec_module(micropython)
     lib = ctypes.PyDLL(path)
     missing = [s for s in (*rom.SYMBOLS, "mp_sys_exc_info_obj") if not hasattr(lib, s)]

@@ -99,7 +99,7 @@ class Stm32Uart(Uart):
         if settings["baudrate"] <= 0:
             raise ConfigError("ValueError", "set baudrate 0 is not within 5% of desired value")
         rxbuf = values.get("rxbuf")
-        legacy = settings.pop("read_buf_len", self.port.defaults["rxbuf"])
+        legacy = settings.pop("read_buf_len", self.port.buffers["rxbuf"])
         settings["rxbuf"] = rxbuf if rxbuf is not None and rxbuf >= 0 else max(0, legacy)
         floor = 13000 // settings["baudrate"] + 2
         settings["timeout_char"] = max(settings["timeout_char"] & 0xFFFF, floor)
@@ -146,7 +146,7 @@ class Rp2Uart(Uart):
         fresh = not self.settings
         settings = self._defaults() if fresh else dict(self.settings)
         if constructor:  # make_new gives up the old buffers and takes 256 bytes again
-            settings.update(self.port.defaults)
+            settings.update(self.port.buffers)
         for name, value in values.items():
             if value is None and name != "parity":
                 continue

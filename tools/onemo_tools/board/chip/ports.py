@@ -4,15 +4,14 @@ Every figure is from the port's sources (MicroPython 1.29); the file is named be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # the machine.reset_cause() of each way to boot, under the names that the host side uses
 POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT = "power-on", "hard", "watchdog", "deep sleep", "soft"
 BUTTON = "button"  # the reset pin
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """One firmware port's manners."""
 
     name: str
@@ -29,10 +28,10 @@ class Port:
     uart_ids: tuple[int, ...]
     uart_constants: Mapping[str, int]
     uart_keywords: tuple[str, ...]  # in positional order; the first four may be positional
+    buffers: Mapping[str, int]  # default sizes
     absent: tuple[str, ...] = ()  # built-in modules of the unix build that it has not
     wdt_max_ms: int | None = None
     wdt_too_long: str = ""
-    defaults: Mapping[str, int] = field(default_factory=dict)
 
 
 _RESETS = {"PWRON_RESET": 1, "HARD_RESET": 2, "WDT_RESET": 3, "DEEPSLEEP_RESET": 4}
@@ -65,7 +64,7 @@ ESP32 = Port(
     uart_ids=(0, 1, 2),
     uart_constants={"RTS": 1, "CTS": 2, "INV_RX": 4, "INV_TX": 32},
     uart_keywords=_PINNED_UART,
-    defaults={"rxbuf": 256, "txbuf": 256},
+    buffers={"rxbuf": 256, "txbuf": 256},
 )
 
 STM32 = Port(
@@ -96,7 +95,7 @@ STM32 = Port(
     absent=("socket", "tls", "_thread", "websocket"),
     wdt_max_ms=32_767,  # stm32/machine_wdt.c: 12 bits after a prescaler of 256
     wdt_too_long="WDT timeout too long",
-    defaults={"rxbuf": 64, "txbuf": 0},
+    buffers={"rxbuf": 64, "txbuf": 0},
 )
 
 RP2 = Port(
@@ -116,7 +115,7 @@ RP2 = Port(
     uart_keywords=_PINNED_UART,
     wdt_max_ms=8388,
     wdt_too_long="timeout exceeds 8388",
-    defaults={"rxbuf": 256, "txbuf": 256},
+    buffers={"rxbuf": 256, "txbuf": 256},
 )
 
 PORTS: Mapping[str, Port] = {port.name: port for port in (ESP32, STM32, RP2)}

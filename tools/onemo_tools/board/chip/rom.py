@@ -8,9 +8,8 @@ small int = n << 1 | 1, interned string = qstr << 3 | 2, None = 6, False = 14, T
 
 import ctypes
 import os
-import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 NONE, FALSE, TRUE = 6, 14, 30
 
@@ -77,6 +76,14 @@ class _Buffer(ctypes.Structure):
     _fields_ = [("address", Obj), ("len", Obj), ("typecode", ctypes.c_int)]
 
 
+def broken() -> NoReturn:
+    """Ends the process with a traceback: the emulation itself failed."""
+    import traceback  # here, because booting has to be quick
+
+    traceback.print_exc()
+    os._exit(BROKEN)
+
+
 def replace_function(lib: ctypes.PyDLL, symbol: str, fun: Callable[[], None]) -> None:
     """Makes a built-in function without arguments call `fun`; for good, so once per process."""
 
@@ -85,8 +92,7 @@ def replace_function(lib: ctypes.PyDLL, symbol: str, fun: Callable[[], None]) ->
             fun()
             return NONE
         except BaseException:
-            traceback.print_exc()
-            os._exit(BROKEN)
+            broken()
 
     native = ctypes.PYFUNCTYPE(Obj)(call)
     target = _FixedFunction.in_dll(lib, symbol)
@@ -165,8 +171,7 @@ class Rom:
             try:
                 return fun(*args)
             except BaseException:  # must not unwind through MicroPython's frames
-                traceback.print_exc()
-                os._exit(BROKEN)
+                broken()
 
         if high is None and low <= 3:
             native = ctypes.PYFUNCTYPE(Obj, *[Obj] * low)(guarded)

@@ -82,7 +82,7 @@ class Uart:
 
     def _defaults(self) -> dict[str, int]:
         shared = {"baudrate": 115200, "bits": 8, "parity": -1, "stop": 1, "flow": 0}
-        return {**shared, "timeout": 0, "timeout_char": 0, **self.port.defaults}
+        return {**shared, "timeout": 0, "timeout_char": 0, **self.port.buffers}
 
     def _started(self, flush: bool) -> None:
         """Settings are in force: tell the line, and drop what old settings received."""
