@@ -272,6 +272,12 @@ class FaultyLine:
         held = self._to_host.held
         return held[0][0] if held else self.module.emitted_at
 
+    def add(self, fault: Fault) -> None:
+        """One more fault; its position is yet to come."""
+        way = self._to_module if fault.direction == TO_MODULE else self._to_host
+        way.faults.append(fault)
+        way.faults.sort(key=lambda known: known.position, reverse=True)
+
     def deliver(self) -> None:
         """Give the module what is due."""
         if self._to_module.held:

@@ -17,7 +17,7 @@ from .wire import Refusal
 _NO_CHECK_TIME = 0x200000
 # A bound CA is trusted as it is, also an intermediate one: as in the modules' mbedTLS.
 _PARTIAL_CHAIN = 0x80000
-_ALL = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
+_ALL = "ALL:!ADH:!AECDH:!eNULL:@SECLEVEL=0"
 _VERSIONS = {1: ssl.TLSVersion.TLSv1, 2: ssl.TLSVersion.TLSv1_1, 3: ssl.TLSVersion.TLSv1_2}
 
 
