@@ -14,6 +14,7 @@ _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
 _BOOT_MS = const(30000)
 _QUIET_MS = const(150)
+_FILLED_MS = const(3000)  # for the final result of a packet that was filled up
 _FLASH_MS = const(30000)
 _RETRY_MS = const(500)
 _SILENT_PROBES = const(3)  # after so many, the module may be in data mode
@@ -150,6 +151,9 @@ class Modem:
             ch.push(_FILLER, 0, min(len(_FILLER), ch.owed))
             while ch.poll() != SENT:
                 yield
+        ch.resume(_FILLED_MS)
+        while ch.poll() != DONE:
+            yield
 
     def listen(self, ms):
         """Operation: serves URCs for so long."""

@@ -77,7 +77,8 @@ class Receiver:
             self._taken = self.left
             self.left = 0
             return rx[: self._taken]
-        while len(rx) < self.left and len(rx) < self._room and self._read(self.left - len(rx)):
+        most = min(self.left, self._room)
+        while len(rx) < most and self._read(most - len(rx)):
             pass
         if rx:
             self.left -= len(rx)
