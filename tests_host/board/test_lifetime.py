@@ -1,0 +1,116 @@
+"""What a board leaves behind: nothing; and its command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from onemo_tools.board import PORTS, Mpremote, VirtualBoard
+
+from .helpers import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def gone(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_the_process_ends_with_its_board_and_files_are_closed(tmp_path):
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with VirtualBoard(tmp_path / "flash.img", link=tmp_path / "port") as board:
+            pid = board.pid
+            assert pid and (tmp_path / "port").is_symlink()
+        assert gone(pid)
+        assert not (tmp_path / "port").is_symlink()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_process_ends_when_its_starter_is_killed(tmp_path):
+    code = (
+        "import sys, time; from onemo_tools.board import VirtualBoard\n"
+        "b = VirtualBoard(sys.argv[1]); b.start(); print(b.pid, flush=True); time.sleep(60)"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "flash.img")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+    )
+    assert starter.stdout
+    pid = int(starter.stdout.readline())
+    assert not gone(pid)
+    starter.kill()
+    starter.wait(10)
+    starter.stdout.close()
+    eventually(lambda: gone(pid))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_line(tmp_path, number):
+    link = tmp_path / "port"
+    command = [sys.executable, "-m", "onemo_tools.board", str(tmp_path / "flash.img")]
+    command += ["--port-like", "rp2", "--link", str(link), "--heap", "64K"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+    )
+    try:
+        assert process.stdout
+        port = process.stdout.readline().strip()
+        assert port == str(link)
+        out = Mpremote(port).exec("import sys; print(sys.platform)")
+        assert out.strip() == "rp2"
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert not link.is_symlink()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path):
+    command = [sys.executable, "-m", "onemo_tools.board", str(tmp_path / "flash.img")]
+    for arguments, said in (
+        (["--port-like", "avr"], "no such port: 'avr'"),
+        (["--uart", "one"], "ID=PATH"),
+        (["--uart", "1=/nowhere"], "cannot open the UART's line /nowhere"),
+    ):
+        done = subprocess.run(
+            command + arguments,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+            check=False,
+        )
+        assert done.returncode == 1
+        assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_boards_side_by_side(start, at):
+    boards = [start(f"flash{i}.img", port_like=p) for i, p in enumerate(PORTS)]
+    for board, port in zip(boards, PORTS, strict=True):
+        assert at(board).exec("import sys; print(sys.platform)").strip() == port
+
+
+def test_soft_resets_are_quick_and_leak_nothing(start, at):
+    board = start()
+    pids = {board.pid}
+    began = time.monotonic()
+    for _ in range(5):
+        at(board)("soft-reset")
+        pids.add(board.pid)
+    assert time.monotonic() - began < 30
+    assert all(gone(pid) for pid in pids - {board.pid})
