@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from typing import Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Oddities:
     open_urc: Literal["after", "before", "never"] = "after"  # +MIPOPEN and its OK
     open_delay: float = 0.0  # result held back this long after the network has it
     open_result: int | None = None  # instead of opening, report this code
-    open_refusal: Literal["cme", "urc"] = "cme"  # how 552 and 570 are reported
+    open_refusal: Literal["cme", "urc"] = "cme"  # how 552 and 570 come
     early_open_753: bool = False  # the first TLS open within 300 ms of PDP up fails
     no_ca_code: int = 762  # auth 1 and no CA bound (753 was seen as well)
     handshake_limit: Literal["both", "negotime", "timeout"] = "both"
@@ -92,7 +93,26 @@ class Oddities:
     ntp: bool = True  # MNTP succeeds
     wake_lost: int = 0  # bytes lost after deep sleep
 
+    def __post_init__(self) -> None:
+        for name, (known, alone) in _choices().items():
+            value = getattr(self, name)
+            if value not in known and (alone or isinstance(value, str)):
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+
     @classmethod
     def names(cls) -> list[str]:
         """Every option's name."""
         return [f.name for f in fields(cls)]
+
+
+@cache
+def _choices() -> dict[str, tuple[tuple[str, ...], bool]]:
+    """The words of each option that takes words, and whether it takes nothing else."""
+    found = {}
+    for name, hint in get_type_hints(Oddities).items():
+        alone = get_origin(hint) is Literal
+        parts = [hint] if alone else get_args(hint)
+        words = [w for part in parts if get_origin(part) is Literal for w in get_args(part)]
+        if words:
+            found[name] = (tuple(words), alone)
+    return found
