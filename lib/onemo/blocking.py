@@ -22,7 +22,7 @@ class Modem(modem.Modem):
     def run_operation(self, operation, recover=True):
         """Drives an operation to its end; its result."""
         ch = self.channel
-        if recover and ch.unclean():
+        if recover and not ch.ready():
             self._drive(self.recovery())
         self._drive(operation)
         return ch.result
@@ -45,7 +45,7 @@ class Modem(modem.Modem):
         """Iterates the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. Unsupported where the model does not tell. May be left half-way."""
         found = self.cipher_ids()
-        if self.channel.unclean():
+        if not self.channel.ready():
             self._drive(self.recovery())
         return self._each(found)
 

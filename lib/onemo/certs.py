@@ -60,6 +60,7 @@ class CertStore:
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
+        self._modem.needed_model()
         from .upload import upload
 
         return self._run(upload(self._modem, name, source, kind, size, force, progress))

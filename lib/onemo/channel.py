@@ -101,7 +101,10 @@ class Channel(Receiver):
         `counted`: so many commas stand before counted data. `payload`: bytes that will follow the
         prompt. `ended=False`: the caller pushes the rest of the line, its CR too. `marked`: final
         results before the first information line are others' and do not count."""
+        rebooted = self.rebooted
         self._flush()
+        if self.rebooted and not rebooted:
+            raise ModemReset("the module rebooted before " + self.command())
         out = self._out
         if not self._secret:
             self._shown = len(out)
@@ -147,9 +150,12 @@ class Channel(Receiver):
             return _IDLE_MS
         return max(1, min(_NAP_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
 
-    def unclean(self):
-        """Whether the next command must wait for a recovery."""
-        return self.active or self.stale or self.rebooted or self.owed > 0
+    def ready(self):
+        """Serves what came meanwhile; whether the next command can go without a recovery."""
+        if self.active:
+            return False
+        self._flush()
+        return not (self.stale or self.rebooted or self.owed)
 
     def command(self):
         """The command sent last, as str, without what is secret in it."""

@@ -13,7 +13,7 @@ _ANSWER_MS = const(5000)
 _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
 _BOOT_MS = const(30000)
-_QUIET_MS = const(150)
+_QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
 _FLASH_MS = const(30000)
 _RETRY_MS = const(500)
@@ -112,13 +112,18 @@ class Modem:
         # is late.
         ch = self.channel
         ch.forget()
-        end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
+        start = _port.ticks_ms()
         probes = 0
         level = None
         while level is None:
+            elapsed = _port.ticks_diff(_port.ticks_ms(), start)
+            if elapsed >= timeout_ms:
+                raise Timeout(
+                    "no answer within %d ms: has the module power, are TX and RX crossed, "
+                    "does it run at %d bit/s?" % (timeout_ms, ch.baud)
+                )
             if probes % 8 == _SILENT_PROBES:
                 ch.owed = _PACKET_MAX  # it may be in data mode, and wait for so many at the most
-            probes += 1
             try:
                 yield from self._fill_up()
                 ch.begin(b"+CMEE?").go(_PROBE_MS, b"+CMEE:", marked=True)
@@ -127,16 +132,17 @@ class Modem:
                         level = ch.value(0)
                     else:
                         yield
-            except (CommandError, ProtocolError, ModemReset):
-                pass
-            except Timeout:
-                if _port.ticks_diff(end, _port.ticks_ms()) <= 0:
-                    raise Timeout(
-                        "no answer within %d ms: has the module power, are TX and RX crossed, "
-                        "does it run at %d bit/s?" % (timeout_ms, ch.baud)
-                    )
+            except (CommandError, ModemReset, ProtocolError, Timeout):
+                level = None
+            probes += 1
         if probes > 1:
-            yield from self.listen(_QUIET_MS)  # answers to the probes before
+            # The answer may be that to an earlier probe: the others come within that time.
+            quiet_ms = min(_QUIET_MAX_MS, _port.ticks_diff(_port.ticks_ms(), start) + _PROBE_MS)
+            received = None
+            while received != ch.received and elapsed < timeout_ms:
+                received = ch.received
+                yield from self.listen(quiet_ms)
+                elapsed = _port.ticks_diff(_port.ticks_ms(), start)
         ch.stale = False
         ch.result = level
 

@@ -19,6 +19,7 @@ class Receiver:
     def __init__(self, uart, buffer, trace):
         self.uart = uart
         self.trace = trace
+        self.received = 0  # bytes, modulo 2**24
         self.left = 0  # counted data not handed out yet
         self.start = self.first = self.end = 0  # the line at hand; its first parameter
         self._room = buffer
@@ -52,6 +53,7 @@ class Receiver:
             return False
         if self.trace:
             self._show("<", piece, 0, n, 0 if self._secret else n)
+        self.received = (self.received + n) & 0xFFFFFF
         rx = self._rx
         if self._taken:
             rx[: self._taken] = b""

@@ -161,7 +161,7 @@ class Stream(io.IOBase):
         if request == _POLL:
             link = self._link
             try:
-                if not self._modem.channel.unclean():
+                if not self._modem.channel.active:
                     self._modem.channel.poll()
                 self._sockets.check(link)
             except OSError:

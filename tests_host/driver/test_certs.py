@@ -218,7 +218,9 @@ def test_size_is_needed_and_checked(rig, manual_ca):
 
 @pytest.mark.parametrize("code", [50, 750, 760, 761, 763, 764, 765, 768])
 def test_errors_instead_of_the_prompt(rig, manual_ca, code):
-    rig.module.reply(b"AT+MSSLCERTWR", b"+CME ERROR: %d" % code, times=2 if code in (763, 765) else 1)
+    rig.module.reply(
+        b"AT+MSSLCERTWR", b"+CME ERROR: %d" % code, times=2 if code in (763, 765) else 1
+    )
     with pytest.raises(CommandError, match=str(code)) as caught:
         rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
     assert caught.value.code == code
