@@ -1,7 +1,11 @@
-"""A plain host for the simulated module, on a virtual clock, and certificates for real TLS."""
+"""A host for the simulated module on a virtual clock; certificates and servers for real TLS."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -14,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from onemo_tools.simulator import EchoPeer, LoopNetwork, Module, VirtualClock
 
+PATIENCE = 20  # s of real time for anything on this machine
 DATA = Path(__file__).parent.parent / "data"
 UTC = timezone.utc  # noqa: UP017 (hosts older than 3.11 have no other name)
 
@@ -157,3 +162,76 @@ class Pki:
 @pytest.fixture(scope="session")
 def pki() -> Pki:
     return Pki()
+
+
+class Server:
+    """A TLS (or plain) echo server on 127.0.0.1; `silent` accepts and says nothing."""
+
+    def __init__(self, folder, identity=None, ca=None, mode="echo", maximum=None) -> None:
+        self.mode = mode
+        self.peers: list[str] = []
+        self.context = None
+        if identity is not None:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            cert, key = folder / "cert.pem", folder / "key.pem"
+            cert.write_bytes(identity.cert)
+            key.write_bytes(identity.key)
+            self.context.load_cert_chain(cert, key)
+            if ca is not None:
+                self.context.verify_mode = ssl.CERT_REQUIRED
+                self.context.load_verify_locations(cadata=ca.cert.decode())
+            if maximum is not None:
+                self.context.set_ciphers(maximum)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.open: list[socket.socket] = []
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            client.settimeout(PATIENCE)
+            self.open.append(client)
+            threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        if self.mode == "silent":
+            return
+        with contextlib.suppress(OSError):
+            if self.context is not None:
+                client = self.context.wrap_socket(client, server_side=True)
+                self.open.append(client)
+                peer = client.getpeercert()
+                if peer:
+                    self.peers.append(dict(pair[0] for pair in peer["subject"])["commonName"])
+            if self.mode == "farewell":
+                client.sendall(b"farewell")
+                client.close()
+                return
+            while data := client.recv(65536):
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.close()
+
+    def close(self) -> None:
+        self.socket.close()
+        for client in self.open:
+            with contextlib.suppress(OSError):
+                client.close()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    servers = []
+
+    def start(*args, **kwargs):
+        servers.append(Server(tmp_path, *args, **kwargs))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
