@@ -39,6 +39,7 @@ class CertStore:
         self._ch = modem.channel
         self._run = modem.run_operation
         self.encoding = ESCAPED  # of inline data; HEX and ASCII where the model has them (MN316-S)
+        self.encoded = None  # (boot, encoding) that the module was told
         # what an inline model stored for a line's end when last verified: b"\n" or b"\r\n"
         self.newline = None
         self.psk_verified = None  # what confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"
@@ -125,11 +126,14 @@ class CertStore:
         """Removes a certificate or key (manual 3.6); not while a connection uses it. Whether it
         was there: without `missing_ok` a missing one is CommandError 762."""
         syntax.check_text(name, "name")
-        return self._run(self.removal(name, missing_ok))
+        return self._run(self._remove(name, missing_ok))
+
+    def _remove(self, name, missing_ok):
+        yield from self.removal(name, missing_ok)
+        self._modem.forget(name)
 
     def removal(self, name, missing_ok=True):
         ch = self._ch
-        self._modem.forget(name)
         ch.begin(b"+MSSLRM=").quote(name).go(_FLASH_MS)
         try:
             while ch.poll() != DONE:
@@ -149,7 +153,7 @@ class CertStore:
         syntax.check_range(algorithm, "algorithm", MD5, CRC)
         model = self._modem.needed_model()
         if algorithm not in model.algorithms:
-            raise Unsupported("%s checks by MD5 only (manual 3.8, note 8)" % model.name)
+            raise Unsupported("%s checks by MD5 only (manual 3.8, note 8)" % model)
         return self._run(self.check(name, algorithm))
 
     def check(self, name, algorithm=MD5):
@@ -191,7 +195,7 @@ class CertStore:
         syntax.check_text(pskid, "pskid")
         model = self._modem.needed_model()
         if not model.psk:
-            raise Unsupported("%s has no PSKs (manual 3.7); use certificates" % model.name)
+            raise Unsupported("%s has no PSKs (manual 3.7); use certificates" % model)
         psk = raw(psk)
         syntax.check_psk(psk, self._modem.line_max - len(pskid) - len('AT+MSSLPSK="",""'))
         return self._run(self.psk_writing(pskid, psk))
@@ -213,17 +217,18 @@ class CertStore:
         hashed = hexlify(hashed.digest()).decode()
         try:
             yield from self.check(pskid)
-            if ch.result != hashed:
-                raise VerifyError(
-                    "the module's digest of PSK %s is not that of what was sent" % pskid
-                )
-            self.psk_verified = "MSSLCHECK"
+            said = "MSSLCHECK"
+            same = ch.result == hashed
         except CommandError:
             yield from self.find(pskid, PSK)
-            if ch.result != len(psk):
-                raise VerifyError(
-                    "the module does not list PSK %s with %d bytes" % (pskid, len(psk))
-                )
-            self.psk_verified = "MSSLLIST"
+            said = "MSSLLIST"
+            same = ch.result == len(psk)
+        if not same:
+            yield from self.removal(pskid)
+            raise VerifyError(
+                "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
+                "again" % (pskid, said)
+            )
+        self.psk_verified = said
         self._modem.remember(pskid, psk, PSK, len(psk))
         ch.result = True

@@ -11,6 +11,7 @@ from .digest import md5
 from .errors import Unsupported
 from .upload import Upload
 
+_ANSWER_MS = const(5000)
 _FLASH_MS = const(30000)
 _CR = const(0x0D)
 _WIDEST = {ASCII: 1, HEX: 2, ESCAPED: 4}  # characters that a byte may become
@@ -22,12 +23,15 @@ class InlineUpload(Upload):
         self._encoding = modem.certs.encoding
         if self._encoding not in modem.needed_model().encodings:
             raise Unsupported(
-                "%s takes no encoding %d (manual 3.1, note 4)" % (modem.model, self._encoding)
+                "%s takes no encoding %r (manual 3.1, note 4)"
+                % (modem.needed_model(), self._encoding)
             )
         self._crlf = md5() if self._encoding == ESCAPED else None
         self._line_end = b"\\r\\n" if self._encoding == ESCAPED else b"\n"
         self._text = 0  # bytes without CR
         self._lines = 0
+        # Most line ends in a stretch of a buffer's size or more, which tells how few packets do.
+        self._dense = self._stretch = self._ends = 0
 
     def check(self):
         if self._crlf and self.digests and self._text + self._lines > SIZE_MAX:
@@ -44,16 +48,23 @@ class InlineUpload(Upload):
     def is_ours(self, digest):
         if digest not in self.digests:
             return False
-        self.modem.certs.newline = b"\n" if digest == self.digests[0] else b"\r\n"
+        if self._crlf:
+            self.modem.certs.newline = b"\n" if digest == self.digests[0] else b"\r\n"
         return True
 
     def hash(self, data):
         if self._encoding == HEX:
             self._hash.update(data)
             return
+        self._stretch += len(data)
         data = bytes(data).replace(b"\r", b"")
+        ends = data.count(b"\n")
         self._text += len(data)
-        self._lines += data.count(b"\n")
+        self._lines += ends
+        self._ends += ends
+        self._dense = max(self._dense, self._ends)
+        if self._stretch >= len(self.ch.buffer):
+            self._stretch = self._ends = 0
         self._hash.update(data)
         if self._crlf:
             self._crlf.update(data.replace(b"\n", b"\r\n"))
@@ -64,30 +75,64 @@ class InlineUpload(Upload):
             digests += (hexlify(self._crlf.digest()).decode(),)
         return digests
 
+    def _packets(self):
+        yield from self._encode()
+        yield from super()._packets()
+
+    def _encode(self):
+        # The command has no ssl_id, and which one's encoding counts is not documented: all of
+        # them get it, where the model has more than one.
+        modem = self.modem
+        certs = modem.certs
+        if len(modem.needed_model().encodings) == 1:
+            return
+        wanted = (modem.boots, self._encoding)
+        if certs.encoded == wanted:
+            return
+        ch = self.ch
+        for ssl_id in range(modem.needed_model().ssl_ids):
+            ch.begin(b"+MSSLCFG=").quote("encoding").number(ssl_id).number(self._encoding)
+            ch.go(_ANSWER_MS)
+            while ch.poll() != DONE:
+                yield
+        certs.encoded = wanted
+
     def packet_max(self):
-        # The fullest command line is known to fit, whatever the bytes become.
+        # The fullest command line is known to fit. A source that has been read through tells how
+        # many of its bytes are line ends at the most; a packet touches at most two stretches more
+        # than it has bufferfuls.
         head = len('AT+MSSLCERTWR="",8192,0,""') + len(self.name)
-        room = (self.modem.line_max - head) // _WIDEST[self._encoding]
-        return min(self.modem.packet, len(self.ch.buffer), room)
+        room = self.modem.line_max - head
+        most = room // _WIDEST[self._encoding]
+        if self._crlf and self._base is not None:
+            size = len(self.ch.buffer)
+            most = max(most, (room - 6 * self._dense) * size // (size + 3 * self._dense))
+        return min(self.modem.packet, most)
 
     def packet(self, remain, length):
         # `length` 0 leaves the judgement to the digest, for what the module counts is disputed.
         ch = self.ch
-        self.command(remain).number(0).verbatim(b'"')
-        if self.kind == KEY:
-            ch.hide()
-        ch.go(_FLASH_MS + length * 40000 // ch.baud, ended=False)
-        while ch.poll() != SENT:
-            yield
+        begun = False
+        ch.wait(_FLASH_MS)
         while length:
             n = self.fill(length)
-            if n:
-                length -= n
-                yield from self._typed(n)
-                self.report(remain + length)
-            else:
+            if not n:
                 ch.poll()
                 yield
+                continue
+            length -= n
+            if not begun:
+                if not length and n == 1 and self._crlf and ch.buffer[0] == _CR:
+                    return  # nothing is typed for it, and a command has to have data
+                begun = True
+                self.command(remain).number(0).verbatim(b'"')
+                if self.kind == KEY:
+                    ch.hide()
+                ch.go(_FLASH_MS + (length + n) * 40000 // ch.baud, ended=False)
+                while ch.poll() != SENT:
+                    yield
+            yield from self._typed(n)
+            self.report(remain + length)
         ch.push(b'"\r', 0, 2)
         while ch.poll() != DONE:
             yield

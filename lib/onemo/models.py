@@ -83,6 +83,9 @@ class Model:
             self.known = self.nb = self.psk = False
             self.versions = (3, 255)
 
+    def __str__(self):
+        return self.name if self.known else self.name + " (a model unknown here)"
+
     def __repr__(self):
         return "<Model %s%s>" % (self.name, "" if self.known else ", unknown")
 

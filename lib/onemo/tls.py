@@ -104,14 +104,20 @@ class TLSContext:
                     "or allow_broken=True if there is no other way"
                     % (ciphersuite, suites.name(ciphersuite))
                 )
+        missing = None
+        if version not in model.versions:
+            missing = "TLS version %d; use TLS1_2" % version
+        if self._modem.certs.encoding not in model.encodings:
+            missing = "certs.encoding %r (manual 3.1, note 4)" % (self._modem.certs.encoding,)
         if pskid is not None and not model.psk:
+            missing = "PSKs (manual 3.1, note 3); use certificates"
+        if missing:
             from .errors import Unsupported
 
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3); use certificates" % model.name)
+            raise Unsupported("%s has no %s" % (model, missing))
         self._settings = {
             "cert": (ca, cert, key),
             "psk": pskid,
-            "encoding": self._modem.certs.encoding,
             "negotime": negotime_s,
             "version": version,
             "ciphersuite": ciphersuite,
@@ -138,11 +144,11 @@ class TLSContext:
         boot = modem.boots
         for option in OPTIONS:
             if self._has(option):
-                yield from self._set(option, self._settings[option])
+                yield from self._set(option, self._wanted(option))
         for option in OPTIONS:
             if self._has(option):
                 yield from self._get(option)
-                wanted = self._settings[option]
+                wanted = self._wanted(option)
                 if self._ch.result != wanted:
                     raise VerifyError(
                         "the module keeps %s of TLS context %d at %r, not %r; "
@@ -151,6 +157,10 @@ class TLSContext:
                     )
         self._boot = boot
         self._ch.result = None
+
+    def _wanted(self, option):
+        # How certificates are written is one for all contexts, and not configure's.
+        return self._modem.certs.encoding if option == "encoding" else self._settings[option]
 
     def strict_about_time(self):
         """Whether validity dates count, so that the module's clock must be right."""
@@ -252,7 +262,7 @@ class TLSContext:
         if not self._has(option):
             from .errors import Unsupported
 
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.model)
+            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.needed_model())
         return self._modem.run_operation(self._read_all(option))
 
     def _read_all(self, option):
