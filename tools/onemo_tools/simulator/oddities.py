@@ -22,6 +22,7 @@ class Oddities:
     junk_line: Literal["error", "silent", "hunt"] = "error"  # a line that does not begin with AT
     busy_input: Literal["queue", "drop"] = "queue"  # bytes that come while a command runs
     max_line: int | None = None  # longest command line; None: the profile's
+    quoted_lf: Literal["keep", "drop"] = "keep"  # LF inside a string; elsewhere it is dropped
     need_quotes: bool = True  # string parameters without quotes are refused (50)
     urc_during: Literal["idle", "command", "always"] = "command"
     # idle: URCs wait for the final result; command: may come before the answer, but not in the

@@ -233,7 +233,10 @@ class Terminal:
         return end + 1
 
     def _whole_line(self, line: bytes, too_long: bool) -> None:
-        text = line.replace(_LF, b"")
+        parts = line.split(b'"')
+        step = 2 if self.oddities.quoted_lf == "keep" else 1
+        parts[::step] = [part.replace(_LF, b"") for part in parts[::step]]
+        text = b'"'.join(parts)
         start = _LINE_START.match(text)
         lead = start.end() if start else 0
         if lead:
@@ -257,7 +260,7 @@ class Terminal:
                 self._start(text, None)
                 return
             text = text[found:]
-        elif not text.isascii() or not text.decode("ascii").isprintable():
+        elif not text.isascii() or not text.replace(_LF, b"").decode("ascii").isprintable():
             self._breach("junk", text[:80])
         self._start(text, text[2:])
 
