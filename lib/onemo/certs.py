@@ -197,7 +197,7 @@ class CertStore:
         if not model.psk:
             raise Unsupported("%s has no PSKs (manual 3.7); use certificates" % model)
         psk = raw(psk)
-        syntax.check_psk(psk, self._modem.line_max - len(pskid) - len('AT+MSSLPSK="",""'))
+        syntax.check_psk(psk, self._modem.line_max - len(pskid) - len('AT+MSSLPSK="",""\r'))
         return self._run(self.psk_writing(pskid, psk))
 
     def psk_writing(self, pskid, psk):

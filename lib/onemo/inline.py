@@ -101,7 +101,7 @@ class InlineUpload(Upload):
         # The fullest command line is known to fit. A source that has been read through tells how
         # many of its bytes are line ends at the most; a packet touches at most two stretches more
         # than it has bufferfuls.
-        head = len('AT+MSSLCERTWR="",8192,0,""') + len(self.name)
+        head = len('AT+MSSLCERTWR="",8192,0,""\r') + len(self.name)
         room = self.modem.line_max - head
         most = room // _WIDEST[self._encoding]
         if self._crlf and self._base is not None:
@@ -122,7 +122,8 @@ class InlineUpload(Upload):
                 continue
             length -= n
             if not begun:
-                if not length and n == 1 and self._crlf and ch.buffer[0] == _CR:
+                alone = remain and not length and n == 1 and self._encoding != HEX
+                if alone and ch.buffer[0] == _CR:
                     return  # nothing is typed for it, and a command has to have data
                 begun = True
                 self.command(remain).number(0).verbatim(b'"')

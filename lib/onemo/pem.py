@@ -130,8 +130,6 @@ class Judge:
 
     def finish(self):
         """The file is complete: ValueError says what is wrong with it, and what to do."""
-        if self._cr and not self.fault:
-            self.fault = _LINE_END
         if not self.fault:
             if self._boundary:
                 self._end_of_line()
