@@ -7,7 +7,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
-.PHONY: demo test lint clean requirements
+# Every single fault at every byte of a conversation.
+faults: $(READY)
+	$(BIN)/python -m onemo_tools.sweep
+
+.PHONY: faults demo test lint clean requirements
 
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo

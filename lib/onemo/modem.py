@@ -10,9 +10,11 @@ from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout
 from .models import identify
 
 _ANSWER_MS = const(5000)
+_ASK_MODEL = const(2)
 _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
 _BOOT_MS = const(30000)
+_QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
 _FLASH_MS = const(30000)
@@ -76,14 +78,17 @@ class Modem:
         ch.rebooted = True
         yield from self.recovery(timeout_ms)
         if self._model is None:
-            ch.begin(b"+CGMM").go(_ANSWER_MS, ALL)
-            said = b""
-            while (event := ch.poll()) != DONE:
-                if event == LINE:
-                    said = said or ch.line()
-                else:
-                    yield
-            self._be(said)
+            asked = 0
+            while self.model is None and asked < _ASK_MODEL:  # noise must not make a model unknown
+                asked += 1
+                ch.begin(b"+CGMM").go(_ANSWER_MS, ALL)
+                said = b""
+                while (event := ch.poll()) != DONE:
+                    if event == LINE:
+                        said = said or ch.line()
+                    else:
+                        yield
+                self._be(said)
         ch.result = None
 
     def recovery(self, timeout_ms=_SYNC_MS):
@@ -135,14 +140,15 @@ class Modem:
             except (CommandError, ModemReset, ProtocolError, Timeout):
                 level = None
             probes += 1
+        # That may have been the answer to an earlier probe: the others come within as long again.
+        quiet_ms = _QUIET_MS
         if probes > 1:
-            # The answer may be that to an earlier probe: the others come within that time.
-            quiet_ms = min(_QUIET_MAX_MS, _port.ticks_diff(_port.ticks_ms(), start) + _PROBE_MS)
-            received = None
-            while received != ch.received and elapsed < timeout_ms:
-                received = ch.received
-                yield from self.listen(quiet_ms)
-                elapsed = _port.ticks_diff(_port.ticks_ms(), start)
+            quiet_ms = min(_QUIET_MAX_MS, elapsed + 2 * _PROBE_MS)
+        received = None
+        while received != ch.received and elapsed < timeout_ms:
+            received = ch.received
+            yield from self.listen(quiet_ms)
+            elapsed = _port.ticks_diff(_port.ticks_ms(), start)
         ch.stale = False
         ch.result = level
 
