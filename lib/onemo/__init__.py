@@ -15,7 +15,9 @@ def __getattr__(name):
         raise AttributeError(name)
     for module, names in _NAMES:
         if name in names.split():
-            value = globals()[name] = getattr(__import__("onemo." + module, None, None, (name,)), name)
+            value = globals()[name] = getattr(
+                __import__("onemo." + module, None, None, (name,)), name
+            )
             return value
     try:
         return __import__("onemo." + name, None, None, (name,))

@@ -104,7 +104,7 @@ class InlineUpload(Upload):
         head = len('AT+MSSLCERTWR="",8192,0,""\r') + len(self.name)
         room = self.modem.line_max - head
         most = room // _WIDEST[self._encoding]
-        if self._crlf and self._base is not None:
+        if self._crlf and self.base is not None:
             size = len(self.ch.buffer)
             most = max(most, (room - 6 * self._dense) * size // (size + 3 * self._dense))
         return min(self.modem.packet, most)

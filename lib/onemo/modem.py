@@ -4,7 +4,7 @@
 
 from . import _port, syntax
 from ._port import const
-from .certs import PSK, CertStore
+from .certs import CERT, KEY, PSK, CertStore
 from .channel import ALL, DATA, DONE, LINE, SENT, TOKENS, Channel
 from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout, Unsupported
 from .models import identify
@@ -57,6 +57,12 @@ class Modem:
 
     def _be(self, said):
         self.model, self._model = identify(said)
+
+    @property
+    def known(self):
+        """Whether the manual names the model. One that it does not gets what all have in common:
+        `model` is None then, and str(needed_model()) what it calls itself."""
+        return self.needed_model().known
 
     def needed_model(self):
         """What the model can do; an error before that is known."""
@@ -251,7 +257,7 @@ class Modem:
         # Generator: None where it must wait, else the next id of MSSLCIPHER's one long line
         # (manual 3.9).
         if not self.needed_model().ciphers:
-            raise Unsupported("%s does not list its cipher suites (manual 3.9)" % self.model)
+            raise Unsupported("%s does not list its cipher suites (manual 3.9)" % self._model)
         return self._cipher_ids()
 
     def _cipher_ids(self):
@@ -290,29 +296,40 @@ class Modem:
 
     # NB models forget all in deep sleep
 
-    def remember(self, name, source, kind, size):
+    def remember(self, name, source, kind, size, base=None):
+        # `base`: where a stream stood; None where it cannot be rewound.
         if self._model.volatile:
-            self._sources[name] = (source, kind, size)
+            self._sources[name, kind] = (source, size, base)
 
     def forget(self, name):
-        self._sources.pop(name, None)
+        for kind in (CERT, KEY, PSK):
+            self._sources.pop((name, kind), None)
 
     def restore(self):
-        """Writes every certificate, key and PSK again, and sends every context's settings again,
-        from their sources: for MN316 and MN326, which lose them all in deep sleep (manual 3.1,
-        note). Streams are read again from where they stood; one that cannot be rewound is
-        ValueError."""
+        """Writes every certificate, key and PSK again where they are missing, and sends every
+        context's settings again, from their sources: for MN316 and MN326, which lose them all in
+        deep sleep (manual 3.1, note), with +MATREADY or without a word. Streams are read again
+        from where they stood; ValueError names one that cannot be, once all else is back."""
         return self.run_operation(self._restore())
 
     def _restore(self):
         from .upload import upload
 
-        for name, (source, kind, size) in list(self._sources.items()):
+        yield from self.recovery()  # a module that said nothing when it woke up shows it here
+        lost = []
+        for (name, kind), (source, size, base) in list(self._sources.items()):
             if kind == PSK:
                 yield from self.certs.psk_writing(name, source)
-            else:
-                yield from upload(self, name, source, kind, size, False, None)
+                continue
+            if base is not None:
+                source.seek(base)
+            elif not isinstance(source, str):
+                lost.append(name)
+                continue
+            yield from upload(self, name, source, kind, size, False, None)
         for context in self._contexts.values():
             if context.configured():
                 yield from context.applied(True)
+        if lost:
+            raise ValueError("%s: the source cannot be rewound, write it again" % ", ".join(lost))
         self.channel.result = None

@@ -1,15 +1,14 @@
-# TCP and TLS connections over the module's MIP commands, in pull mode: the module keeps what
-# arrives until it is asked for, so that no peer can flood the host. Operations only; stream.py and
-# aio.py make streams of them.
-
-from binascii import hexlify
+# Connections over the module's MIP commands: their ids, what URCs tell about them, opening and
+# closing. In pull mode: the module keeps what arrives until it is asked for, so that no peer can
+# flood the host. Operations only; what goes through a connection is flow.py's.
 
 from . import _port, syntax
 from ._port import const
-from .channel import DATA, DONE, LINE, PROMPT, SENT
+from .channel import DONE, LINE
 from .errors import (
     ClockError,
     CommandError,
+    ConnectionLost,
     ModemError,
     ModemReset,
     Timeout,
@@ -18,30 +17,34 @@ from .errors import (
 )
 
 _ANSWER_MS = const(5000)
-_SEND_MS = const(15000)
 _CLOSE_MS = const(5000)
-_REST_MS = const(10000)  # of an id whose closing was not confirmed
+_REST_MS = const(10000)  # of an id whose closing is not confirmed
+_PAUSE_MS = const(300)  # of one whose closing is: a late URC names only the id
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to hear its reason
 _PULL = const(2)  # MIPOPEN's access mode
 _HEX = const(1)
 _BAD_PARAMETER = const(50)
-_IN_USE = const(552)
-_READ_MAX = const(4096)  # bytes a MIPRD
-_INLINE_MAX = const(512)  # bytes a MIPSEND whose data stands in the command as hex
+_LOST = const(2)  # MIPURC "disconn": 1 the peer closed, 2 abnormal, 3 no PDP context
 
 
 class Link:
     """One connection: what URCs told about it."""
 
-    def __init__(self, number, boot):
-        self.id = number
-        self.boot = boot
-        self.tls = False
+    def __init__(self, host, port, tls):
+        self.id = None
+        self.boot = -1
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
         self.unread = 0  # bytes that the module holds
-        self.ended = False  # the peer, or the network, has gone; what is unread can still be read
+        self.ended = 0  # how, see _LOST; what is unread can still be read
         self.broken = None  # why nothing more can be had of it
-        self.closed = False  # the module has let the id go
+        self.failed = False  # its user has seen it fail, and may have left it
+        self.news = False  # a URC told something
+        self.heard = 0  # ticks of the last that was heard of it
+        self.got = 0  # bytes of the last `receive`
 
 
 class Sockets:
@@ -51,7 +54,7 @@ class Sockets:
         self._links = [None] * modem.needed_model().connections
         self._rest = [None] * len(self._links)  # till when an id is not used
         self._last = len(self._links) - 1
-        self._cleared = -1  # the boot whose left-over connections were closed
+        self._cleared = -1  # the boot in which the module holds no connection but ours
         self._clock = -1  # the boot whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
@@ -62,142 +65,216 @@ class Sockets:
 
     # URCs
 
-    def _link(self, buf, at, end):
+    def _number(self, buf, at, end):
         number = None if at < 0 else syntax.number(buf, at, end)
-        return (
-            self._links[number] if number is not None and 0 <= number < len(self._links) else None
-        )
+        return number if number is not None and 0 <= number < len(self._links) else None
 
     def _on_open(self, buf, start, end):
         at = syntax.after_colon(buf, start, end)
-        link = self._link(buf, at, end)
+        number = self._number(buf, at, end)
         at = syntax.field(buf, at, end, 1)
-        if link and at >= 0 and link.result is None:
+        if number is None or at < 0:
+            return
+        link = self._links[number]
+        if link and link.result is None:
             link.result = syntax.number(buf, at, end)
+            link.news = True
 
     def _on_event(self, buf, start, end):
         at = syntax.after_colon(buf, start, end)
-        link = self._link(buf, syntax.field(buf, at, end, 1), end)
+        number = self._number(buf, syntax.field(buf, at, end, 1), end)
+        link = None if number is None else self._links[number]
         if not link or link.result != 0:
-            return
+            return  # late: of an earlier connection with this id
         if syntax.same(buf, at, end, b"rtcp"):
             at = syntax.field(buf, at, end, 3)
-            link.unread = (syntax.number(buf, at, end) or 0) if at >= 0 else 0
+            # A count that cannot be read is one all the same.
+            link.unread = (syntax.number(buf, at, end) if at >= 0 else None) or 1
+            link.heard = _port.ticks_ms()
         elif syntax.same(buf, at, end, b"disconn"):
-            link.ended = True
+            at = syntax.field(buf, at, end, 2)
+            link.ended = (syntax.number(buf, at, end) if at >= 0 else None) or _LOST
+        link.news = True
 
     def _on_close(self, buf, start, end):
-        link = self._link(buf, syntax.after_colon(buf, start, end), end)
-        if link:
-            link.ended = link.closed = True
+        number = self._number(buf, syntax.after_colon(buf, start, end), end)
+        if number is None:
+            return
+        link = self._links[number]
+        if link is None:
+            self._let_rest(number, _PAUSE_MS)
+        elif link.result == 0:
+            link.ended = link.ended or _LOST
+            link.news = True
 
-    # Operations
+    def stirred(self, link):
+        """Whether there is news of a link since `news` was cleared."""
+        return link.news or self._gone(link)
 
-    def open(self, host, port, tls, timeout_ms):
-        """Opens a connection; in result its Link."""
+    def arrival(self, link, timeout_ms):
+        """Operation: serves URCs until there is news of a link, or the time is over."""
+        ch = self._ch
+        ch.wait(timeout_ms)
+        try:
+            while not self.stirred(link):
+                ch.poll()
+                yield
+        except (Timeout, ModemReset):
+            pass
+        ch.abandon()
+
+    # What is wrong
+
+    def _gone(self, link):
+        return link.boot != self._modem.boots or self._ch.rebooted
+
+    def check(self, link):
+        """Raises what is wrong with a link, if anything."""
+        if link.broken:
+            raise ConnectionLost("connection %d is over: %s" % (link.id, link.broken))
+        if self._gone(link):
+            raise ModemReset("the module rebooted: connection %d is gone, connect again" % link.id)
+
+    def check_end(self, link):
+        """Raises how a link ended, unless its peer closed it."""
+        if link.ended > 1:
+            raise ConnectionLost(
+                "connection %d broke: %s"
+                % (
+                    link.id,
+                    "the network is gone (PDP context)"
+                    if link.ended == 3
+                    else "reset by its peer, or by the network",
+                )
+            )
+
+    # Opening: a front runs `opening`, waits for news, then asks `opened`
+
+    def opening(self, link, timeout_ms):
+        """Operation: asks the module for a connection; +MIPOPEN will tell."""
         modem = self._modem
         ch = self._ch
+        tls = link.tls
         if self._cleared != modem.boots:
             yield from self._clear()
         if tls:
             yield from tls.applied()
-            if tls.strict_about_time():
+            if self._clock != modem.boots and tls.strict_about_time():
                 yield from self._check_clock()
-        link = self._take(tls)
-        try:
-            yield from self._configure(link, tls)
-            yield from self._open(link, host, port, timeout_ms)
-        except ModemError as error:
-            if isinstance(error, (ModemReset, Timeout)):
-                self._rest[link.id] = _port.ticks_add(_port.ticks_ms(), _REST_MS)
-            if not isinstance(error, (ModemReset, Unsupported)):
-                link.broken = error
-                self._cleared = -1 if isinstance(error, Timeout) else self._cleared
-            self._links[link.id] = None
-            if isinstance(error, CommandError) and error.code is not None:
-                yield from self._let_go(link.id)
-            raise error
-        ch.result = link
+        yield from self._take(link)
+        yield from self._configure(link)
+        ch.begin(b"+MIPOPEN=").number(link.id).quote("TCP").quote(link.host).number(link.port)
+        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))).number(_PULL)
+        ch.go(_ANSWER_MS)
+        link.command = ch.command()
+        while ch.poll() != DONE:
+            yield
 
-    def _take(self, tls):
-        modem = self._modem
-        model = modem.needed_model()
-        if (
-            tls
-            and model.tls_links
-            and sum(1 for link in self._links if link and link.tls) >= model.tls_links
-        ):
-            raise ModemError(
-                "%s keeps %d TLS connections at once: close one first"
-                % (modem.model, model.tls_links)
-            )
-        count = len(self._links)
-        for offset in range(1, count + 1):
-            number = (self._last + offset) % count
-            rest = self._rest[number]
-            if self._links[number] is None and (
-                rest is None or _port.ticks_diff(rest, _port.ticks_ms()) <= 0
-            ):
-                self._rest[number] = None
-                self._last = number
-                link = self._links[number] = Link(number, modem.boots)
-                link.tls = tls is not None
-                return link
-        raise ModemError("all %d connections of the module are in use: close one first" % count)
+    def opened(self, link, timeout_ms):
+        """Raises why there is no connection, if there is none."""
+        if link.result != 0:
+            if self._gone(link):
+                self.check(link)
+            if link.result is None:
+                raise Timeout("%s: no +MIPOPEN within %d ms" % (link.command, timeout_ms))
+            raise CommandError(link.result, link.command)
+        link.heard = _port.ticks_ms()
+
+    def drop(self, link):
+        """Gives up a link that was not opened. What the module makes of it is looked at before
+        the next one is opened."""
+        number = link.id
+        if number is not None and self._links[number] is link:
+            self._links[number] = None
+            self._let_rest(number, _REST_MS)
+            self._cleared = -1
 
     def _clear(self):
-        # The module keeps connections over a host's reset: none of them is ours.
+        # The module keeps connections over a host's reset, or opens one that was given up.
         ch = self._ch
         boot = self._modem.boots
-        self._links = [None] * len(self._links)
+        for number, link in enumerate(self._links):
+            if link and link.boot != boot:
+                self._links[number] = None
         left = []
         ch.begin(b"+MIPSTATE?").go(_ANSWER_MS, b"+MIPSTATE:")
         try:
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
-                elif ch.value(0) is not None and not ch.says(4, b"INITIAL"):
+                elif not ch.says(4, b"INITIAL"):
                     left.append(ch.value(0))
         except CommandError:
             left = range(len(self._links))  # it does not tell
         for number in left:
-            yield from self._let_go(number)
+            if number is not None and number < len(self._links) and not self._links[number]:
+                yield from self._let_go(number)
         self._cleared = boot
 
-    def _let_go(self, number):
+    def _take(self, link):
+        # An id that nobody has, and that has rested.
         ch = self._ch
-        ch.begin(b"+MIPCLOSE=").number(number).go(_CLOSE_MS)
-        try:
-            while ch.poll() != DONE:
+        modem = self._modem
+        links = self._links
+        most = modem.needed_model().tls_links
+        if link.tls and most and sum([1 for other in links if other and other.tls]) >= most:
+            yield from self._take_back(True)
+        while True:
+            resting = False
+            for offset in range(1, len(links) + 1):
+                number = (self._last + offset) % len(links)
+                if links[number] is None:
+                    rest = self._rest[number]
+                    if rest is None or _port.ticks_diff(rest, _port.ticks_ms()) <= 0:
+                        self._rest[number] = None
+                        self._last = link.id = number
+                        link.boot = modem.boots
+                        links[number] = link
+                        return
+                    resting = True
+            if resting:
+                ch.wait(_REST_MS)
+                ch.poll()
                 yield
-        except CommandError:
-            pass  # it was closed: modules disagree on what to say then
+            else:
+                yield from self._take_back(False)
+
+    def _take_back(self, tls):
+        # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing
+        # it, and finalisers must not talk to the module.
+        for link in self._links:
+            if (
+                link
+                and (link.tls or not tls)
+                and (link.failed or link.ended or link.broken or self._gone(link))
+            ):
+                yield from self.close(link)
+                link.broken = "after it had failed, its id was needed for another"
+                return
+        raise ModemError(
+            "all connections of the module are in use (%s has %d, %s with TLS): close one first"
+            % (self._modem.model, len(self._links), self._modem.needed_model().tls_links or "all")
+        )
 
     def _check_clock(self):
-        ch = self._ch
-        if self._clock == self._modem.boots:
-            return
-        said = None
-        ch.begin(b"+CCLK?").go(_ANSWER_MS, b"+CCLK:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                said = ch.text(0)
-            else:
-                yield
-        # yy/MM/dd,hh:mm:ss+zz; a clock that was never set shows 1970, 1980 or 2070.
-        if not said or not said[:2].isdigit() or not 24 <= int(said[:2]) < 70:
+        from .clock import asking
+
+        yield from asking(self._ch)
+        said = self._ch.result
+        if not isinstance(said, tuple):
             raise ClockError(
-                "the module's clock says %s, so it cannot judge a certificate's dates: set it "
-                "(AT+CCLK, AT+MNTP, or the network's time) before connecting, "
+                "the module's clock says %s, so it cannot judge a certificate's dates: call "
+                "modem.clock(), which asks the network, before connecting, "
                 "or configure with ignorestamp=True" % said
             )
         self._clock = self._modem.boots
 
-    def _configure(self, link, tls):
+    def _configure(self, link):
         ch = self._ch
+        model = self._modem.needed_model()
         ch.begin(b"+MIPCFG=").quote("ssl").number(link.id)
-        if tls:
-            ch.number(1).number(tls.ssl_id)
+        if link.tls:
+            ch.number(1).number(link.tls.ssl_id)
         else:
             ch.number(0)
         ch.go(_ANSWER_MS)
@@ -205,26 +282,28 @@ class Sockets:
             while ch.poll() != DONE:
                 yield
         except CommandError as error:
-            if error.code != _BAD_PARAMETER or self._modem.needed_model().mipcfg_ssl:
+            if error.code != _BAD_PARAMETER or model.mipcfg_ssl:
                 raise
-            if tls:
+            if link.tls:
                 raise Unsupported(
                     '%s refuses TLS on its sockets (MIPCFG "ssl")' % self._modem.model
                 )
         else:
-            yield from self._read_ssl(link, tls)
-        sending = 0 if self._modem.needed_model().prompt else _HEX
+            yield from self._read_ssl(link)
+        sending = 0 if model.prompt else _HEX
         ch.begin(b"+MIPCFG=").quote("encoding").number(link.id).number(sending).number(0)
         ch.go(_ANSWER_MS)
         while ch.poll() != DONE:
             yield
+        # What is unread must outlive a disconnection.
         ch.begin(b"+MIPCFG=").quote("autofree").number(link.id).number(1).go(_ANSWER_MS)
         while ch.poll() != DONE:
             yield
 
-    def _read_ssl(self, link, tls):
+    def _read_ssl(self, link):
         # One bit lost on the line would mean plaintext.
         ch = self._ch
+        tls = link.tls
         kept = None
         ch.begin(b"+MIPCFG=").quote("ssl").number(link.id).go(_ANSWER_MS, b"+MIPCFG:")
         while (event := ch.poll()) != DONE:
@@ -238,139 +317,30 @@ class Sockets:
                 % (link.id, kept)
             )
 
-    def _open(self, link, host, port, timeout_ms):
-        ch = self._ch
-        seconds = max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))
-        ch.begin(b"+MIPOPEN=").number(link.id).quote("TCP").quote(host).number(port)
-        ch.number(seconds).number(_PULL).go(_ANSWER_MS)
-        end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
-        while ch.poll() != DONE:
-            yield
-        ch.wait(max(1, _port.ticks_diff(end, _port.ticks_ms())))
-        while link.result is None:
-            ch.poll()
-            yield
-        if link.result != 0:
-            raise CommandError(link.result, ch.command())
-
-    def check(self, link):
-        """Raises what is wrong with a link, if anything."""
-        if link.boot != self._modem.boots or self._ch.rebooted:
-            raise ModemReset("the module rebooted: connection %d is gone, connect again" % link.id)
-        if link.broken:
-            raise ModemError("connection %d broke: %s" % (link.id, link.broken))
-
-    def arrival(self, link, timeout_ms):
-        """Waits until there is something to read, or nothing ever will be; in result whether in
-        time."""
-        ch = self._ch
-        ch.result = True
-        ch.wait(timeout_ms)
-        try:
-            while not link.unread and not link.ended:
-                ch.poll()
-                yield
-        except Timeout:
-            ch.result = False
-
-    def receive(self, link, into, start, most):
-        """Takes up to `most` bytes into into[start:]; in result how many."""
-        ch = self._ch
-        self.check(link)
-        most = min(most, _READ_MAX)
-        ch.begin(b"+MIPRD=").number(link.id).number(most)
-        ch.go(_ANSWER_MS + most * 10000 // ch.baud, b"+MIPRD:", counted=3)
-        at = start
-        try:
-            link.unread = 0  # nothing but OK is said then
-            while (event := ch.poll()) != DONE:
-                if event == DATA:
-                    link.unread = ch.value(1) or 0
-                    if ch.left > most:
-                        raise ModemError("%d bytes came where %d were asked for" % (ch.left, most))
-                    while ch.left:
-                        piece = ch.data()
-                        if piece:
-                            into[at : at + len(piece)] = piece
-                            at += len(piece)
-                        else:
-                            yield
-                elif event == LINE:
-                    link.unread = ch.value(1) or 0
-                else:
-                    yield
-        except ModemError as error:
-            link.broken = error
-            raise
-        ch.result = at - start
-
-    def send(self, link, data, start, stop):
-        """Sends data[start:stop], in the largest packets that the model takes."""
-        ch = self._ch
-        model = self._modem.needed_model()
-        try:
-            while start < stop:
-                self.check(link)
-                if link.ended:
-                    raise ModemError("the peer of connection %d has gone" % link.id)
-                packet = self._packet if model.prompt else self._inline
-                n = min(stop - start, model.send_prompt if model.prompt else _INLINE_MAX)
-                yield from packet(link, data, start, n)
-                start += n if ch.result is None else min(n, ch.result)
-        except ModemError as error:
-            link.broken = link.broken or error  # how much went out is not known
-            raise
-
-    def _packet(self, link, data, start, n):
-        ch = self._ch
-        ch.begin(b"+MIPSEND=").number(link.id).number(n).go(_SEND_MS, b"+MIPSEND:", payload=n)
-        while ch.poll() != PROMPT:
-            yield
-        ch.push(data, start, start + n)
-        yield from self._accepted(n)
-
-    def _inline(self, link, data, start, n):
-        ch = self._ch
-        ch.begin(b"+MIPSEND=").number(link.id).number(n).verbatim(b'"')
-        ch.go(_SEND_MS, b"+MIPSEND:", ended=False)
-        while ch.poll() != SENT:
-            yield
-        for at in range(start, start + n, 64):
-            digits = hexlify(data[at : min(at + 64, start + n)])
-            ch.push(digits, 0, len(digits))
-            while ch.poll() != SENT:
-                yield
-        ch.push(b'"\r', 0, 2)
-        yield from self._accepted(2 * n)
-
-    def _accepted(self, size):
-        # In result the count that the module took; None where it says only OK.
-        ch = self._ch
-        ch.wait(_SEND_MS, size)
-        accepted = None
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                accepted = ch.value(1)
-            else:
-                yield
-        ch.result = accepted
+    # Closing
 
     def close(self, link):
-        """Closes a connection. Its id is used again once the module has confirmed that, or after a
-        rest."""
+        """Operation: closes a connection. Its id is used again once +MIPCLOSE has confirmed that,
+        or after a rest."""
         number = link.id
-        if link.boot != self._modem.boots or self._links[number] is not link:
+        link.broken = link.broken or "it was closed"
+        if self._links[number] is not link:
             return
-        self._ch.result = None
-        try:
+        cleared = self._cleared
+        self.drop(link)
+        if not self._gone(link):
             yield from self._let_go(number)
-            self._ch.wait(_CLOSE_MS)
-            while not link.closed:
-                self._ch.poll()
+            self._cleared = cleared
+
+    def _let_go(self, number):
+        ch = self._ch
+        self._let_rest(number, _REST_MS)
+        ch.begin(b"+MIPCLOSE=").number(number).go(_CLOSE_MS)
+        try:
+            while ch.poll() != DONE:
                 yield
-        except Timeout:
-            self._rest[number] = _port.ticks_add(_port.ticks_ms(), _REST_MS)
-        finally:
-            if self._links[number] is link:
-                self._links[number] = None
-            link.broken = link.broken or "it was closed"
+        except CommandError:
+            self._let_rest(number, _PAUSE_MS)  # it was closed: modules disagree on what to say
+
+    def _let_rest(self, number, ms):
+        self._rest[number] = _port.ticks_add(_port.ticks_ms(), ms)

@@ -4,8 +4,9 @@
 
 from . import syntax
 from ._port import const
+from .certs import CERT, KEY, PSK
 from .channel import DONE, LINE
-from .errors import CommandError, VerifyError
+from .errors import CommandError, ModemReset, VerifyError
 
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
@@ -142,6 +143,8 @@ class TLSContext:
         if self._boot == modem.boots and not again:
             return
         boot = modem.boots
+        if self._boot >= 0 and not again and modem.needed_model().volatile:
+            yield from self._look_for_names()
         for option in OPTIONS:
             if self._has(option):
                 yield from self._set(option, self._wanted(option))
@@ -157,6 +160,20 @@ class TLSContext:
                     )
         self._boot = boot
         self._ch.result = None
+
+    def _look_for_names(self):
+        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
+        settings = self._settings
+        names = settings["cert"] + (settings["psk"],)
+        kinds = (CERT, CERT, KEY, PSK)
+        for i in range(len(kinds)):
+            name = names[i]
+            if name:
+                yield from self._modem.certs.find(name, kinds[i])
+                if self._ch.result is None:
+                    raise ModemReset(
+                        "the module started anew and has lost %s: call modem.restore()" % name
+                    )
 
     def _wanted(self, option):
         # How certificates are written is one for all contexts, and not configure's.

@@ -27,11 +27,12 @@ def upload(modem, name, source, kind, size, force, progress):
     else:
         from .inline import InlineUpload as job
     try:
-        yield from job(modem, name, stream, kind, size, progress).run(force)
+        job = job(modem, name, stream, kind, size, progress)
+        yield from job.run(force)
     finally:
         if opened:
             stream.close()
-    modem.remember(name, source, kind, size)
+    modem.remember(name, source, kind, size, None if opened else job.base)
 
 
 def _open(path, name):
@@ -58,16 +59,16 @@ class Upload:
         self._judge = Judge(kind)
         self._hash = md5()
         try:
-            self._base = stream.tell()
-            stream.seek(self._base)
+            self.base = stream.tell()
+            stream.seek(self.base)
         except (AttributeError, OSError):
-            self._base = None  # cannot be rewound
+            self.base = None  # cannot be rewound
 
     def run(self, force):
         """Writes what differs, verifies it; in result whether anything was written."""
         ch = self.ch
         certs = self.modem.certs
-        if self._base is not None:
+        if self.base is not None:
             self._survey()
         elif self.size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self.name)
@@ -150,7 +151,7 @@ class Upload:
         n = self._stream.readinto(buffer if most >= len(buffer) else memoryview(buffer)[:most])
         if n == 0:
             raise ValueError("the source of %s ended before its %d bytes" % (self.name, self.size))
-        if n and self._base is None:
+        if n and self.base is None:
             self._look(n)
         return n
 
@@ -184,13 +185,13 @@ class Upload:
         except CommandError as error:
             yield from self.modem.certs.removal(self.name)
             self.modem.certs.unfinished = None
-            if error.code not in (_EXISTS, _BUSY) or self._base is None:
+            if error.code not in (_EXISTS, _BUSY) or self.base is None:
                 raise error
             yield from self._packets()
 
     def _packets(self):
-        if self._base is not None:
-            self._stream.seek(self._base)
+        if self.base is not None:
+            self._stream.seek(self.base)
         self.modem.certs.unfinished = self.name
         remain = self.size
         try:
@@ -198,7 +199,7 @@ class Upload:
                 length = min(remain, self.packet_max())
                 remain -= length
                 yield from self.packet(remain, length)
-            if self._base is None:
+            if self.base is None:
                 self._judge.finish()
                 self.digests = self.hashed()
         except ModemError:
