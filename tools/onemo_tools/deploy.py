@@ -147,7 +147,8 @@ def _check(found: dict[str, Any], files: Mapping[str, bytes], result: Deployed) 
     needed = sum(-(-len(files[path]) // _BLOCK) * _BLOCK for path in result.copied)
     if needed > found["free"]:
         raise DeployError(
-            f"the board's flash has {found['free']} bytes free, but {needed} are needed: remove something"
+            f"the board's flash has {found['free']} bytes free, but {needed} are needed: "
+            "remove something from it"
         )
     for path in result.copied:
         version = files[path][1] if path.endswith(".mpy") else found["mpy"]

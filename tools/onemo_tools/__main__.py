@@ -1,0 +1,6 @@
+"""`python -m onemo_tools`, the same as `onemo`."""
+
+from onemo_tools.cli import app
+
+if __name__ == "__main__":
+    app(prog_name="onemo")

@@ -1,0 +1,78 @@
+"""What the demo plays on: certificates, servers, the simulated module, the virtual board."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onemo_tools import pki
+from onemo_tools.board import VirtualBoard
+from onemo_tools.endpoint import Endpoint, echo_lines
+from onemo_tools.simulator import Line, Module, SystemNetwork
+
+ROOT = Path(__file__).resolve().parents[3]
+HOST = "broker.example"
+DEVICE = "device-0001"
+MODEL = "ML307R-DL"
+BAUD = 115200  # the line takes its time, so that the progress is real
+BUNDLE = 8192  # bytes, the most that the module takes (manual 3.2)
+# Objects of this 64-bit build are twice those of a 32-bit MCU; bytecode is the same.
+HEAP_KB = 128
+EVERY_S = 2  # between two lines of telemetry: long enough to interrupt the board in between
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that is started, and what was made for it."""
+
+    pems: dict[str, bytes]  # what the module is to hold, by name
+    other_ca: bytes  # a CA that has nothing to do with the server
+    config: dict[str, Any]  # config.json of this demo
+    open_server: Endpoint  # asks no client for a certificate
+    strict_server: Endpoint  # demands one
+    module: Module
+    line: Line
+    board: VirtualBoard
+
+
+@contextmanager
+def built() -> Iterator[Stage]:
+    """Starts everything on loopback, and ends it."""
+    authority = pki.Authority("onemo demo root")
+    server = authority.issue(HOST, server=True)
+    client = authority.subordinate("onemo demo devices").issue(DEVICE)
+    pems = {
+        "ca.pem": authority.bundle(BUNDLE),
+        "client.pem": client.chain,
+        "client.key": client.key,
+    }
+    module = Module(MODEL, network=SystemNetwork({HOST: "127.0.0.1"}), baud=BAUD)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onemo-demo-")))
+        start = stack.enter_context
+        open_server = start(Endpoint(echo_lines, identity=server))
+        strict = start(Endpoint(echo_lines, identity=server, client_ca=authority.pem))
+        line = start(Line(module, "socketpair", baud=BAUD))
+        board = start(
+            VirtualBoard(
+                folder / "flash.img", heap=f"{HEAP_KB}K", uarts={_uart_id(): line.board_fd}
+            )
+        )
+        config = default_config()
+        config["uart"]["baud"] = BAUD
+        config["endpoint"] = {**config["endpoint"], "host": HOST, "port": strict.port}
+        config["endpoint"]["every_s"] = EVERY_S
+        other = pki.Authority("some other root").pem
+        yield Stage(pems, other, config, open_server, strict, module, line, board)
+
+
+def default_config() -> dict[str, Any]:
+    """config.json as it is in the project."""
+    return dict(json.loads((ROOT / "config.json").read_bytes()))
+
+
+def _uart_id() -> int:
+    return int(default_config()["uart"]["id"])
