@@ -84,6 +84,7 @@ class Conversation:
             boot_delay=1.0,
         )
         self.modem = self.rig.modem
+        self.boots = 0  # of the module, when it was connected
         clock = self.rig.clock
         advance_to = clock.advance_to
 
@@ -104,6 +105,7 @@ class Conversation:
         ca, cert, key = NAMES
         modem.tls(1).configure(AUTH_MUTUAL, ca=ca, cert=cert, key=key)
         with modem.connect(HOST, PORT, modem.tls(1)) as stream:
+            self.boots = self.rig.module.boots
             stream.write(SENT)
             return bytes(stream.read(len(SENT)))
 
@@ -157,6 +159,8 @@ def strike(fault: Fault | None) -> Result:
                 ending = "rebooted"
                 conversation.modem.reboot()
                 answer = conversation.run()
+        if rig.module.boots != conversation.boots:
+            answer = conversation.run()  # it rebooted after the job: the settings went with it
         right = conversation.check(answer)
         return Result(ending or ("clean" if right else "unnoticed"), error, rig.clock.now())
     finally:
