@@ -9,6 +9,13 @@ class Modem(modem.Modem):
 
     def __init__(self, uart, **settings):
         super().__init__(uart, **settings)
+        self._watch(uart)
+
+    def rewire(self, uart):
+        super().rewire(uart)
+        self._watch(uart)
+
+    def _watch(self, uart):
         self._poller = None
         try:
             import select

@@ -14,6 +14,7 @@ _ASK_MODEL = const(2)
 _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
 _BOOT_MS = const(30000)
+_SYNC_BAUD_MS = const(90000)  # at every speed, twice
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
@@ -293,6 +294,21 @@ class Modem:
 
             self._sockets = Sockets(self)
         return self._sockets
+
+    def set_baud(self, baud, reopen, timeout_ms=_SYNC_BAUD_MS):
+        """Changes the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or
+        after. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module
+        keeps its speed over resets, and one that an earlier run left at another is found:
+        Timeout if not within `timeout_ms`. CommandError where the module has no such speed;
+        Timeout, at the speed from before, where the line is not good for it."""
+        syntax.check_range(baud, "baud", 1200, 4000000)
+        from .baud import switch
+
+        return self.run_operation(switch(self, baud, reopen, timeout_ms), False)
+
+    def rewire(self, uart):
+        # The UART from now on; a front that watches it does so anew.
+        self.channel.uart = uart
 
     # NB models forget all in deep sleep
 
