@@ -62,11 +62,12 @@ class TLSContext:
         ignorestamp=False,
         ignoreverify=False,
         allow_broken=False,
+        send=True,
     ):
         """Sets every option of this context and reads each back (manual 3.1). `ca`, `cert`, `key`:
         names in the module's store; `negotime_s`: seconds, 10..300; `ciphersuite`: an id of the
         manual's appendix 5.1, 0 leaves the choice to module and server, a broken one needs
-        `allow_broken`.
+        `allow_broken`. With `send=False` they are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -128,7 +129,7 @@ class TLSContext:
             "auth": auth,
         }
         self._boot = -1
-        return self._modem.run_operation(self.applied())
+        return self._modem.run_operation(self.applied()) if send else None
 
     def configured(self):
         return self._settings is not None
@@ -142,24 +143,33 @@ class TLSContext:
             )
         if self._boot == modem.boots and not again:
             return
-        boot = modem.boots
         if self._boot >= 0 and not again and modem.needed_model().volatile:
             yield from self._look_for_names()
         for option in OPTIONS:
             if self._has(option):
                 yield from self._set(option, self._wanted(option))
+        yield from self.difference()
+        ch = self._ch
+        if ch.result:
+            raise VerifyError(
+                "the module keeps %s of TLS context %d at %r, not %r; "
+                "no connection is safe with it"
+                % (ch.result[0], self.ssl_id, ch.result[1], ch.result[2])
+            )
+
+    def difference(self):
+        """Operation: the first option that the module keeps otherwise than configured, in result
+        as (option, kept, wanted); None where there is none, so that nothing has to be sent."""
+        ch = self._ch
         for option in OPTIONS:
             if self._has(option):
                 yield from self._get(option)
                 wanted = self._wanted(option)
-                if self._ch.result != wanted:
-                    raise VerifyError(
-                        "the module keeps %s of TLS context %d at %r, not %r; "
-                        "no connection is safe with it"
-                        % (option, self.ssl_id, self._ch.result, wanted)
-                    )
-        self._boot = boot
-        self._ch.result = None
+                if ch.result != wanted:
+                    ch.result = (option, ch.result, wanted)
+                    return
+        self._boot = self._modem.boots
+        ch.result = None
 
     def _look_for_names(self):
         # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).

@@ -22,17 +22,31 @@ def upload(modem, name, source, kind, size, force, progress):
     """Operation of `CertStore.write`."""
     opened = isinstance(source, str)
     stream = _open(source, name) if opened else source
-    if modem.needed_model().prompt:
-        job = Upload
-    else:
-        from .inline import InlineUpload as job
     try:
-        job = job(modem, name, stream, kind, size, progress)
+        job = _job(modem, name, stream, kind, size, progress)
         yield from job.run(force)
     finally:
         if opened:
             stream.close()
     modem.remember(name, source, kind, size, None if opened else job.base)
+
+
+def comparison(modem, name, path, kind):
+    """Operation: in result whether the module holds this file's content under `name`; None where
+    it holds nothing there. ValueError for a file that no write would take."""
+    stream = _open(path, name)
+    try:
+        yield from _job(modem, name, stream, kind, None, None).compare()
+    finally:
+        stream.close()
+
+
+def _job(modem, *what):
+    if modem.needed_model().prompt:
+        return Upload(modem, *what)
+    from .inline import InlineUpload
+
+    return InlineUpload(modem, *what)
 
 
 def _open(path, name):
@@ -68,20 +82,11 @@ class Upload:
         """Writes what differs, verifies it; in result whether anything was written."""
         ch = self.ch
         certs = self.modem.certs
-        if self.base is not None:
-            self._survey()
-        elif self.size is None:
-            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self.name)
-        check_range(self.size, "size of " + self.name, 1, SIZE_MAX)
-        self.check()
-        yield from certs.find(self.name, self.kind)
-        there = ch.result
-        if there is not None:
-            if there in self.sizes() and self.digests and not force:
-                yield from certs.check(self.name)
-                if self.is_ours(ch.result):
-                    ch.result = False
-                    return
+        yield from self.compare()
+        if ch.result and not force:
+            ch.result = False
+            return
+        if ch.result is not None:
             yield from certs.removal(self.name)
         yield from self._send()
         yield from certs.check(self.name)
@@ -93,6 +98,26 @@ class Upload:
                 % (self.name, theirs, " or ".join(self.digests))
             )
         ch.result = True
+
+    def compare(self):
+        """Judges the source; in result whether the module holds its content under this name, None
+        where it holds nothing there."""
+        ch = self.ch
+        certs = self.modem.certs
+        if self.base is not None:
+            self._survey()
+        elif self.size is None:
+            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self.name)
+        check_range(self.size, "size of " + self.name, 1, SIZE_MAX)
+        self.check()
+        yield from certs.find(self.name, self.kind)
+        if ch.result is None:
+            return
+        same = ch.result in self.sizes() and len(self.digests) > 0
+        if same:
+            yield from certs.check(self.name)
+            same = self.is_ours(ch.result)
+        ch.result = same
 
     # What depends on the form; inline.py has the other one
 
