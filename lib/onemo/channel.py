@@ -89,7 +89,7 @@ class Channel(Receiver):
         """From here on the command, and what is pushed after it, is secret: no trace, no error
         shows it."""
         self._shown = len(self._out)
-        self._secret = True
+        self._secret = self.hushed = True
         return self
 
     def _separate(self):
@@ -331,6 +331,7 @@ class Channel(Receiver):
 
     def _final(self, verdict, start, end):
         owed = self.owed
+        self.hushed = self.hushed and not self._secret  # until its own final result
         self._settle()
         if self._dropped:
             raise ProtocolError(

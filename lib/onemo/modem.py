@@ -156,7 +156,7 @@ class Modem:
             received = ch.received
             yield from self.listen(quiet_ms)
             elapsed = _port.ticks_diff(_port.ticks_ms(), start)
-        ch.stale = False
+        ch.stale = ch.hushed = False
         ch.result = level
 
     def _fill_up(self):

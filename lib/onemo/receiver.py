@@ -28,7 +28,8 @@ class Receiver:
         self._rx[:] = b""
         self._taken = 0  # bytes at the front of _rx that are done with
         self._lent = False  # `data` handed all of _rx out
-        self._secret = False  # what goes by now is no trace's business
+        self._secret = False  # what goes out now is no trace's business
+        self.hushed = False  # nor is what comes in: it may be an echo of that, and late
         self._dropped = False  # something of this answer was: it was too long
         self._surplus = False  # counted data is over: a line end has to follow
 
@@ -52,7 +53,7 @@ class Receiver:
         if not n:
             return False
         if self.trace:
-            self._show("<", piece, 0, n, 0 if self._secret else n)
+            self._show("<", piece, 0, n, 0 if self.hushed else n)
         self.received = (self.received + n) & 0xFFFFFF
         rx = self._rx
         if self._taken:
