@@ -1,6 +1,5 @@
-# The product: certificates go into the module, a verified TLS connection comes out, and a line of
-# telemetry goes over it now and then. A failure is told in a sentence, and all is tried again.
-# What differs from product to product is in config.json.
+# The product: certificates go into the module, a verified TLS connection comes out, telemetry goes
+# over it; whatever fails is told and tried again. What differs between products: config.json.
 
 import json
 import os
@@ -128,7 +127,7 @@ def main():
         uart = open_uart(config["uart"])
     except (OSError, ValueError) as error:
         print("config.json: %s" % error)
-        return  # nothing gets better by itself: to the prompt
+        return  # no use in trying again: to the prompt
     modem = Modem(uart, baud=config["uart"]["baud"], model=config["module"].get("model"))
     random.seed(int.from_bytes(machine.unique_id(), "big"))  # no two devices alike
     retry = config["retry"]

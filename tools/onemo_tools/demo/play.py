@@ -213,8 +213,9 @@ class Play:
                 ours == theirs == told[name] and store[name] == pem,
                 f"{name}: the file's MD5 is {ours}, in the module {theirs}, told {told[name]}",
             )
-            rows.append((name, str(len(pem)), ours, theirs))
-        self.screen.table(("name", "bytes", "MD5 of the file", "MD5 in the module"), rows)
+            rows.append((name, f"{len(pem)} bytes", "file", ours))
+            rows.append(("", f"{len(store[name])} bytes", "module", theirs))
+        self.screen.table(rows)
         self.screen.proved("file, module and board agree on every digest")
 
     def _talk(self, watch: Watch, served: int, what: str) -> None:
@@ -264,8 +265,8 @@ class Play:
         self.screen.say("")
         with self.stage.line.locked() as module:
             mark = len(module.commands)
-        arguments = [flow, stage.HOST, str(server.port)]
-        words = ("exec", f"import sys; sys.argv += {arguments!r}", "run", _FLOW)
+        preset = f"flow, host, port = {flow!r}, {stage.HOST!r}, {server.port}"
+        words = ("exec", preset, "run", _FLOW)
         said = mpremote(self.stage.board.port, *words, timeout=self.limit.left()).stdout
         with self.stage.line.locked() as module:
             commands = module.commands[mark:]

@@ -43,8 +43,8 @@ class Screen:
     def failed(self, text: str) -> None:
         self.say(f"FAILED  {text}", "bold red")
 
-    def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-        table = Table(*columns, box=None, pad_edge=False, header_style="cyan")
+    def table(self, rows: Iterable[Iterable[str]]) -> None:
+        table = Table(box=None, pad_edge=False, show_header=False)
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -1,15 +1,14 @@
 # One of the three flows of the manual's 4.1, on the board. The certificates are in the module
-# already, main.py brought them there. Which flow, and to whom, comes through sys.argv:
+# already, main.py brought them there. Which flow, and to whom, is set before:
 #
-#     mpremote exec "import sys; sys.argv += ['mutual', 'broker.example', '8883']" run flow.py
+#     mpremote exec "flow, host, port = 'mutual', 'broker.example', 8883" run flow.py
+#
+# ruff: noqa: F821
 import gc
 import json
-import sys
 
 from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, Modem
 from onemo.uart import open_uart
-
-flow, host, port = sys.argv[-3:]
 
 with open("config.json") as file:
     settings = json.load(file)["uart"]
@@ -28,7 +27,7 @@ kept = tls.read()
 print("read back", kept["auth"], kept["ca"], kept["cert"], kept["key"])
 
 try:
-    with modem.connect(host, int(port), tls) as stream:
+    with modem.connect(host, port, tls) as stream:
         stream.write("flow " + flow + "\n")
         print("reply", stream.readline().decode().strip())
 except OSError as error:
