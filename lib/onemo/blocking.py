@@ -1,7 +1,6 @@
 # Front 1: blocks. It only waits: by poll where the UART has it, else by looking every millisecond.
 
 from . import _port, modem
-from .syntax import check_range, check_text
 
 
 class Modem(modem.Modem):
@@ -70,10 +69,29 @@ class Modem(modem.Modem):
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError where dates are to be checked and the module's clock is not set;
         VerifyError where TLS would not be used."""
-        check_text(host, "host", 253)
-        check_range(port, "port", 1, 65535)
-        check_range(timeout_ms, "timeout_ms", 6000, 600000)
-        link = self.run_operation(self.sockets().open(host, port, tls, timeout_ms))
+        link = self.open_link(host, port, tls, timeout_ms)
         from .stream import Stream
 
         return Stream(self, link)
+
+    def open_link(self, host, port, tls, timeout_ms):
+        # A Link; the exceptions are connect's.
+        sockets = self.sockets()
+        link = sockets.link(host, port, tls, timeout_ms)
+        try:
+            self.run_operation(sockets.opening(link, timeout_ms))
+            self.run_operation(sockets.arrival(link, timeout_ms))
+            sockets.opened(link, timeout_ms)
+        except BaseException:
+            sockets.drop(link)
+            raise
+        return link
+
+    def socket_module(self, tls=None):
+        """Stands in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
+        `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
+        context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
+        begin TLS of the board's own."""
+        from .socket_module import SocketModule
+
+        return SocketModule(self, tls)

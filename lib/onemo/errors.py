@@ -67,6 +67,13 @@ class ModemReset(ModemError):
         super().__init__(text, _ECONNRESET)
 
 
+class ConnectionLost(ModemError):
+    """A connection is over, and its peer did not close it as one does; connect again."""
+
+    def __init__(self, text):
+        super().__init__(text, _ECONNRESET)
+
+
 class ProtocolError(ModemError):
     """The module said what makes no sense here. The channel is in step again."""
 

@@ -148,7 +148,14 @@ class Sockets:
                 )
             )
 
-    # Opening: a front runs `opening`, waits for news, then asks `opened`
+    # Opening: a front makes a link, runs `opening`, waits for news, then asks `opened`
+
+    def link(self, host, port, tls, timeout_ms):
+        """A link for a connection that is to be; ValueError or TypeError."""
+        syntax.check_text(host, "host", 253)
+        syntax.check_range(port, "port", 1, 65535)
+        syntax.check_range(timeout_ms, "timeout_ms", 6000, 600000)
+        return Link(host, port, tls)
 
     def opening(self, link, timeout_ms):
         """Operation: asks the module for a connection; +MIPOPEN will tell."""

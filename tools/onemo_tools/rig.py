@@ -24,16 +24,16 @@ _TICK = 0.0002  # seconds that pass at the least when the driver waits
 class VirtualModem(Modem):
     """The blocking front, whose waits move a virtual clock to where something happens next."""
 
-    clock: VirtualClock
+    virtual_clock: VirtualClock
     uart: SimulatedUart
 
     def _wait(self, ms: int) -> None:
-        now = self.clock.now()
+        now = self.virtual_clock.now()
         event = self.uart.next_event()
         until = now + ms / 1000
         if event is not None:
             until = min(until, max(event, now))
-        self.clock.advance_to(max(until, now + _TICK))
+        self.virtual_clock.advance_to(max(until, now + _TICK))
 
 
 class Rig:
@@ -64,7 +64,7 @@ class Rig:
     def new_driver(self, **settings: Any) -> VirtualModem:
         """A driver that knows nothing yet, as after a reset of the host."""
         modem = VirtualModem(self.uart, **settings)
-        modem.clock = self.clock
+        modem.virtual_clock = self.clock
         modem.uart = self.uart
         return modem
 

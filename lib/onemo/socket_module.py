@@ -1,0 +1,148 @@
+# Stands in for the `socket` module in code that knows no modem: umqtt.simple, umqtt.robust,
+# requests. Names are looked up by the module (DNS), connections made by it, with its TLS.
+#
+# Such code writes a message in many small pieces, each of which would be a packet of its own on
+# the air. A piece is held while it is, with those before it, an MQTT packet or the head of an
+# HTTP request that is not complete: the peer could do nothing with it yet. All else is sent at
+# once, and a read, a poll or a close sends whatever is held.
+
+from ._port import const
+from .errors import ModemError
+from .flow import HELD_MAX
+from .stream import Stream
+
+_CONNECT_MS = const(60000)
+_LEAST_MS = const(6000)
+_MQTT = const(1)
+_HTTP = const(2)
+_NEITHER = const(3)
+
+
+class Socket(Stream):
+    def __init__(self, modem, tls):
+        Stream.__init__(self, modem, None, None)
+        self._tls = tls
+        self._speaks = 0  # what, as far as its first bytes tell
+        self._due = 0  # bytes that are to come of the packet that has been sent in part
+
+    def connect(self, address):
+        """Connects to (host, port); as long as `settimeout` says, 6 s at least, or 60 s."""
+        timeout_ms = max(self._timeout_ms or _CONNECT_MS, _LEAST_MS)
+        if self._link:
+            raise ModemError("this socket was connected before: make a new one")
+        self._link = self._modem.open_link(address[0], address[1], self._tls, timeout_ms)
+
+    def setsockopt(self, *args):
+        pass
+
+    def _needed(self):
+        if not self._link:
+            raise ModemError("the socket is not connected")
+
+    def readinto(self, buf, n=None):
+        self._needed()
+        return Stream.readinto(self, buf, n)
+
+    def read(self, n=-1):
+        self._needed()
+        return Stream.read(self, n)
+
+    def readline(self, n=-1):
+        self._needed()
+        return Stream.readline(self, n)
+
+    def write(self, data, n=None):
+        self._needed()
+        return Stream.write(self, data, n)
+
+    def ioctl(self, request, argument):
+        self._needed()
+        return Stream.ioctl(self, request, argument)
+
+    recv_into = readinto
+
+    def recv(self, n):
+        """Up to `n` bytes, as soon as there are some."""
+        buf = bytearray(n)
+        got = self.readinto(buf)
+        return None if got is None else bytes(buf[:got])
+
+    def send(self, data):
+        return self.write(data)
+
+    def sendall(self, data):
+        self.write(data)
+
+    def makefile(self, mode="rwb", buffering=0):
+        return self
+
+    def _holds(self, data, n):
+        if not self._speaks and n:
+            if data[0] == 0x10:
+                self._speaks = _MQTT
+            else:
+                self._speaks = _HTTP if b" HTTP/1." in bytes(data[:n]) else _NEITHER
+        if n < HELD_MAX and self._speaks != _NEITHER:
+            return True
+        self._due -= n
+        return False
+
+    def _held(self):
+        if self._speaks == _MQTT:
+            end = self._end()
+            return end < 0 or end > len(self._out)
+        if self._out.find(b"\r\n\r\n") < 0:
+            return True
+        self._speaks = _NEITHER  # the body
+        return False
+
+    def _end(self):
+        # Where the last packet that has begun in `_out` ends; -1: its header is not complete. A
+        # byte of type, then how much follows, in seven bits a byte.
+        out = self._out
+        at = self._due
+        while at < len(out):
+            size = shift = 0
+            while True:
+                at += 1
+                if at >= len(out):
+                    return -1
+                size |= (out[at] & 0x7F) << shift
+                shift += 7
+                if out[at] < 0x80:
+                    break
+            at += 1 + size
+        return at
+
+    def _flushing(self):
+        if self._speaks == _MQTT:
+            end = self._end()
+            self._due = end - len(self._out)
+            if end < 0:
+                self._speaks = _NEITHER
+        return Stream._flushing(self)
+
+
+class SocketModule:
+    """What `modem.socket_module(tls)` gives."""
+
+    AF_INET = 2
+    AF_INET6 = 10
+    SOCK_STREAM = 1
+    SOCK_DGRAM = 2
+    IPPROTO_TCP = 6
+    SOL_SOCKET = 1
+    SO_REUSEADDR = 2
+
+    def __init__(self, modem, tls):
+        self._modem = modem
+        self._tls = tls
+
+    def socket(self, family=2, kind=1, protocol=0):
+        if kind != 1:
+            raise ValueError("the module connects by TCP only (SOCK_STREAM)")
+        return Socket(self._modem, self._tls)
+
+    def getaddrinfo(self, host, port, *hints):
+        """One entry; the name goes to the module as it is, which looks it up when it connects."""
+        return [(2, 1, 6, "", (host, port))]
