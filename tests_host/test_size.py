@@ -80,6 +80,6 @@ def test_a_module_that_does_not_compile_or_import_is_named(tmp_path):
     (folder / "broken.py").write_text("import nothing_of_the_kind\n")
     with pytest.raises(size.SizeError, match="nothing_of_the_kind"):
         size.measure(tmp_path)
-    (folder / "broken.py").write_text("def\n")
+    (folder / "broken.py").write_text("match 1:\n    case _:\n        pass\n")
     with pytest.raises(CompileError, match=r"broken\.py does not compile: SyntaxError"):
         size.measure(tmp_path)

@@ -17,21 +17,10 @@ from onemo_tools.packages import ROOT
 
 # What a run that writes certificates loads; the rest of the provision part is loaded when needed:
 # another kind of model, an error to explain, TLS contexts, a speed to change.
-PROVISIONING = [
-    "__init__",
-    "_port",
-    "errors",
-    "syntax",
-    "receiver",
-    "channel",
-    "certs",
-    "models",
-    "modem",
-    "blocking",
-    "digest",
-    "pem",
-    "upload",
-]
+_PROVISIONING = """
+__init__ _port errors syntax receiver channel certs models modem blocking digest pem upload
+"""
+PROVISIONING = tuple(_PROVISIONING.split())
 AIM = 16 * 1024  # bytes of .mpy for provision only
 _RUN_S = 60.0
 
@@ -102,9 +91,10 @@ def _sum(name: str, found: list[Module]) -> Module:
 def _heap(folder: Path, order: list[str]) -> dict[str, int]:
     """Heap that stays taken after each import, each behind what it imports itself."""
     names = [f"onemo.{m}" if m != "__init__" else "onemo" for m in order]
+    meter = Path(sys.executable).with_name("micropython")
+    script = _METER.format(folder=str(folder), names=names)
     done = subprocess.run(
-        [Path(sys.executable).parent / "micropython", "-X", "heapsize=1M", "-c"]
-        + [_METER.format(folder=str(folder), names=names)],
+        [str(meter), "-X", "heapsize=1M", "-c", script],
         capture_output=True,
         text=True,
         timeout=_RUN_S,
