@@ -167,6 +167,11 @@ class Channel(Receiver):
         self.rebooted = False
         self.stale = False
 
+    def abandon(self):
+        """Leaves whatever is under way, or is waited for; the next command recovers first."""
+        self.stale = self.stale or self.active
+        self._settle()
+
     def _settle(self):
         self.active = False
         self._payload = self._prompting = False

@@ -254,6 +254,14 @@ class Modem:
 
         return self.run_operation(attach(self, apn, timeout_ms))
 
+    def clock(self, timeout_ms=30000):
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
+        sets (AT+CCLK), else a time server (AT+MNTP; the network must be attached). Sets the
+        board's own clock, machine.RTC, where it has one. ClockError where nobody tells."""
+        from .clock import setting
+
+        return self.run_operation(setting(self, timeout_ms))
+
     def cipher_ids(self):
         # Generator: None where it must wait, else the next id of MSSLCIPHER's one long line
         # (manual 3.9).
