@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onemo import ASCII, CERT, ESCAPED, HEX, KEY
+from onemo import ASCII, ESCAPED, HEX, KEY
 from onemo.errors import CommandError, ModemReset, Timeout, Unsupported, VerifyError
 from onemo_tools.rig import Rig
 from onemo_tools.simulator import Fault
@@ -361,51 +361,3 @@ def test_a_reboot_in_mid_line(rigs, manual_ca):
     with pytest.raises((ModemReset, Timeout)):
         rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca), progress=cut)
     assert rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca)) is True
-
-
-# What must not be seen
-
-
-@pytest.mark.parametrize(
-    ("series", "fault"),
-    [(series, fault) for series in ("MN316", "MN316-S") for fault in (None, "silent", "late")]
-    + [("ML307R", None), ("ML307R", "silent")],
-)
-@pytest.mark.parametrize("encoding", [ESCAPED, HEX])
-def test_a_key_is_in_no_trace_and_no_error(rigs, series, encoding, fault, manual_key):
-    seen = []
-    rig = rigs(
-        series,
-        strict=False,
-        baud=9600,
-        driver={"trace": lambda direction, data: seen.append(data), "baud": 9600},
-        uart={"baud": 9600},
-    )
-    if series == "MN316-S":
-        rig.modem.certs.encoding = encoding
-    rig.module.echo = True
-    if fault == "silent":
-        rig.module.reply(b"AT+MSSLKEYWR", None)
-    if fault == "late":
-        rig.line.add(Fault("stall", ">", rig.line.counts[">"] + 300, seconds=50.0))
-    try:
-        rig.modem.certs.write("test.key", io.BytesIO(manual_key), KEY)
-    except (Timeout, CommandError, VerifyError) as error:
-        seen.append(repr(error).encode() + str(error).encode())
-    for _ in range(4):
-        try:
-            rig.modem.command("+CSQ")
-            break
-        except Timeout:
-            pass
-    else:
-        raise AssertionError("no answer any more")
-    assert (CERT, "test.key") not in rig.module.store.objects
-    everything = b"".join(seen)
-    assert b"test.key" in everything
-    body = manual_key.split(b"\n", 1)[1]
-    for at in range(0, len(body) - 16, 8):
-        piece = body[at : at + 16]
-        if b"-----" not in piece:
-            assert piece.split(b"\n")[0] not in everything or len(piece.split(b"\n")[0]) < 8
-            assert piece.hex().encode() not in everything
