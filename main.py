@@ -90,7 +90,7 @@ def configure(modem, ssl_id, auth, **names):
 def exchange(modem, stream, number):
     """One line of telemetry, one line in reply."""
     device = hexlify(machine.unique_id()).decode()
-    signal = int(modem.command("+CSQ")[0].split(b":")[1].split(b",")[0])
+    signal = b" ".join(modem.command("+CSQ")).decode()
     line = json.dumps({"device": device, "line": number, "signal": signal})
     stream.write(line + "\n")
     print("sent " + line)

@@ -110,7 +110,7 @@ def test_from_an_empty_module_to_a_reply(start):
     told = [line for line in lines if line.startswith("client.key ") and "/" in line]
     assert told == [f"client.key {done}/1674" for done in (512, 1024, 1536, 1674)]
     assert "connected to broker.example:8883" in lines
-    line = '{"device": "246f2801", "line": 1, "signal": 24}'
+    line = '{"device": "246f2801", "line": 1, "signal": "+CSQ: 24,99"}'
     assert lines[-2:] == [f"sent {line}", f"reply {line}"]
     [connection] = device.network.connections
     assert connection.sent == line.encode() + b"\n"
