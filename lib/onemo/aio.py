@@ -131,6 +131,13 @@ class Modem(modem.Modem):
             raise
         return Stream(self, link, None)
 
+    def rotate(self, profile, trial=None, *, old=None, journal="onemo.rotate"):
+        """Goes over to another identity, as the blocking front's `rotate`; to be awaited. A
+        `trial` function is called with the modem and awaited."""
+        from .identity import rotate_async
+
+        return rotate_async(self, profile, trial, old, journal)
+
 
 class _Ciphers:
     def __init__(self, owner, found):

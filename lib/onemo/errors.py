@@ -15,8 +15,10 @@ class ModemError(OSError):
     """Something went wrong between the host and the module; every other error here is one of
     these."""
 
-    def __init__(self, text, errno=_EIO):
-        super().__init__(errno, text)
+    _errno = _EIO
+
+    def __init__(self, text):
+        super().__init__(self._errno, text)
 
     def __str__(self):
         return self.args[1]
@@ -25,8 +27,7 @@ class ModemError(OSError):
 class Timeout(ModemError):
     """The module did not answer within the deadline. The next command resynchronises by itself."""
 
-    def __init__(self, text):
-        super().__init__(text, _ETIMEDOUT)
+    _errno = _ETIMEDOUT
 
 
 class CommandError(ModemError):
@@ -55,23 +56,20 @@ class VerifyError(ModemError):
 class Unsupported(ModemError):
     """The model cannot do this. Nothing was sent."""
 
-    def __init__(self, text):
-        super().__init__(text, _ENOTSUP)
+    _errno = _ENOTSUP
 
 
 class ModemReset(ModemError):
     """The module rebooted: its sockets are gone, its settings are sent again before they are next
     used."""
 
-    def __init__(self, text):
-        super().__init__(text, _ECONNRESET)
+    _errno = _ECONNRESET
 
 
 class ConnectionLost(ModemError):
     """A connection is over, and its peer did not close it as one does; connect again."""
 
-    def __init__(self, text):
-        super().__init__(text, _ECONNRESET)
+    _errno = _ECONNRESET
 
 
 class ProtocolError(ModemError):

@@ -14,6 +14,7 @@ from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Tim
 
 _ANSWER_MS = const(5000)
 _SEND_MS = const(15000)
+_STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
 _ASK_MS = const(10000)  # of silence, until the module is asked: its word may have been lost
 _READ_MAX = const(4096)  # bytes a MIPRD
 _SEND_COMMAND = const(24)  # characters of a MIPSEND around its data
@@ -136,18 +137,26 @@ class Flow:
             except ModemError as error:
                 self._break(error)
             link.broken = None
-            start += n if ch.result is None else min(n, ch.result)
-            if ch.result == 0:
+            if ch.result is None:
+                link.sent = n
+            elif not 0 < ch.result <= n:
                 raise Timeout("connection %d takes no more data" % link.id)
+            else:
+                n = ch.result
+            start += n
 
     def _packet(self, data, start, n):
         ch = self._ch
         ch.begin(b"+MIPSEND=").number(self._link.id).number(n)
         ch.go(_SEND_MS, b"+MIPSEND:", payload=n)
-        while ch.poll() != PROMPT:
-            yield
+        while (event := ch.poll()) != PROMPT:
+            if event == LINE:
+                self._link.took(ch.value(1))  # what was sent before
+                self._sockets.check(self._link)
+            else:
+                yield
         ch.push(data, start, start + n)
-        yield from self._accepted(n)
+        yield from self._accepted(n, n)
 
     def _inline(self, data, start, n):
         ch = self._ch
@@ -161,18 +170,26 @@ class Flow:
             while ch.poll() != SENT:
                 yield
         ch.push(b'"\r', 0, 2)
-        yield from self._accepted(2 * n)
+        yield from self._accepted(n, 2 * n)
 
-    def _accepted(self, size):
+    def _accepted(self, n, size):
         # In result the count that the module took; None where it says only OK.
         ch = self._ch
+        link = self._link
         ch.wait(_SEND_MS, size)
+        began = _port.ticks_ms()
         accepted = None
         while (event := ch.poll()) != DONE:
-            if event == LINE:
-                accepted = ch.value(1)
-            else:
+            if event != LINE:
                 yield
+            elif link.sent:
+                link.took(ch.value(1))
+            else:
+                accepted = ch.value(1)
+        if accepted is not None and accepted < n and _port.ticks_diff(_port.ticks_ms(), began) > (
+            _STALLED_MS + size * 10000 // ch.baud
+        ):
+            raise ConnectionLost("bytes were lost on their way to the module")
         ch.result = accepted
 
     def _flushing(self):

@@ -5,7 +5,7 @@
 from . import _port, syntax
 from ._port import const
 from .certs import CERT, KEY, PSK, CertStore
-from .channel import ALL, DATA, DONE, LINE, SENT, TOKENS, Channel
+from .channel import ALL, DONE, LINE, SENT, Channel
 from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout, Unsupported
 from .models import identify
 
@@ -54,6 +54,7 @@ class Modem:
         self._contexts = {}
         self._sources = {}  # of what was written, where the store is volatile
         self._sockets = None
+        self.profile = None  # as `sync` was given it
         self.certs = CertStore(self)
 
     def _be(self, said):
@@ -267,22 +268,9 @@ class Modem:
         # (manual 3.9).
         if not self.needed_model().ciphers:
             raise Unsupported("%s does not list its cipher suites (manual 3.9)" % self._model)
-        return self._cipher_ids()
+        from .ciphers import ids
 
-    def _cipher_ids(self):
-        ch = self.channel
-        ch.begin(b"+MSSLCIPHER=?").go(
-            _ANSWER_MS + 4096 * 10000 // ch.baud, b"+MSSLCIPHER:", counted=TOKENS
-        )
-        while (event := ch.poll()) != DONE:
-            if event != DATA:
-                yield
-                continue
-            while (event := ch.token()) != DONE:
-                if event == LINE:
-                    yield ch.hexadecimal()
-                else:
-                    yield
+        return ids(self.channel)
 
     # Parts
 
@@ -318,6 +306,32 @@ class Modem:
         # The UART from now on; a front that watches it does so anew.
         self.channel.uart = uart
 
+    # What the device is to have
+
+    def sync(
+        self,
+        profile,
+        *,
+        dry_run=False,
+        remove_foreign=False,
+        progress=None,
+        journal="onemo.rotate",
+    ):
+        """Makes the module have what `profile` says (see profile.py), touching only what differs:
+        removes, writes, verifies, sets contexts, reads them back. A rotation that was cut off is
+        finished, or undone if it was not proven (see identity.py). What was done, in order:
+        [("remove", name), ("write", name), ("configure", ssl_id), ...].
+
+        `dry_run`: only says what it would do. `remove_foreign`: removes what the profile does not
+        name, which is left alone otherwise. progress(name, done, total) is told bytes. An object
+        whose file is missing is left as it is if the module has one of that name and kind.
+
+        ValueError before anything is changed for a wrong profile or file; else as `certs.write`
+        and `TLSContext.configure`. After an error, the next call does the rest."""
+        from .identity import sync
+
+        return self.run_operation(sync(self, profile, dry_run, remove_foreign, progress, journal))
+
     # NB models forget all in deep sleep
 
     def remember(self, name, source, kind, size, base=None):
@@ -334,26 +348,6 @@ class Modem:
         context's settings again, from their sources: for MN316 and MN326, which lose them all in
         deep sleep (manual 3.1, note), with +MATREADY or without a word. Streams are read again
         from where they stood; ValueError names one that cannot be, once all else is back."""
-        return self.run_operation(self._restore())
+        from .restore import restoring
 
-    def _restore(self):
-        from .upload import upload
-
-        yield from self.recovery()  # a module that said nothing when it woke up shows it here
-        lost = []
-        for (name, kind), (source, size, base) in list(self._sources.items()):
-            if kind == PSK:
-                yield from self.certs.psk_writing(name, source)
-                continue
-            if base is not None:
-                source.seek(base)
-            elif not isinstance(source, str):
-                lost.append(name)
-                continue
-            yield from upload(self, name, source, kind, size, False, None)
-        for context in self._contexts.values():
-            if context.configured():
-                yield from context.applied(True)
-        if lost:
-            raise ValueError("%s: the source cannot be rewound, write it again" % ", ".join(lost))
-        self.channel.result = None
+        return self.run_operation(restoring(self, self._sources, self._contexts))

@@ -90,35 +90,6 @@ class Receiver:
             self._expire()
         return rx
 
-    def token(self):
-        """The next comma-separated token of the line under way: LINE (it is at start:end), WAIT,
-        or DONE at the line's end."""
-        while True:
-            rx = self._rx
-            size = len(rx)
-            at = self._taken
-            while at < size and rx[at] in b" (,":
-                at += 1
-            self._taken = at
-            stop = at
-            while stop < size and rx[stop] not in b",)\r\n":
-                stop += 1
-            if stop < size:
-                if rx[stop] == 0x0A:
-                    return DONE
-                self.start = at
-                self.end = stop
-                if stop > at:
-                    self._taken = stop
-                    return LINE
-                self._taken = stop + 1
-            elif stop - at > PIECE:
-                self._taken = stop  # no token is that long
-                self._dropped = True
-            elif not self._read(PIECE):
-                self._expire()
-                return WAIT
-
     # The line at hand, until the next poll
 
     def line(self):
@@ -129,10 +100,6 @@ class Receiver:
         """Its parameter `index` as a number; None if it is none."""
         at = syntax.field(self._rx, self.first, self.end, index)
         return None if at < 0 else syntax.number(self._rx, at, self.end)
-
-    def hexadecimal(self):
-        """All of it as a hexadecimal number, with or without 0x."""
-        return int(self._rx[self.start : self.end], 16)
 
     def text(self, index):
         """Its parameter `index` as str, without quotes; None if there are not so many."""

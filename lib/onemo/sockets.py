@@ -44,7 +44,14 @@ class Link:
         self.failed = False  # its user has seen it fail, and may have left it
         self.news = False  # a URC told something
         self.heard = 0  # ticks of the last that was heard of it
-        self.got = 0  # bytes of the last `receive`
+        self.got = 0  # bytes that were received last
+        self.sent = 0  # bytes that were sent last, while the module has not said how many it took
+
+    def took(self, count):
+        """The module took `count` bytes of what was sent last."""
+        if self.sent and (count is None or count < self.sent):
+            self.broken = "the module took %s of %d bytes" % (count, self.sent)
+        self.sent = 0
 
 
 class Sockets:
@@ -60,6 +67,7 @@ class Sockets:
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
             (b"+MIPCLOSE:", self._on_close),
+            (b"+MIPSEND:", self._on_sent),
         ):
             self._ch.on_urc(prefix, handler)
 
@@ -106,6 +114,14 @@ class Sockets:
         elif link.result == 0:
             link.ended = link.ended or _LOST
             link.news = True
+
+    def _on_sent(self, buf, start, end):
+        # Some modules say how much they took only after their OK.
+        at = syntax.after_colon(buf, start, end)
+        number = self._number(buf, at, end)
+        at = syntax.field(buf, at, end, 1)
+        if number is not None and at >= 0 and self._links[number]:
+            self._links[number].took(syntax.number(buf, at, end))
 
     def stirred(self, link):
         """Whether there is news of a link since `news` was cleared."""
@@ -223,28 +239,36 @@ class Sockets:
         ch = self._ch
         modem = self._modem
         links = self._links
-        most = modem.needed_model().tls_links
-        if link.tls and most and sum([1 for other in links if other and other.tls]) >= most:
+        most = link.tls and modem.needed_model().tls_links
+        if most and sum([1 for other in links if other and other.tls]) >= most:
             yield from self._take_back(True)
         while True:
-            resting = False
-            for offset in range(1, len(links) + 1):
+            free = resting = None
+            for offset in range(len(links), 0, -1):
                 number = (self._last + offset) % len(links)
                 if links[number] is None:
-                    rest = self._rest[number]
-                    if rest is None or _port.ticks_diff(rest, _port.ticks_ms()) <= 0:
-                        self._rest[number] = None
-                        self._last = link.id = number
-                        link.boot = modem.boots
-                        links[number] = link
-                        return
-                    resting = True
-            if resting:
+                    if self._rests(number):
+                        resting = number
+                    else:
+                        free = number
+            # What rests may still count as one of the few with TLS.
+            if free is not None and not (most and resting is not None):
+                self._last = link.id = free
+                link.boot = modem.boots
+                links[free] = link
+                return
+            if resting is not None:
                 ch.wait(_REST_MS)
                 ch.poll()
                 yield
             else:
                 yield from self._take_back(False)
+
+    def _rests(self, number):
+        rest = self._rest[number]
+        if rest is not None and _port.ticks_diff(rest, _port.ticks_ms()) <= 0:
+            rest = self._rest[number] = None
+        return rest is not None
 
     def _take_back(self, tls):
         # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing

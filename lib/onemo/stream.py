@@ -114,7 +114,7 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
                 self.flush()
                 if not self._modem.channel.active:
                     self._modem.channel.poll()
-                if not self._readable():
+                if self._link.broken or not self._readable():
                     self._sockets.check(self._link)
             except OSError:
                 return _HUP | (_RD & argument)

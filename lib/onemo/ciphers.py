@@ -1,0 +1,52 @@
+# The module's cipher suites (manual 3.9): one line of 1.5 KB, taken token by token as it comes.
+
+from ._port import const
+from .channel import DATA, DONE, TOKENS
+from .errors import ProtocolError
+from .receiver import PIECE
+
+_ANSWER_MS = const(5000)
+_LINE = const(4096)  # bytes, a generous bound for what it takes on the wire
+
+
+def ids(ch):
+    """Operation with a difference: yields None where it must wait, else the next id."""
+    ch.begin(b"+MSSLCIPHER=?")
+    ch.go(_ANSWER_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", counted=TOKENS)
+    while (event := ch.poll()) != DONE:
+        if event != DATA:
+            yield
+            continue
+        while (token := _token(ch)) is not None:
+            if token:
+                yield int(token, 16)
+            else:
+                yield
+
+
+def _token(ch):
+    # The next one of the line under way, empty for wait, None at the line's end. It looks into the
+    # receiver, for nothing else needs a line before it is whole.
+    while True:
+        rx = ch._rx
+        size = len(rx)
+        at = ch._taken
+        while at < size and rx[at] in b" (,":
+            at += 1
+        stop = at
+        while stop < size and rx[stop] not in b",)\r\n":
+            stop += 1
+        ch._taken = at
+        if stop == size:
+            if stop - at > PIECE:
+                raise ProtocolError("%s: %r is no id" % (ch.command(), bytes(rx[at:stop])))
+            if not ch._read(PIECE):
+                ch._expire()
+                return b""
+        elif rx[stop] == 0x0A:
+            return None
+        elif stop > at:
+            ch._taken = stop
+            return bytes(rx[at:stop])
+        else:
+            ch._taken = stop + 1
