@@ -186,8 +186,10 @@ class Flow:
                 link.took(ch.value(1))
             else:
                 accepted = ch.value(1)
-        if accepted is not None and accepted < n and _port.ticks_diff(_port.ticks_ms(), began) > (
-            _STALLED_MS + size * 10000 // ch.baud
+        if (
+            accepted is not None
+            and accepted < n
+            and _port.ticks_diff(_port.ticks_ms(), began) > (_STALLED_MS + size * 10000 // ch.baud)
         ):
             raise ConnectionLost("bytes were lost on their way to the module")
         ch.result = accepted

@@ -134,7 +134,8 @@ class Sockets:
         try:
             while not self.stirred(link):
                 ch.poll()
-                yield
+                if not self.stirred(link):
+                    yield
         except (Timeout, ModemReset):
             pass
         ch.abandon()
