@@ -1,0 +1,10 @@
+"""`make bench`: what the library costs on real MicroPython, beside its limits and a plain script.
+
+device/     what runs on MicroPython: a scripted UART, the plain script, the measurements
+device.py   compiles and runs that
+heaps.py    the smallest heap, by bisection
+wire.py     bytes and time on a simulated line
+wasm.py     the same counts on a 32-bit heap, through node
+limits.py   limits, and what is promised; the tests guard the same table
+report.py   all figures as one document; table.py, picture.py, readme.py show it
+"""

@@ -1,0 +1,93 @@
+"""Runs measurements on real MicroPython, the library compiled as it goes to a board."""
+
+import base64
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from onemo_tools import packages
+from onemo_tools.mpy import compile_mpy
+
+_BIN = Path(sys.executable).parent
+_SCRIPTS = Path(__file__).parent / "device"
+_RUN_S = 60.0
+SIZES = tuple(range(1024, 8193, 1024))
+
+
+class BenchError(Exception):
+    """A measurement does not run; the message says why."""
+
+
+class Device:
+    """`folder` with the library and the measurements as .mpy, and PEM files of `SIZES`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        packages.write_mpy(folder)
+        for script in _SCRIPTS.glob("*.py"):
+            (folder / f"{script.stem}.mpy").write_bytes(compile_mpy(script))
+        self.pems = {size: self._pem(size) for size in SIZES}
+
+    def _pem(self, size: int) -> tuple[int, str, str]:
+        path = self.folder / f"{size}.pem"
+        content = pem(size)
+        path.write_bytes(content)
+        return size, str(path), hashlib.md5(content).hexdigest()
+
+    def start(
+        self, call: str, heap: str = "1M", fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[str]:
+        """Starts MicroPython on `call`, such as "speed.main(5)"; its value is printed as JSON."""
+        module = call.partition(".")[0]
+        code = f"import {module}, json\nprint(json.dumps({call}))"
+        return self._popen(code, heap, fds)
+
+    def _popen(self, code: str, heap: str, fds: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [_BIN / "micropython", "-X", f"heapsize={heap}", "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={"MICROPYPATH": f"{self.folder}:.frozen", "PATH": "/usr/bin:/bin"},
+            pass_fds=fds,
+        )
+
+    def run(self, call: str, heap: str = "1M", fds: tuple[int, ...] = ()) -> Any:
+        """The value of `call`. BenchError with what MicroPython said."""
+        status, output = finish(self.start(call, heap, fds))
+        if status:
+            raise BenchError(f"{call}: {output[-2000:]}")
+        return json.loads(output.splitlines()[-1])
+
+    def survives(self, call: str, heap: int) -> bool:
+        """Whether `call` ends well in a heap of so many bytes."""
+        module = call.partition(".")[0]
+        status, output = finish(self._popen(f"import {module}\n{call}", str(heap)))
+        if status and "MemoryError" not in output and "memory" not in output.lower():
+            raise BenchError(f"{call} in {heap} bytes: {output[-2000:]}")
+        return status == 0
+
+
+def finish(process: subprocess.Popen[str], seconds: float = _RUN_S) -> tuple[int, str]:
+    """Exit status and output of a started MicroPython, which is ended if it does not end."""
+    try:
+        output = process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise BenchError(f"no end within {seconds} s: {process.communicate()[0][-2000:]}") from None
+    return process.returncode, output
+
+
+def pem(size: int) -> bytes:
+    """A certificate file of exactly `size` bytes (300 or more): a line of comment takes up what
+    lines of 64 characters do not. No certificate is in it, which nobody here looks for."""
+    head, tail = b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"
+    lines = (size - len(head) - len(tail) - 2) // 65
+    body = base64.b64encode(random.Random(size).randbytes(48 * lines))
+    text = b"".join(body[i : i + 64] + b"\n" for i in range(0, len(body), 64))
+    rest = size - len(head) - len(tail) - len(text)
+    return b"#" * (rest - 1) + b"\n" + head + text + tail

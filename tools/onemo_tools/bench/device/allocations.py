@@ -1,0 +1,150 @@
+# Bytes of heap that operations take once warm: gc.mem_alloc() with the collector off.
+
+import gc
+
+import plain
+from common import NAME, Sink, listing, scripted, started, store
+
+_WARM = 3
+_TIMES = 8
+
+
+def per_call(act):
+    for _ in range(_WARM):
+        act()
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    for _ in range(_TIMES):
+        act()
+    taken = gc.mem_alloc() - before
+    gc.enable()
+    return taken / _TIMES
+
+
+def slope(few, many, count):
+    """Bytes for each of the `count` things that the one has more than the other."""
+    return (per_call(many) - per_call(few)) / count
+
+
+def _lines(uart, command, prefix, act):
+    # Bytes per line: 101 lines against one.
+    listing(uart, command, prefix, 1)
+    few = per_call(act)
+    listing(uart, command, prefix, 101)
+    return (per_call(act) - few) / 100
+
+
+def ours(pems):
+    """`pems`: [(size, path, digest), ...] of 4096 and 8192 bytes. Bytes of each figure."""
+    uart = scripted()
+    modem = started(uart)
+    certs = modem.certs
+    found = {"command": per_call(lambda: modem.command("+CSQ"))}
+    found["line"] = _lines(
+        uart,
+        b"AT+MSSLLIST=",
+        b"+MSSLLIST:",
+        lambda: modem.run_operation(certs.find(NAME, 1)),
+    )
+    found["line_kept"] = _lines(uart, b"AT+X", b"+X:", lambda: modem.command("+X"))
+    modem.channel.on_urc(b"+MIPURC:", _look)
+    found["urc"] = _lines(
+        uart,
+        b"AT+MSSLLIST=",
+        b"+MIPURC:",
+        lambda: modem.run_operation(certs.find(NAME, 1)),
+    )
+    uart.answer(b"AT+MSSLLIST=", b"\r\nOK\r\n")
+    modem.packet = 8192
+    _transfers(uart, certs, pems, found)
+    modem.packet = 2048
+    size, path, digest = pems[-1]
+    store(uart, path, size, digest)
+    found["upload"] = per_call(lambda: certs.write(NAME, path))
+    with open(path, "rb") as stream:
+
+        def again():
+            stream.seek(0)
+            certs.write(NAME, stream)
+
+        found["upload_stream"] = per_call(again)
+    sink = Sink()
+    found["read_back"] = per_call(lambda: certs.read(NAME, sink))
+    assert sink.size == (_WARM + _TIMES) * size, sink.size
+    return found
+
+
+def _look(buf, start, end):
+    pass
+
+
+def _transfers(uart, certs, pems, found):
+    # Bytes per refill of the 256-byte buffer: one packet of 8192 bytes against one of 4096.
+    writes = []
+    reads = []
+    sink = Sink()
+    for size, path, digest in pems:
+        store(uart, path, size, digest)
+        writes.append(per_call(lambda: certs.write(NAME, path)))  # noqa: B023
+        reads.append(per_call(lambda: certs.read(NAME, sink)))
+    refills = (pems[1][0] - pems[0][0]) / 256
+    found["refill_out"] = (writes[1] - writes[0]) / refills
+    found["refill_in"] = (reads[1] - reads[0]) / refills
+
+
+def peer(pems):
+    """The same of the plain script."""
+    uart = scripted()
+    found = {"command": per_call(lambda: plain.command(uart, "+CSQ"))}
+    found["line_kept"] = _lines(uart, b"AT+X", b"+X:", lambda: plain.command(uart, "+X"))
+    size, path, digest = pems[-1]
+    store(uart, path, size, digest)
+    found["upload"] = per_call(lambda: plain.upload(uart, NAME, path))
+    found["read_back"] = per_call(lambda: plain.read_back(uart, NAME))
+    return found
+
+
+def asynchronous(pems):
+    """The same of the asyncio front."""
+    import asyncio
+
+    from onemo.aio import Modem
+
+    uart = scripted()
+    modem = Modem(uart)
+    certs = modem.certs
+    found = {}
+
+    async def repeat(make):
+        for _ in range(_WARM):
+            await make()
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        for _ in range(_TIMES):
+            await make()
+        taken = gc.mem_alloc() - before
+        gc.enable()
+        return taken / _TIMES
+
+    async def main():
+        await modem.start()
+        found["command"] = await repeat(lambda: modem.command("+CSQ"))
+
+        def look():
+            return modem.run_operation(certs.find(NAME, 1))
+
+        listing(uart, b"AT+MSSLLIST=", b"+MSSLLIST:", 1)
+        few = await repeat(look)
+        listing(uart, b"AT+MSSLLIST=", b"+MSSLLIST:", 101)
+        found["line"] = (await repeat(look) - few) / 100
+        uart.answer(b"AT+MSSLLIST=", b"\r\nOK\r\n")
+        size, path, digest = pems[-1]
+        store(uart, path, size, digest)
+        found["upload"] = await repeat(lambda: certs.write(NAME, path))
+        sink = Sink()
+        found["read_back"] = await repeat(lambda: certs.read(NAME, sink))
+
+    asyncio.run(main())
+    return found

@@ -1,0 +1,76 @@
+# One stage of a program's life, for finding the smallest heap in which it is reached.
+
+
+def main(front, stage, path, digest, size):
+    """front: none, blocking, aio, plain. stage: import, command, upload; loaded_import and so on
+    have all that an upload needs imported first. The command comes after the driver's start; the
+    upload is 8192 bytes, verified."""
+    from scripted import Uart
+
+    uart = Uart(256)
+    uart.upload(digest)
+    if front == "none":
+        return
+    if front == "plain":
+        import plain
+
+        if stage != "import":
+            plain.command(uart, "+CSQ")
+        if stage == "upload":
+            plain.upload(uart, "ca.pem", path)
+    elif front == "blocking":
+        _blocking(uart, stage, path)
+    else:
+        _asyncio(uart, stage, path)
+
+
+def _load():
+    import onemo.digest
+    import onemo.pem
+    import onemo.upload
+
+
+def _load_everything():
+    import onemo.ciphers
+    import onemo.clock
+    import onemo.flow
+    import onemo.identity
+    import onemo.network
+    import onemo.sockets
+    import onemo.suites
+    import onemo.tls
+
+
+def _blocking(uart, stage, path):
+    from onemo import Modem
+
+    if stage.startswith("loaded"):
+        _load()
+    if stage.endswith("import"):
+        return
+    modem = Modem(uart)
+    modem.start()
+    modem.command("+CSQ")
+    if stage.endswith("upload"):
+        modem.certs.write("ca.pem", path)
+
+
+def _asyncio(uart, stage, path):
+    import asyncio
+
+    from onemo.aio import Modem
+
+    if stage.startswith("loaded"):
+        _load()
+        _load_everything()
+    if stage.endswith("import"):
+        return
+
+    async def main():
+        modem = Modem(uart)
+        await modem.start()
+        await modem.command("+CSQ")
+        if stage.endswith("upload"):
+            await modem.certs.write("ca.pem", path)
+
+    asyncio.run(main())
