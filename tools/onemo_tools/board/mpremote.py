@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,11 +34,13 @@ def mpremote(
     cwd: str | os.PathLike[str] | None = None,
     stdin: str | None = None,
     resume: bool = False,
+    on_line: Callable[[str], object] | None = None,
 ) -> Result:
     """Runs `mpremote connect PORT ARGUMENTS…` and waits for at most `timeout` s.
 
     Raises NoBoard, MpremoteTimeout, and with `check` MpremoteError for any other failure.
-    `resume` keeps mpremote from a soft reset first.
+    `resume` keeps mpremote from a soft reset first. `on_line` is told each line of standard
+    output as it comes, in a thread of its own.
     """
     words = tuple(os.fspath(argument) for argument in arguments)
     command = ["connect", port, *(["resume"] if resume else []), *words]
@@ -51,9 +54,13 @@ def mpremote(
         errors="replace",
         cwd=cwd,
         start_new_session=True,  # so that a Ctrl-C in our terminal reaches us alone
+        env={**os.environ, "PYTHONUNBUFFERED": "1"} if on_line else None,
     )
     try:
-        stdout, stderr = process.communicate(stdin, timeout)
+        if on_line is None:
+            stdout, stderr = process.communicate(stdin, timeout)
+        else:
+            stdout, stderr = _follow(process, timeout, on_line)
     except subprocess.TimeoutExpired:
         stdout, stderr = _end(process)
         raise MpremoteTimeout(words, timeout, stdout, stderr) from None
@@ -69,6 +76,33 @@ def mpremote(
     return Result(stdout, stderr, process.returncode)
 
 
+def _follow(
+    process: "subprocess.Popen[str]", timeout: float, on_line: Callable[[str], object]
+) -> tuple[str, str]:
+    """As communicate, but lines are told as they come."""
+    lines: list[str] = []
+    errors: list[str] = []
+
+    def read_lines() -> None:
+        for line in process.stdout or ():
+            lines.append(line)
+            on_line(line.rstrip("\r\n"))
+
+    def read_errors() -> None:
+        errors.extend(process.stderr or ())
+
+    readers = [threading.Thread(target=f, daemon=True) for f in (read_lines, read_errors)]
+    for reader in readers:
+        reader.start()
+    process.wait(timeout)
+    for reader in readers:
+        reader.join(_END_S)
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+    return "".join(lines), "".join(errors)
+
+
 def _end(process: "subprocess.Popen[str]") -> tuple[str, str]:
     """Ends mpremote and what it started (an editor); what it had printed."""
     try:
@@ -77,7 +111,7 @@ def _end(process: "subprocess.Popen[str]") -> tuple[str, str]:
         pass
     try:
         return process.communicate(timeout=_END_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, ValueError):  # ValueError: `_follow` reads the pipes
         return "", ""
 
 
