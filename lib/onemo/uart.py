@@ -28,7 +28,7 @@ def open_uart(settings):
     for name in settings:
         if name not in _NAMES:
             raise ValueError("uart.%s is not known; uart has %s" % (name, ", ".join(_NAMES)))
-    from machine import UART
+    from machine import UART  # type: ignore[import-not-found]
 
     pinned = sys.platform not in ("pyboard", "stm32")
     number = settings.get("id")

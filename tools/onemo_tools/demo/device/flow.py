@@ -3,7 +3,8 @@
 #
 #     mpremote exec "flow, host, port = 'mutual', 'broker.example', 8883" run flow.py
 #
-# ruff: noqa: F821
+# mypy: ignore-errors
+# ruff: noqa: F821 (flow, host and port are set before)
 import gc
 import json
 
