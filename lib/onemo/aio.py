@@ -39,7 +39,7 @@ class Modem(modem.Modem):
             await self._turn()
         self._busy = True
         try:
-            if recover and ch.unclean():
+            if recover and not ch.ready():
                 operation = self._recovered(operation)
             nap = 0
             heard = ch.received
@@ -233,6 +233,7 @@ class Stream(Flow):
 
     def close(self):
         """Begins to close: what was written goes out first. `wait_closed` waits for it."""
+        self._link.failed = True  # its id may be taken back, should closing be cancelled
         if not self._closer:
             self._closer = asyncio.create_task(self._close())
 

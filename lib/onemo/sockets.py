@@ -259,7 +259,7 @@ class Sockets:
                 links[free] = link
                 return
             if resting is not None:
-                ch.wait(_REST_MS)
+                ch.wait(_PAUSE_MS)
                 ch.poll()
                 yield
             else:

@@ -1,6 +1,7 @@
 """Connections: rigs on a virtual clock for both fronts, peers, and a thread for real time."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from onemo import aio
@@ -144,3 +145,9 @@ def sends(rig):
 
 def commands(rig, prefix):
     return [command for command in rig.module.commands if command.startswith(prefix)]
+
+
+@pytest.fixture(scope="session")
+def manual_ca():
+    """The manual's example certificate: 1261 bytes."""
+    return (Path(__file__).parents[1] / "data" / "manual-ca.pem").read_bytes()
