@@ -44,6 +44,7 @@ class CertStore:
         self.newline = None
         self.psk_verified = None  # what confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"
         self.unfinished = None  # name whose upload broke off
+        self.uploads = None  # upload.py's, once there was one
 
     def write(self, name, source, kind=CERT, *, size=None, force=False, progress=None):
         """Puts a PEM certificate (CERT) or private key (KEY) into the module and checks it there
@@ -169,6 +170,27 @@ class CertStore:
             else:
                 yield
         ch.result = code
+
+    def compare(self, name, digests):
+        # Operation: in result True if the module's MD5 is one of these (hex, bytes), else what it
+        # is. Which one it is tells how an inline model stores line ends.
+        ch = self._ch
+        ch.begin(b"+MSSLCHECK=").quote(name).go(_TIMEOUT_MS, b"+MSSLCHECK:")
+        found = None
+        while (event := ch.poll()) != DONE:
+            if event != LINE:
+                yield
+                continue
+            for i in range(len(digests)):
+                if ch.says(0, digests[i]):
+                    found = True
+                    if len(digests) > 1:
+                        self.newline = b"\r\n" if i else b"\n"
+            if not found:
+                found = ch.text(0)
+                if found.lower().encode() in digests:  # in capitals
+                    found = True
+        ch.result = found
 
     def algorithms(self):
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""

@@ -18,16 +18,16 @@ _WIDEST = {ASCII: 1, HEX: 2, ESCAPED: 4}  # characters that a byte may become
 
 
 class InlineUpload(Upload):
-    def __init__(self, modem, name, stream, kind, size, progress):
-        super().__init__(modem, name, stream, kind, size, progress)
-        self._encoding = modem.certs.encoding
-        if self._encoding not in modem.needed_model().encodings:
+    def begin_hash(self):
+        encoding = self._encoding = self.modem.certs.encoding
+        if encoding not in self.modem.needed_model().encodings:
             raise Unsupported(
                 "%s takes no encoding %r (manual 3.1, note 4)"
-                % (modem.needed_model(), self._encoding)
+                % (self.modem.needed_model(), encoding)
             )
-        self._crlf = md5() if self._encoding == ESCAPED else None
-        self._line_end = b"\\r\\n" if self._encoding == ESCAPED else b"\n"
+        self._hash = md5()
+        self._crlf = md5() if encoding == ESCAPED else None
+        self._line_end = b"\\r\\n" if encoding == ESCAPED else b"\n"
         self._text = 0  # bytes without CR
         self._lines = 0
         # Most line ends in a stretch of a buffer's size or more, which tells how few packets do.
@@ -44,13 +44,6 @@ class InlineUpload(Upload):
         if self._encoding == HEX:
             return (self.size,)
         return (self._text, self._text + self._lines) if self._crlf else (self._text,)
-
-    def is_ours(self, digest):
-        if digest not in self.digests:
-            return False
-        if self._crlf:
-            self.modem.certs.newline = b"\n" if digest == self.digests[0] else b"\r\n"
-        return True
 
     def hash(self, data):
         if self._encoding == HEX:
@@ -72,12 +65,19 @@ class InlineUpload(Upload):
     def hashed(self):
         digests = super().hashed()
         if self._crlf:
-            digests += (hexlify(self._crlf.digest()).decode(),)
+            digests += (hexlify(self._crlf.digest()),)
         return digests
 
-    def _packets(self):
+    def packets(self, progress):
         yield from self._encode()
-        yield from super()._packets()
+        remain = self.begin_packets()
+        most = self._packet_max()
+        while remain:
+            length = min(remain, most)
+            remain -= length
+            yield from self._packet(remain, length, progress)
+        if self.base is None:
+            self._judged()
 
     def _encode(self):
         # The command has no ssl_id, and which one's encoding counts is not documented: all of
@@ -97,7 +97,7 @@ class InlineUpload(Upload):
                 yield
         certs.encoded = wanted
 
-    def packet_max(self):
+    def _packet_max(self):
         # The fullest command line is known to fit. A source that has been read through tells how
         # many of its bytes are line ends at the most; a packet touches at most two stretches more
         # than it has bufferfuls.
@@ -109,7 +109,7 @@ class InlineUpload(Upload):
             most = max(most, (room - 6 * self._dense) * size // (size + 3 * self._dense))
         return min(self.modem.packet, most)
 
-    def packet(self, remain, length):
+    def _packet(self, remain, length, progress):
         # `length` 0 leaves the judgement to the digest, for what the module counts is disputed.
         ch = self.ch
         begun = False
@@ -133,7 +133,8 @@ class InlineUpload(Upload):
                 while ch.poll() != SENT:
                     yield
             yield from self._typed(n)
-            self.report(remain + length)
+            if progress:
+                progress(self.size - remain - length, self.size)
         ch.push(b'"\r', 0, 2)
         while ch.poll() != DONE:
             yield

@@ -84,6 +84,11 @@ class Judge:
     """
 
     def __init__(self, kind):
+        self._line = bytearray(_LINE)
+        self.begin(kind)
+
+    def begin(self, kind):
+        """Forgets the file before, for one of `kind`."""
         if kind not in (CERT, KEY):
             raise ValueError("kind %r: CERT (1) or KEY (2) can be judged" % (kind,))
         self._kind = kind
@@ -98,7 +103,6 @@ class Judge:
         self._column = 0  # bytes of this line so far
         self._cr = False  # a CR was the last byte
         self._boundary = False  # this line began with a dash
-        self._line = bytearray(_LINE)
 
     def feed(self, buf, n=None):
         """Looks at the first `n` bytes (all without n) of a bytearray, memoryview or bytes.

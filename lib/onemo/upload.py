@@ -5,7 +5,7 @@
 from binascii import hexlify
 
 from ._port import const
-from .certs import KEY, SIZE_MAX
+from .certs import CERT, KEY, SIZE_MAX
 from .channel import DONE, PROMPT, SENT
 from .digest import md5
 from .errors import CommandError, ModemError, VerifyError
@@ -20,104 +20,147 @@ _BUSY = const(765)
 
 def upload(modem, name, source, kind, size, force, progress):
     """Operation of `CertStore.write`."""
-    opened = isinstance(source, str)
-    stream = _open(source, name) if opened else source
-    try:
-        job = _job(modem, name, stream, kind, size, progress)
-        yield from job.run(force)
-    finally:
-        if opened:
-            stream.close()
-    modem.remember(name, source, kind, size, None if opened else job.base)
+    return _form(modem).write(name, source, kind, size, force, progress)
 
 
 def comparison(modem, name, path, kind):
     """Operation: in result whether the module holds this file's content under `name`; None where
     it holds nothing there. ValueError for a file that no write would take."""
-    stream = _open(path, name)
-    try:
-        yield from _job(modem, name, stream, kind, None, None).compare()
-    finally:
-        stream.close()
+    return _form(modem).compare(name, path, kind)
 
 
-def _job(modem, *what):
-    if modem.needed_model().prompt:
-        return Upload(modem, *what)
-    from .inline import InlineUpload
-
-    return InlineUpload(modem, *what)
-
-
-def _open(path, name):
-    try:
-        return open(path, "rb")
-    except OSError as error:
-        raise OSError(
-            error.args[0],
-            "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
-            % (path, name),
-        )
+def _form(modem):
+    certs = modem.certs
+    if certs.uploads is None:
+        form = Upload
+        if not modem.needed_model().prompt:
+            from .inline import InlineUpload as form
+        certs.uploads = form(modem)
+    return certs.uploads
 
 
 class Upload:
-    def __init__(self, modem, name, stream, kind, size, progress):
+    # One object serves every upload, so that they allocate little.
+
+    def __init__(self, modem):
         self.modem = modem
         self.ch = modem.channel
+        self.digests = ()  # any of these from the module means that it holds what the source has
+        self._judge = Judge(CERT)
+
+    def write(self, name, source, kind, size, force, progress):
+        ch = self.ch
+        certs = self.modem.certs
+        try:
+            yield from self._there(name, source, kind, size)
+            if ch.result is True and self.base is not None and not force:
+                ch.result = False
+                return
+            if ch.result is not None:
+                yield from certs.removal(name)
+            try:
+                yield from self.packets(progress)
+            except CommandError as error:
+                # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
+                yield from certs.removal(name)
+                certs.unfinished = None
+                if error.code not in (_EXISTS, _BUSY) or self.base is None:
+                    raise error
+                yield from self.packets(progress)
+            except ModemError:
+                raise  # the next command recovers
+            except Exception as error:
+                yield from self.modem.recovery()  # the source failed, not the module
+                raise error
+            certs.unfinished = None
+            yield from certs.compare(name, self.digests)
+            if ch.result is not True:
+                theirs = ch.result
+                yield from certs.removal(name)
+                raise VerifyError(
+                    "%s: the module's digest is %s, not ours; the object was removed, write it "
+                    "again" % (name, theirs)
+                )
+            opened = self._stream is not source
+            self.modem.remember(name, source, kind, size, None if opened else self.base)
+        finally:
+            self._close(source)
+
+    def compare(self, name, path, kind):
+        try:
+            yield from self._there(name, path, kind, None)
+        finally:
+            self._close(path)
+
+    def _there(self, name, source, kind, size):
+        # In result whether the module has this content under this name; None: nothing.
+        ch = self.ch
+        certs = self.modem.certs
+        self._open(name, source, kind, size)
+        yield from certs.find(name, kind)
+        if ch.result is not None:
+            if ch.result in self.sizes() and self.digests:
+                yield from certs.compare(name, self.digests)
+            else:
+                ch.result = False
+
+    # The source
+
+    def _open(self, name, source, kind, size):
+        self._stream = source
         self.name = name
         self.kind = kind
         self.size = size
-        self.digests = ()  # any of these from the module means that it holds what we sent
-        self._stream = stream
-        self._progress = progress
-        self._judge = Judge(kind)
-        self._hash = md5()
+        self.digests = ()
+        self._judge.begin(kind)
+        self.begin_hash()
+        if isinstance(source, str):
+            try:
+                self._stream = open(source, "rb")
+            except OSError as error:
+                raise OSError(
+                    error.args[0],
+                    "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
+                    % (source, name),
+                )
         try:
-            self.base = stream.tell()
-            stream.seek(self.base)
+            self.base = self._stream.tell()
+            self._stream.seek(self.base)
         except (AttributeError, OSError):
             self.base = None  # cannot be rewound
-
-    def run(self, force):
-        """Writes what differs, verifies it; in result whether anything was written."""
-        ch = self.ch
-        certs = self.modem.certs
-        yield from self.compare()
-        if ch.result and not force:
-            ch.result = False
-            return
-        if ch.result is not None:
-            yield from certs.removal(self.name)
-        yield from self._send()
-        yield from certs.check(self.name)
-        if not self.is_ours(ch.result):
-            theirs = ch.result
-            yield from certs.removal(self.name)
-            raise VerifyError(
-                "%s: the module's digest is %s, not %s; the object was removed, write it again"
-                % (self.name, theirs, " or ".join(self.digests))
-            )
-        ch.result = True
-
-    def compare(self):
-        """Judges the source; in result whether the module holds its content under this name, None
-        where it holds nothing there."""
-        ch = self.ch
-        certs = self.modem.certs
         if self.base is not None:
             self._survey()
-        elif self.size is None:
-            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self.name)
-        check_range(self.size, "size of " + self.name, 1, SIZE_MAX)
+        elif size is None:
+            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % name)
+        check_range(self.size, "size of " + name, 1, SIZE_MAX)
         self.check()
-        yield from certs.find(self.name, self.kind)
-        if ch.result is None:
-            return
-        same = ch.result in self.sizes() and len(self.digests) > 0
-        if same:
-            yield from certs.check(self.name)
-            same = self.is_ours(ch.result)
-        ch.result = same
+
+    def _close(self, source):
+        if self._stream is not source:
+            self._stream.close()
+        self._stream = None
+
+    def _survey(self):
+        total = 0
+        while n := self._stream.readinto(self.ch.buffer):
+            self._look(n)
+            total += n
+        self._judged()
+        if self.size is None:
+            self.size = total
+        elif self.size != total:
+            raise ValueError(
+                "size is %d, but the source of %s has %d bytes" % (self.size, self.name, total)
+            )
+
+    def _look(self, n):
+        buffer = self.ch.buffer
+        self._judge.feed(buffer, n)
+        self.hash(buffer if n == len(buffer) else memoryview(buffer)[:n])
+
+    def _judged(self):
+        self._judge.finish()
+        self.digests = self.hashed()
 
     # What depends on the form; inline.py has the other one
 
@@ -128,43 +171,53 @@ class Upload:
         """The sizes under which the module may list this content."""
         return (self.size,)
 
-    def is_ours(self, digest):
-        return digest in self.digests
+    def begin_hash(self):
+        self._hash = md5()
 
     def hash(self, data):
         self._hash.update(data)
 
     def hashed(self):
         """The digests, once all is hashed."""
-        return (hexlify(self._hash.digest()).decode(),)
+        return (hexlify(self._hash.digest()),)
 
-    def packet_max(self):
-        return self.modem.packet
-
-    def packet(self, remain, length):
+    def packets(self, progress):
         ch = self.ch
-        self.command(remain).number(length)
-        if self.kind == KEY:
-            ch.hide()
-        ch.go(_PROMPT_MS, payload=length)
-        while ch.poll() != PROMPT:
-            yield
-        ch.wait(_FLASH_MS, length)
-        while length:
-            n = self.fill(length)
-            if n:
-                length -= n
-                ch.push(ch.buffer, 0, n)
-                while ch.poll() != SENT:
-                    yield
-                self.report(remain + length)
-            else:
-                ch.poll()
+        remain = self.begin_packets()
+        while remain:
+            length = min(remain, self.modem.packet)
+            remain -= length
+            self.command(remain).number(length)
+            if self.kind == KEY:
+                ch.hide()
+            ch.go(_PROMPT_MS, payload=length)
+            while ch.poll() != PROMPT:
                 yield
-        while ch.poll() != DONE:
-            yield
+            ch.wait(_FLASH_MS, length)
+            while length:
+                n = self.fill(length)
+                if n:
+                    length -= n
+                    ch.push(ch.buffer, 0, n)
+                    while ch.poll() != SENT:
+                        yield
+                    if progress:
+                        progress(self.size - remain - length, self.size)
+                else:
+                    ch.poll()
+                    yield
+            while ch.poll() != DONE:
+                yield
+        if self.base is None:
+            self._judged()
 
     # Common to both
+
+    def begin_packets(self):
+        if self.base is not None:
+            self._stream.seek(self.base)
+        self.modem.certs.unfinished = self.name
+        return self.size
 
     def command(self, remain):
         name = b"+MSSLKEYWR=" if self.kind == KEY else b"+MSSLCERTWR="
@@ -179,57 +232,3 @@ class Upload:
         if n and self.base is None:
             self._look(n)
         return n
-
-    def report(self, left):
-        if self._progress:
-            self._progress(self.size - left, self.size)
-
-    def _survey(self):
-        total = 0
-        while n := self._stream.readinto(self.ch.buffer):
-            self._look(n)
-            total += n
-        self._judge.finish()
-        self.digests = self.hashed()
-        if self.size is None:
-            self.size = total
-        elif self.size != total:
-            raise ValueError(
-                "size is %d, but the source of %s has %d bytes" % (self.size, self.name, total)
-            )
-
-    def _look(self, n):
-        buffer = self.ch.buffer
-        self._judge.feed(buffer, n)
-        self.hash(buffer if n == len(buffer) else memoryview(buffer)[:n])
-
-    def _send(self):
-        # 763 and 765 are left-overs of an earlier write; removing the name is the way out of both.
-        try:
-            yield from self._packets()
-        except CommandError as error:
-            yield from self.modem.certs.removal(self.name)
-            self.modem.certs.unfinished = None
-            if error.code not in (_EXISTS, _BUSY) or self.base is None:
-                raise error
-            yield from self._packets()
-
-    def _packets(self):
-        if self.base is not None:
-            self._stream.seek(self.base)
-        self.modem.certs.unfinished = self.name
-        remain = self.size
-        try:
-            while remain:
-                length = min(remain, self.packet_max())
-                remain -= length
-                yield from self.packet(remain, length)
-            if self.base is None:
-                self._judge.finish()
-                self.digests = self.hashed()
-        except ModemError:
-            raise  # the next command recovers
-        except Exception as error:
-            yield from self.modem.recovery()  # the source failed, not the module
-            raise error
-        self.modem.certs.unfinished = None
