@@ -25,20 +25,11 @@ def main(front, stage, path, digest, size):
 
 
 def _load():
-    import onemo.digest
-    import onemo.pem
-    import onemo.upload
+    pass
 
 
 def _load_everything():
-    import onemo.ciphers
-    import onemo.clock
-    import onemo.flow
-    import onemo.identity
-    import onemo.network
-    import onemo.sockets
-    import onemo.suites
-    import onemo.tls
+    pass
 
 
 def _blocking(uart, stage, path):

@@ -33,9 +33,13 @@ class Uart:
         self.seen = 0  # payload bytes and answers that went by under the lock
 
     def answer(self, command, *pieces):
-        """What comes on a line that begins with `command`; the latest wins. Plain scripts write
-        str, which startswith wants as str."""
-        self._answers.insert(0, (command, command.decode(), pieces))
+        """What comes on a line that begins with `command`; the latest is what counts. Plain
+        scripts write str, which startswith wants as str."""
+        for i in range(len(self._answers)):
+            if self._answers[i][0] == command:
+                self._answers[i] = (command, self._answers[i][1], pieces)
+                return
+        self._answers.append((command, command.decode(), pieces))
 
     def upload(self, digest):
         """The answers to a write into an empty store."""
