@@ -61,6 +61,10 @@ class AioRig(Rig):
         self.clock.advance_to(max(until, now + 0.0002))
         await asyncio.sleep(0)
 
+    def cancel(self, task, nap):
+        """Cancels a task as nap number `nap` begins."""
+        self.on_nap = lambda number: task.cancel() if number == nap else None
+
     async def sleep(self, seconds):
         """Lets time pass, for a task that has nothing to do."""
         end = self.clock.now() + seconds

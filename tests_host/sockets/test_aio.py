@@ -211,7 +211,7 @@ def test_a_task_cancelled_at_any_moment_leaves_the_modem_usable(aios, manual_ca,
             step += 1 + step // 8
             start = rig.naps
             task = asyncio.create_task(work(rig))
-            rig.on_nap = lambda n: task.cancel() if n == start + step else None
+            rig.cancel(task, start + step)
             try:
                 await task
                 finished = rig.naps < start + step
@@ -251,7 +251,7 @@ def test_a_reader_cancelled_at_any_moment_loses_nothing(aios, how):
                 "small": lambda s=stream: s.read(10),
             }[how]
             task = asyncio.create_task(work())
-            rig.on_nap = lambda n, t=task, at=start + step: t.cancel() if n == at else None
+            rig.cancel(task, start + step)
             try:
                 got = await task
                 got = bytes(buf[:got]) if how == "readinto" else got
@@ -278,9 +278,8 @@ def test_writers_cancelled_lose_nothing_and_change_no_order(aios):
         choice = random.Random(4)
         for number in range(40):
             task = asyncio.create_task(write(number))
-            at = rig.naps + choice.randrange(8)
+            rig.cancel(task, rig.naps + choice.randrange(8))
             other = asyncio.create_task(rig.aio.command("+CSQ"))
-            rig.on_nap = lambda n, t=task, at=at: t.cancel() if n == at else None
             await asyncio.gather(task, other, return_exceptions=True)
         rig.on_nap = None
         await stream.drain()
