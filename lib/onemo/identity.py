@@ -288,6 +288,8 @@ def _compare(modem, item):
             yield from _compare_psk(modem, name, _psk(modem, item))
         else:
             yield from comparison(modem, name, item["source"], kind)
+            if ch.result is not None:
+                ch.result = ch.result is True
     except OSError as error:
         if isinstance(error, ModemError) or error.args[0] != _MISSING_FILE:
             raise
