@@ -283,9 +283,10 @@ class Sockets:
                 yield from self.close(link)
                 link.broken = "after it had failed, its id was needed for another"
                 return
+        model = self._modem.needed_model()
         raise ModemError(
             "all connections of the module are in use (%s has %d, %s with TLS): close one first"
-            % (self._modem.model, len(self._links), self._modem.needed_model().tls_links or "all")
+            % (model, len(self._links), model.tls_links or "all")
         )
 
     def _check_clock(self):
@@ -314,12 +315,10 @@ class Sockets:
             while ch.poll() != DONE:
                 yield
         except CommandError as error:
-            if error.code != _BAD_PARAMETER or model.mipcfg_ssl:
+            if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, None):
                 raise
             if link.tls:
-                raise Unsupported(
-                    '%s refuses TLS on its sockets (MIPCFG "ssl")' % self._modem.model
-                )
+                raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
         else:
             yield from self._read_ssl(link)
         sending = 0 if model.prompt else _HEX

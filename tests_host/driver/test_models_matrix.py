@@ -208,6 +208,16 @@ def test_nb_tls_works_where_the_module_accepts_it(rigs, series):
     connect_tls(prepared(rigs, series, mipcfg_ssl=True))
 
 
+@pytest.mark.parametrize("answer", [b"+CME ERROR: 50", b"ERROR"])
+def test_nb_tls_is_unsupported_however_the_module_refuses(rigs, answer):
+    rig = prepared(rigs, "MN316")
+    rig.modem.tls(0).configure(ca="ca.pem")
+    rig.module.reply(b'AT+MIPCFG="ssl"', answer, times=2)
+    with pytest.raises(Unsupported, match="MN316 refuses TLS"):
+        rig.modem.connect(HOST, PORT, rig.modem.tls(0))
+    connect(rig)  # without it goes on
+
+
 @pytest.mark.parametrize("series", sorted(NB - {"MN316-S"}))
 def test_two_tls_links_and_no_third(rigs, series):
     rig = prepared(rigs, series, mipcfg_ssl=True)
