@@ -110,7 +110,9 @@ class Modem(modem.Modem):
         """Iterates (async for) the ids of the cipher suites that the module supports (manual 3.9);
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported where the model does not tell."""
-        return _Ciphers(self, self.cipher_ids())
+        from .ciphers import ids
+
+        return _Ciphers(self, ids(self))
 
     async def connect(self, host, port, tls=None, timeout_ms=60000):
         """A TCP connection, or a TLS connection by the configured context `tls` (manual 4.1): a

@@ -5,6 +5,7 @@ from . import _port
 from ._port import const
 from .channel import DONE
 from .errors import ModemReset, ProtocolError, Timeout
+from .syntax import check_range
 
 # What a module may have been left at, the commonest first.
 _SPEEDS = (115200, 921600, 460800, 230400, 57600, 38400, 19200, 9600, 4800)
@@ -13,9 +14,20 @@ _LOOK_MS = const(1400)  # three probes: the first ones after a change may be los
 _LONG_LOOK_MS = const(6000)  # so many that a module in data mode is got out of it
 _SETTLE_MS = const(20000)  # after a change
 _BLIND = const(3)
+_SYNC_MS = const(90000)  # at every speed, twice
 
 
-def switch(modem, baud, reopen, timeout_ms):
+def set_baud(modem, baud, reopen, timeout_ms=_SYNC_MS):
+    """Changes the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or
+    after. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module
+    keeps its speed over resets, and one that an earlier run left at another is found:
+    Timeout if not within `timeout_ms`. CommandError where the module has no such speed;
+    Timeout, at the speed from before, where the line is not good for it."""
+    check_range(baud, "baud", 1200, 4000000)
+    return modem.run_operation(_switching(modem, baud, reopen, timeout_ms), False)
+
+
+def _switching(modem, baud, reopen, timeout_ms):
     """Operation of `Modem.set_baud`."""
     ch = modem.channel
     yield from _find(modem, (ch.baud, baud), reopen, timeout_ms)

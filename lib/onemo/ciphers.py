@@ -2,15 +2,38 @@
 
 from ._port import const
 from .channel import DATA, DONE, TOKENS
-from .errors import ProtocolError
+from .errors import ProtocolError, Unsupported
 from .receiver import PIECE
 
 _ANSWER_MS = const(5000)
 _LINE = const(4096)  # bytes, a generous bound for what it takes on the wire
 
 
-def ids(ch):
-    """Operation with a difference: yields None where it must wait, else the next id."""
+def ciphers(modem):
+    """Iterates the ids of the cipher suites that the module supports (manual 3.9); see `suites`.
+    Unsupported where the model does not tell. May be left half-way."""
+    found = ids(modem)
+    if not modem.channel.ready():
+        modem._drive(modem.recovery())
+    return _each(modem, found)
+
+
+def _each(modem, found):
+    for number in found:
+        if number is None:
+            modem._wait(modem.channel.patience_ms())
+        else:
+            yield number
+
+
+def ids(modem):
+    """None where it must wait, else the next id."""
+    if not modem.needed_model().ciphers:
+        raise Unsupported("%s does not list its cipher suites (manual 3.9)" % modem.needed_model())
+    return _ids(modem.channel)
+
+
+def _ids(ch):
     ch.begin(b"+MSSLCIPHER=?")
     ch.go(_ANSWER_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", counted=TOKENS)
     while (event := ch.poll()) != DONE:

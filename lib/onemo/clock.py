@@ -23,7 +23,14 @@ def asking(ch):
     ch.result = _utc(said) or said
 
 
-def setting(modem, timeout_ms):
+def clock(modem, timeout_ms=30000):
+    """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
+    sets (AT+CCLK), else a time server (AT+MNTP; the network must be attached). Sets the
+    board's own clock, machine.RTC, where it has one. ClockError where nobody tells."""
+    return modem.run_operation(_setting(modem, timeout_ms))
+
+
+def _setting(modem, timeout_ms):
     """Operation of `Modem.clock`."""
     ch = modem.channel
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)

@@ -6,7 +6,7 @@ from . import _port, syntax
 from ._port import const
 from .certs import CERT, KEY, PSK, CertStore
 from .channel import ALL, DONE, LINE, SENT, Channel
-from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout, Unsupported
+from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout
 from .models import identify
 
 _ANSWER_MS = const(5000)
@@ -14,7 +14,6 @@ _ASK_MODEL = const(2)
 _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
 _BOOT_MS = const(30000)
-_SYNC_BAUD_MS = const(90000)  # at every speed, twice
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
@@ -25,6 +24,12 @@ _PACKET_MAX = const(8192)
 _BUFFER_MIN = const(32)
 _LINE_MIN = const(160)  # the longest name has to fit in, with some data
 _FILLER = b"\r" * 32  # ends data mode, is nothing to a module that has left it
+
+# Methods that a product may do without, and the module of each.
+_ELSEWHERE = (
+    "attach network clock clock set_baud baud restore restore ciphers ciphers connect stream "
+    "open_link stream socket_module socket_module"
+)
 
 
 class Modem:
@@ -246,32 +251,6 @@ class Modem:
 
         self.channel.on_urc(prefix, look)
 
-    def attach(self, apn=None, timeout_ms=120000):
-        """Waits for SIM and registration, and brings PDP context 1 up (with `apn`, if given); its
-        addresses as str. CommandError 10 without a SIM; Timeout says what was missing."""
-        if apn is not None:
-            syntax.check_text(apn, "apn", 99)
-        from .network import attach
-
-        return self.run_operation(attach(self, apn, timeout_ms))
-
-    def clock(self, timeout_ms=30000):
-        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
-        sets (AT+CCLK), else a time server (AT+MNTP; the network must be attached). Sets the
-        board's own clock, machine.RTC, where it has one. ClockError where nobody tells."""
-        from .clock import setting
-
-        return self.run_operation(setting(self, timeout_ms))
-
-    def cipher_ids(self):
-        # Generator: None where it must wait, else the next id of MSSLCIPHER's one long line
-        # (manual 3.9).
-        if not self.needed_model().ciphers:
-            raise Unsupported("%s does not list its cipher suites (manual 3.9)" % self._model)
-        from .ciphers import ids
-
-        return ids(self.channel)
-
     # Parts
 
     def tls(self, ssl_id):
@@ -291,20 +270,18 @@ class Modem:
             self._sockets = Sockets(self)
         return self._sockets
 
-    def set_baud(self, baud, reopen, timeout_ms=_SYNC_BAUD_MS):
-        """Changes the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or
-        after. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module
-        keeps its speed over resets, and one that an earlier run left at another is found:
-        Timeout if not within `timeout_ms`. CommandError where the module has no such speed;
-        Timeout, at the speed from before, where the line is not good for it."""
-        syntax.check_range(baud, "baud", 1200, 4000000)
-        from .baud import switch
-
-        return self.run_operation(switch(self, baud, reopen, timeout_ms), False)
-
     def rewire(self, uart):
         # The UART from now on; a front that watches it does so anew.
         self.channel.uart = uart
+
+    def __getattr__(self, name):
+        # A method that stands in a module of its own: loaded when first called.
+        words = _ELSEWHERE.split()
+        for i in range(0, len(words), 2):
+            if words[i] == name:
+                method = getattr(__import__("onemo." + words[i + 1], None, None, (name,)), name)
+                return lambda *args, **settings: method(self, *args, **settings)
+        raise AttributeError("Modem has no " + name)
 
     # What the device is to have
 
@@ -342,12 +319,3 @@ class Modem:
     def forget(self, name):
         for kind in (CERT, KEY, PSK):
             self._sources.pop((name, kind), None)
-
-    def restore(self):
-        """Writes every certificate, key and PSK again where they are missing, and sends every
-        context's settings again, from their sources: for MN316 and MN326, which lose them all in
-        deep sleep (manual 3.1, note), with +MATREADY or without a word. Streams are read again
-        from where they stood; ValueError names one that cannot be, once all else is back."""
-        from .restore import restoring
-
-        return self.run_operation(restoring(self, self._sources, self._contexts))

@@ -4,6 +4,7 @@ from . import _port
 from ._port import const
 from .channel import DONE, LINE
 from .errors import CommandError, ModemError, Timeout
+from .syntax import check_text
 
 _ANSWER_MS = const(5000)
 _DIAL_MS = const(60000)
@@ -13,8 +14,15 @@ _NO_SIM = const(10)
 _REGISTERED = (1, 5)  # home, roaming
 
 
-def attach(modem, apn, timeout_ms):
-    """Operation of `Modem.attach`."""
+def attach(modem, apn=None, timeout_ms=120000):
+    """Waits for SIM and registration, and brings PDP context 1 up (with `apn`, if given); its
+    addresses as str. CommandError 10 without a SIM; Timeout says what was missing."""
+    if apn is not None:
+        check_text(apn, "apn", 99)
+    return modem.run_operation(_attaching(modem, apn, timeout_ms))
+
+
+def _attaching(modem, apn, timeout_ms):
     ch = modem.channel
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
     for step, missing in (

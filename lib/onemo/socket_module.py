@@ -146,3 +146,11 @@ class SocketModule:
     def getaddrinfo(self, host, port, *hints):
         """One entry; the name goes to the module as it is, which looks it up when it connects."""
         return [(2, 1, 6, "", (host, port))]
+
+
+def socket_module(modem, tls=None):
+    """Stands in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
+    `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
+    context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
+    begin TLS of the board's own."""
+    return SocketModule(modem, tls)

@@ -130,3 +130,28 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
             self.close()
             return 0
         return -_EINVAL
+
+
+def connect(modem, host, port, tls=None, timeout_ms=60000):
+    """A TCP connection, or a TLS connection by the configured context `tls` (manual 4.1): a
+    stream. `timeout_ms`, at least 6000, bounds DNS, TCP and TLS together.
+
+    CommandError with the module's reason (752: the server's certificate was not accepted);
+    Timeout; ClockError where dates are to be checked and the module's clock is not set;
+    VerifyError where TLS would not be used."""
+    link = open_link(modem, host, port, tls, timeout_ms)
+    return Stream(modem, link)
+
+
+def open_link(modem, host, port, tls, timeout_ms):
+    # A Link; the exceptions are connect's.
+    sockets = modem.sockets()
+    link = sockets.link(host, port, tls, timeout_ms)
+    try:
+        modem.run_operation(sockets.opening(link, timeout_ms))
+        modem.run_operation(sockets.arrival(link, timeout_ms))
+        sockets.opened(link, timeout_ms)
+    except BaseException:
+        sockets.drop(link)
+        raise
+    return link
