@@ -23,7 +23,9 @@ class Socket(Stream):
         Stream.__init__(self, modem, None, None)
         self._tls = tls
         self._speaks = 0  # what, as far as its first bytes tell
-        self._due = 0  # bytes that are to come of the packet that has been sent in part
+        self._due = 0  # bytes that are to come of an MQTT packet
+        self._size = 0
+        self._shift = -1  # of the next byte of its size; -1: none is to come
 
     def connect(self, address):
         """Connects to (host, port); as long as `settimeout` says, 6 s at least, or 60 s."""
@@ -82,45 +84,37 @@ class Socket(Stream):
                 self._speaks = _MQTT
             else:
                 self._speaks = _HTTP if b" HTTP/1." in bytes(data[:n]) else _NEITHER
-        if n < HELD_MAX and self._speaks != _NEITHER:
-            return True
-        self._due -= n
-        return False
+        if self._speaks == _MQTT:
+            self._follow(data, n)
+        return n < HELD_MAX and self._speaks != _NEITHER
 
     def _held(self):
         if self._speaks == _MQTT:
-            end = self._end()
-            return end < 0 or end > len(self._out)
+            return self._due or self._shift >= 0
         if self._out.find(b"\r\n\r\n") < 0:
             return True
         self._speaks = _NEITHER  # the body
         return False
 
-    def _end(self):
-        # Where the last packet that has begun in `_out` ends; -1: its header is not complete. A
-        # byte of type, then how much follows, in seven bits a byte.
-        out = self._out
-        at = self._due
-        while at < len(out):
-            size = shift = 0
-            while True:
-                at += 1
-                if at >= len(out):
-                    return -1
-                size |= (out[at] & 0x7F) << shift
-                shift += 7
-                if out[at] < 0x80:
-                    break
-            at += 1 + size
-        return at
-
-    def _flushing(self):
-        if self._speaks == _MQTT:
-            end = self._end()
-            self._due = end - len(self._out)
-            if end < 0:
-                self._speaks = _NEITHER
-        return Stream._flushing(self)
+    def _follow(self, data, n):
+        # Where in an MQTT packet what is written stands: a byte of type, then how many bytes are
+        # due after that, in seven bits a byte, the lowest first.
+        at = 0
+        while at < n:
+            if self._due:
+                step = min(self._due, n - at)
+                self._due -= step
+                at += step
+                continue
+            if self._shift < 0:
+                self._size = self._shift = 0
+            else:
+                self._size |= (data[at] & 0x7F) << self._shift
+                self._shift += 7
+                if data[at] < 0x80:
+                    self._due = self._size
+                    self._shift = -1
+            at += 1
 
 
 class SocketModule:

@@ -44,10 +44,14 @@ def pattern(start: int, n: int) -> bytes:
     return bytes((at * 7 + at // 251) & 255 for at in range(start, start + n))
 
 
-def run(module: Module, script: str, *, heap: str = "256K", seconds: float = 60, **line) -> str:
-    """Runs `script`, to which `uart` is `module`; what it printed. It has `pattern` as well."""
-    with Line(module, **line) as wire:
+def run(
+    module: Module, script: str, *, heap: str = "256K", seconds: float = 60, **names: object
+) -> str:
+    """Runs `script`, to which `uart` is `module`; what it printed. It has `pattern` as well, and
+    `names`."""
+    with Line(module) as wire:
         head = HEAD.format(lib=str(ROOT / "lib"), fd=wire.board_fd)
+        head += "".join(f"{name} = {value!r}\n" for name, value in names.items())
         process = subprocess.Popen(
             [_MICROPYTHON, "-X", f"heapsize={heap}", "-c", head + script],
             stdout=subprocess.PIPE,

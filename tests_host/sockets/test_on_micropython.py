@@ -63,9 +63,8 @@ modem = Modem(uart)
 modem.start()
 urcs = []
 modem.on_urc(b"+CEREG:", lambda line: urcs.append(1))
-SIZE = %d
-writers = [modem.connect("%s", 30 + n) for n in range(3)]
-readers = [modem.connect("%s", 40 + n) for n in range(3)]
+writers = [modem.connect(HOST, 30 + n) for n in range(3)]
+readers = [modem.connect(HOST, 40 + n) for n in range(3)]
 buf = bytearray(4096)
 got = [0, 0, 0]
 sent = [0, 0, 0]
@@ -73,15 +72,15 @@ step = 0
 while min(got) < SIZE or min(sent) < SIZE:
     step += 1
     for n in range(3):
-        size = min((1, 200, 9000)[step %% 3], SIZE - sent[n])
+        size = min((1, 200, 9000)[step % 3], SIZE - sent[n])
         if size > 0:
             sent[n] += writers[n].write(pattern(n * 1000 + sent[n], size))
         if got[n] < SIZE:
-            if step %% 2:
+            if step % 2:
                 size = readers[n].readinto(buf)
                 assert buf[:size] == pattern(n * 1000 + got[n], size), (n, got[n], size)
             else:
-                data = readers[n].read((1, 100, 3000)[step %% 3])
+                data = readers[n].read((1, 100, 3000)[step % 3])
                 size = len(data)
                 assert data == pattern(n * 1000 + got[n], size), (n, got[n], size)
             assert size
@@ -91,8 +90,9 @@ for stream in readers:
 for stream in readers + writers:
     stream.close()
 print("ok", len(urcs) > 50)
-"""
-        % (SIZE, HOST, HOST),
+""",
+        HOST=HOST,
+        SIZE=SIZE,
         seconds=90,
     )
     assert out == "ok True\n"
@@ -108,14 +108,13 @@ def test_a_megabyte_each_way_over_three_connections_asyncio():
         """
 import asyncio
 from onemo.aio import Modem
-SIZE = %d
 
 async def write(modem, n):
-    stream = await modem.connect("%s", 30 + n)
+    stream = await modem.connect(HOST, 30 + n)
     at = step = 0
     while at < SIZE:
         step += 1
-        size = min((1, 200, 9000)[step %% 3], SIZE - at)
+        size = min((1, 200, 9000)[step % 3], SIZE - at)
         stream.write(pattern(n * 1000 + at, size))
         await stream.drain()
         at += size
@@ -123,14 +122,14 @@ async def write(modem, n):
     await stream.wait_closed()
 
 async def read(modem, n):
-    stream = await modem.connect("%s", 40 + n)
+    stream = await modem.connect(HOST, 40 + n)
     buf = bytearray(4096)
     at = step = 0
     while True:
         step += 1
-        if step %% 3 == 0:
+        if step % 3 == 0:
             data = await stream.read(500)
-        elif step %% 3 == 1:
+        elif step % 3 == 1:
             data = await stream.readexactly(min(1000, SIZE - at)) if at < SIZE else b""
         else:
             size = await stream.readinto(buf)
@@ -154,8 +153,9 @@ async def main():
     print("ok", len(urcs) > 50)
 
 asyncio.run(main())
-"""
-        % (SIZE, HOST, HOST),
+""",
+        HOST=HOST,
+        SIZE=SIZE,
         heap="512K",
         seconds=90,
     )
@@ -175,7 +175,7 @@ import time
 from onemo import Modem
 modem = Modem(uart)
 modem.start()
-stream = modem.connect("%s", 40)
+stream = modem.connect(HOST, 40)
 modem.command("+CSQ")
 stream.read(1)
 before = grown = 0
@@ -193,13 +193,13 @@ while True:
     n = stream.readinto(buf)
     if not n:
         break
-    if at %% 5 == 0:
+    if at % 5 == 0:
         assert buf[:n] == pattern(at, n)
     at += n
 gc.collect()
 print("ok", at, gc.mem_alloc() - before < 4096 + 1024)
-"""
-        % HOST,
+""",
+        HOST=HOST,
         heap="192K",
     )
     assert out == "ok 1000000 True\n"

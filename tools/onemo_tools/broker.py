@@ -1,0 +1,159 @@
+"""A real MQTT broker on loopback, for the demo and the tests: amqtt behind a TLS front.
+
+    with Broker(identity=server, client_ca=authority.pem) as broker:
+        ...                                   # connect to broker.host, broker.port
+        broker.cut()                          # every connection breaks
+
+amqtt's own listener does not insist on client certificates; the front does, and passes on what it
+has decrypted. Without an identity there is no front: plain TCP, and nothing to cut.
+"""
+
+import asyncio
+import logging
+import ssl
+import tempfile
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from amqtt.broker import Broker as AmqttBroker  # type: ignore[import-untyped]
+
+from .pki import Identity
+
+_PATIENCE_S = 20.0
+_PIECE = 16384
+
+
+class Broker:
+    """A broker in a thread of its own. `port` is the front's, or the broker's where there is none;
+    `plain_port` the broker's; `refused` counts handshakes that failed."""
+
+    def __init__(
+        self, *, identity: Identity | None = None, client_ca: bytes | None = None, port: int = 0
+    ) -> None:
+        self.host = "127.0.0.1"
+        self.port = port
+        self.plain_port = 0
+        self.refused = 0
+        self._identity = identity
+        self._client_ca = client_ca
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="broker", daemon=True)
+        self._broker: AmqttBroker | None = None
+        self._front: asyncio.Server | None = None
+        self._links: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+        logging.getLogger("transitions").setLevel(logging.CRITICAL)
+        self._loop.set_exception_handler(self._failed)
+        self._thread.start()
+        try:
+            self._do(self._start())
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends broker and front."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._do(self._stop())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_PATIENCE_S)
+            if not self._thread.is_alive():
+                self._loop.close()
+
+    def cut(self) -> None:
+        """Breaks every connection through the front, without a good-bye."""
+        self._do(self._cut())
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), ssl.SSLError):
+            self.refused += 1
+
+    async def _start(self) -> None:
+        self._broker = AmqttBroker(
+            {
+                "listeners": {"default": {"type": "tcp", "bind": f"{self.host}:0"}},
+                "plugins": {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+                },
+            }
+        )
+        await self._broker.start()
+        self.plain_port = _port_of(self._broker)
+        if self._identity is None:
+            self.port = self.plain_port
+            return
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with tempfile.TemporaryDirectory() as folder:
+            context.load_cert_chain(*self._identity.write(Path(folder)))
+        if self._client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=self._client_ca.decode("ascii"))
+        self._front = await asyncio.start_server(self._pass_on, self.host, self.port, ssl=context)
+        self.port = self._front.sockets[0].getsockname()[1]
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(self.host, self.plain_port)
+        links = {writer, inner_writer}
+        self._links |= links
+        pumps = {
+            asyncio.create_task(_pump(reader, inner_writer)),
+            asyncio.create_task(_pump(inner_reader, writer)),
+        }
+        self._tasks |= pumps
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+        for link in links:
+            link.close()
+        self._tasks -= pumps
+        self._links -= links
+
+    async def _cut(self) -> None:
+        for link in self._links:
+            link.transport.abort()
+
+    async def _stop(self) -> None:
+        if self._front is not None:
+            self._front.close()
+        await self._cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+        if self._broker is not None:
+            await self._broker.shutdown()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(_PIECE):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass  # broken: the other side is closed as well
+
+
+def _port_of(broker: AmqttBroker) -> int:
+    server = next(iter(broker._servers.values()))
+    return int(server.instance.sockets[0].getsockname()[1])
