@@ -10,6 +10,15 @@ try:
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
+    def unload(name):
+        """Lets go of one of our modules that is not needed again soon: its code is garbage."""
+        import sys
+
+        import onemo
+
+        if sys.modules.pop("onemo." + name, None):
+            delattr(onemo, name)
+
 except ImportError:
     import time
 
@@ -33,3 +42,6 @@ except ImportError:
 
     def raw(text):
         return text.encode() if isinstance(text, str) else text
+
+    def unload(name):
+        pass

@@ -3,9 +3,9 @@
 # upload.py's.
 
 from . import syntax
-from ._port import const, raw
+from ._port import const
 from .channel import DATA, DONE, LINE
-from .errors import CommandError, Unsupported, VerifyError
+from .errors import CommandError, Unsupported
 
 CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
@@ -194,19 +194,9 @@ class CertStore:
 
     def algorithms(self):
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""
-        return self._run(self._algorithms())
+        from .psk import algorithms
 
-    def _algorithms(self):
-        # The form is `+MSSLCHECK: ,(0,1,2,3)` or a range, with that leading comma.
-        ch = self._ch
-        ch.begin(b"+MSSLCHECK=?").go(_TIMEOUT_MS, b"+MSSLCHECK:")
-        found = []
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                found = syntax.numbers(ch.line())
-            else:
-                yield
-        ch.result = found
+        return self._run(algorithms(self._ch))
 
     def write_psk(self, pskid, psk):
         """Adds a pre-shared key (manual 3.7; no 4G model has it). `psk`: str or bytes, 1..8192,
@@ -214,43 +204,6 @@ class CertStore:
         It is checked by MSSLCHECK where the module answers that for a PSK, else by its length in
         MSSLLIST: `psk_verified` says which. A PSK that is there under this id is removed first.
         ValueError or Unsupported before anything is sent."""
-        syntax.check_text(pskid, "pskid")
-        model = self._modem.needed_model()
-        if not model.psk:
-            raise Unsupported("%s has no PSKs (manual 3.7); use certificates" % model)
-        psk = raw(psk)
-        syntax.check_psk(psk, self._modem.line_max - len(pskid) - len('AT+MSSLPSK="",""\r'))
-        return self._run(self.psk_writing(pskid, psk))
+        from .psk import checked, writing
 
-    def psk_writing(self, pskid, psk):
-        from binascii import hexlify
-
-        from .digest import md5
-
-        ch = self._ch
-        yield from self.find(pskid, PSK)
-        if ch.result is not None:
-            yield from self.removal(pskid)
-        ch.begin(b"+MSSLPSK=").quote(pskid).hide().quote(psk).go(_FLASH_MS)
-        while ch.poll() != DONE:
-            yield
-        hashed = md5()
-        hashed.update(psk)
-        hashed = hexlify(hashed.digest()).decode()
-        try:
-            yield from self.check(pskid)
-            said = "MSSLCHECK"
-            same = ch.result == hashed
-        except CommandError:
-            yield from self.find(pskid, PSK)
-            said = "MSSLLIST"
-            same = ch.result == len(psk)
-        if not same:
-            yield from self.removal(pskid)
-            raise VerifyError(
-                "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
-                "again" % (pskid, said)
-            )
-        self.psk_verified = said
-        self._modem.remember(pskid, psk, PSK, len(psk))
-        ch.result = True
+        return self._run(writing(self._modem, pskid, checked(self._modem, pskid, psk)))

@@ -357,6 +357,8 @@ class Channel(Receiver):
             at = syntax.after_colon(self._rx, start, end)
             code = syntax.number(self._rx, at, end)
             said = syntax.ascii_str(self._rx[at:end])
+        elif verdict == syntax.OTHER_ERROR:
+            said = syntax.ascii_str(self._rx[start:end])
         raise CommandError(code, self.command(), said)
 
     def _reboot(self):

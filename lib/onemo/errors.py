@@ -43,9 +43,11 @@ class CommandError(ModemError):
     def __str__(self):
         if self.code is None:
             return self.args[1]
-        from . import codes
+        from . import _port, codes
 
-        return self.args[1] + ", " + codes.explain(self.code)
+        text = self.args[1] + ", " + codes.explain(self.code)
+        _port.unload("codes")
+        return text
 
 
 class VerifyError(ModemError):

@@ -35,7 +35,7 @@ from .digest import md5
 from .errors import CommandError, ModemError
 from .journal import Journal
 from .profile import KIND, checked, digest, settings
-from .syntax import check_psk
+from .psk import check_psk, writing
 from .tls import TLSContext
 from .upload import comparison, upload
 
@@ -304,7 +304,7 @@ def _write(modem, item, progress):
     name = item["name"]
     kind = KIND[item["kind"]]
     if kind == PSK:
-        yield from modem.certs.psk_writing(name, _psk(modem, item))
+        yield from writing(modem, name, _psk(modem, item))
         return
     told = None
     if progress:

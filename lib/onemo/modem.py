@@ -7,7 +7,6 @@ from ._port import const
 from .certs import CERT, KEY, PSK, CertStore
 from .channel import ALL, DONE, LINE, SENT, Channel
 from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout
-from .models import identify
 
 _ANSWER_MS = const(5000)
 _ASK_MODEL = const(2)
@@ -63,7 +62,10 @@ class Modem:
         self.certs = CertStore(self)
 
     def _be(self, said):
+        from .models import identify
+
         self.model, self._model = identify(said)
+        _port.unload("models")
 
     @property
     def known(self):

@@ -17,7 +17,9 @@ def _restoring(modem, sources, contexts):
     lost = []
     for (name, kind), (source, size, base) in list(sources.items()):
         if kind == PSK:
-            yield from modem.certs.psk_writing(name, source)
+            from .psk import writing
+
+            yield from writing(modem, name, source)
             continue
         if base is not None:
             source.seek(base)

@@ -6,7 +6,8 @@ from ._port import const, raw
 
 OK = const(1)
 ERROR = const(2)
-CME_ERROR = const(3)  # or CMS, CIS: an error that says more after its colon
+CME_ERROR = const(3)  # an error that says more after its colon
+OTHER_ERROR = const(4)  # CMS, CIS: the same of services that are not ours
 
 _QUOTE = const(0x22)
 _MINUS = const(0x2D)
@@ -53,52 +54,20 @@ def check_range(value, what, least, most):
         raise ValueError("%s is %d; it must be %d to %d" % (what, value, least, most))
 
 
-def check_psk(psk, most):
-    """ValueError or TypeError, which never show it, unless the bytes `psk` can stand between
-    quotes in a command."""
-    if not isinstance(psk, (str, bytes, bytearray)):
-        raise TypeError("psk must be str or bytes, not " + type(psk).__name__)
-    if not 1 <= len(psk) <= 8192:
-        raise ValueError("psk has %d bytes; the module takes 1 to 8192" % len(psk))
-    if len(psk) > most:
-        raise ValueError(
-            "psk has %d bytes, but the module's command line has room for %d; "
-            "raise Modem(line=...) if it takes more" % (len(psk), most)
-        )
-    for i in range(len(psk)):
-        if psk[i : i + 1] in ('"', "\\", b'"', b"\\") or not b" " <= raw(psk[i : i + 1]) <= b"~":
-            raise ValueError(
-                "psk holds at %d what cannot be written in a command; "
-                "use printable ASCII without quote or backslash" % i
-            )
-
-
-def numbers(line):
-    """The numbers of a list such as b"+X: ,(0,1,4-6)", ranges spelt out."""
-    found = []
-    for part in line[line.find(b":") + 1 :].replace(b"(", b" ").replace(b")", b" ").split(b","):
-        ends = part.strip().split(b"-")
-        if ends[0].isdigit() and ends[-1].isdigit():
-            found.extend(range(int(ends[0]), int(ends[-1]) + 1))
-    return found
-
-
 def final(buf, start, end):
-    """OK, ERROR or CME_ERROR if the line is a final result, else 0. Whole lines only."""
+    """OK, ERROR, CME_ERROR or OTHER_ERROR if the line is a final result, else 0. Whole lines
+    only."""
     if end - start == 2 and buf.startswith(b"OK", start):
         return OK
     if end - start == 5 and buf.startswith(b"ERROR", start):
         return ERROR
-    if buf.startswith(b"+C", start) or buf.startswith(
-        b"+ C", start
-    ):  # the manual prints a space there
-        at = buf.find(b" ERROR:", start, end)
-        if 0 < at - start <= 5 and (
-            buf.startswith(b"CME", at - 3)
-            or buf.startswith(b"CMS", at - 3)
-            or buf.startswith(b"CIS", at - 3)
-        ):
-            return CME_ERROR
+    if buf.startswith(b"+C", start) or buf.startswith(b"+ C", start):  # so the manual prints it
+        at = buf.find(b" ERROR:", start, end) - 3
+        if 0 < at - start <= 2:
+            if buf.startswith(b"CME", at):
+                return CME_ERROR
+            if buf.startswith(b"CMS", at) or buf.startswith(b"CIS", at):
+                return OTHER_ERROR
     return 0
 
 

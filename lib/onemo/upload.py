@@ -57,12 +57,12 @@ class Upload:
                 ch.result = False
                 return
             if ch.result is not None:
-                yield from certs.removal(name)
+                yield from self._remove()
             try:
                 yield from self.packets(progress)
             except CommandError as error:
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
-                yield from certs.removal(name)
+                yield from self._remove()
                 certs.unfinished = None
                 if error.code not in (_EXISTS, _BUSY) or self.base is None:
                     raise error
@@ -85,6 +85,17 @@ class Upload:
             self.modem.remember(name, source, kind, size, None if opened else self.base)
         finally:
             self._close(source)
+
+    def _remove(self):
+        # MSSLRM takes no type: it would take a namesake of the other one along.
+        certs = self.modem.certs
+        yield from certs.find(self.name, CERT if self.kind == KEY else KEY)
+        if self.ch.result is not None:
+            raise ValueError(
+                "%s is a certificate's name and a key's: to replace one would remove both; "
+                "use different names" % self.name
+            )
+        yield from certs.removal(self.name)
 
     def compare(self, name, path, kind):
         try:

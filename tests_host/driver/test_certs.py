@@ -334,3 +334,13 @@ def test_a_bit_lost_in_the_store_is_mended(rig, manual_ca):
     damage_store(rig.module, "ca.pem")
     assert certs.write("ca.pem", io.BytesIO(manual_ca)) is True
     assert certs.digest("ca.pem") == md5(manual_ca)
+
+
+def test_a_namesake_of_the_other_kind_is_not_taken_along(rig, manual_ca, manual_key):
+    certs = rig.modem.certs
+    certs.write("same", io.BytesIO(manual_ca))
+    certs.write("same", io.BytesIO(manual_key), KEY)
+    with pytest.raises(ValueError, match="different names"):
+        certs.write("same", io.BytesIO(pem(500)))
+    assert rig.module.store.objects[KEY, "same"] == manual_key
+    assert rig.module.store.objects[CERT, "same"] == manual_ca

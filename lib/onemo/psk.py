@@ -1,0 +1,99 @@
+# Pre-shared keys (manual 3.7), which the NB models have, and MSSLCHECK's test form.
+
+from binascii import hexlify
+
+from ._port import const, raw
+from .certs import PSK
+from .channel import DONE, LINE
+from .digest import md5
+from .errors import CommandError, Unsupported, VerifyError
+from .syntax import check_text
+
+_TIMEOUT_MS = const(10000)
+_FLASH_MS = const(30000)
+
+
+def checked(modem, pskid, psk):
+    """`psk` as it goes into the command; ValueError, TypeError or Unsupported where it cannot."""
+    check_text(pskid, "pskid")
+    model = modem.needed_model()
+    if not model.psk:
+        raise Unsupported("%s has no PSKs (manual 3.7); use certificates" % model)
+    psk = raw(psk)
+    check_psk(psk, modem.line_max - len(pskid) - len('AT+MSSLPSK="",""\r'))
+    return psk
+
+
+def check_psk(psk, most):
+    """ValueError or TypeError, which never show it, unless the bytes `psk` can stand between
+    quotes in a command."""
+    if not isinstance(psk, (str, bytes, bytearray)):
+        raise TypeError("psk must be str or bytes, not " + type(psk).__name__)
+    if not 1 <= len(psk) <= 8192:
+        raise ValueError("psk has %d bytes; the module takes 1 to 8192" % len(psk))
+    if len(psk) > most:
+        raise ValueError(
+            "psk has %d bytes, but the module's command line has room for %d; "
+            "raise Modem(line=...) if it takes more" % (len(psk), most)
+        )
+    for i in range(len(psk)):
+        if psk[i : i + 1] in ('"', "\\", b'"', b"\\") or not b" " <= raw(psk[i : i + 1]) <= b"~":
+            raise ValueError(
+                "psk holds at %d what cannot be written in a command; "
+                "use printable ASCII without quote or backslash" % i
+            )
+
+
+def writing(modem, pskid, psk):
+    # Operation of `CertStore.write_psk`.
+    ch = modem.channel
+    certs = modem.certs
+    yield from certs.find(pskid, PSK)
+    if ch.result is not None:
+        yield from certs.removal(pskid)
+    ch.begin(b"+MSSLPSK=").quote(pskid).hide().quote(psk).go(_FLASH_MS)
+    while ch.poll() != DONE:
+        yield
+    hashed = md5()
+    hashed.update(psk)
+    hashed = hexlify(hashed.digest()).decode()
+    try:
+        yield from certs.check(pskid)
+        said = "MSSLCHECK"
+        same = ch.result == hashed
+    except CommandError:
+        yield from certs.find(pskid, PSK)
+        said = "MSSLLIST"
+        same = ch.result == len(psk)
+    if not same:
+        yield from certs.removal(pskid)
+        raise VerifyError(
+            "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
+            "again" % (pskid, said)
+        )
+    certs.psk_verified = said
+    modem.remember(pskid, psk, PSK, len(psk))
+    ch.result = True
+
+
+def algorithms(ch):
+    # Operation of `CertStore.algorithms`. The form is `+MSSLCHECK: ,(0,1,2,3)` or a range, with
+    # that leading comma.
+    ch.begin(b"+MSSLCHECK=?").go(_TIMEOUT_MS, b"+MSSLCHECK:")
+    found = []
+    while (event := ch.poll()) != DONE:
+        if event == LINE:
+            found = numbers(ch.line())
+        else:
+            yield
+    ch.result = found
+
+
+def numbers(line):
+    """The numbers of a list such as b"+X: ,(0,1,4-6)", ranges spelt out."""
+    found = []
+    for part in line[line.find(b":") + 1 :].replace(b"(", b" ").replace(b")", b" ").split(b","):
+        ends = part.strip().split(b"-")
+        if ends[0].isdigit() and ends[-1].isdigit():
+            found.extend(range(int(ends[0]), int(ends[-1]) + 1))
+    return found
