@@ -19,7 +19,6 @@ _ASK_MS = const(10000)  # of silence, until the module is asked: its word may ha
 _READ_MAX = const(4096)  # bytes a MIPRD
 _SEND_COMMAND = const(24)  # characters of a MIPSEND around its data
 HELD_MAX = const(1024)  # bytes of small writes that are held
-_CUT = "a transfer was broken off"
 
 
 class Flow:
@@ -42,15 +41,21 @@ class Flow:
 
     # Operations
 
+    def _begin(self):
+        link = self._link
+        if link.cut and not link.broken:
+            link.broken = "a transfer was broken off"
+        self._sockets.check(link)
+
     def _receive(self, into, start, most):
         # Takes up to `most` bytes into into[start:].
         ch = self._ch
         link = self._link
-        self._sockets.check(link)
+        self._begin()
         most = min(most, _READ_MAX)
         ch.begin(b"+MIPRD=").number(link.id).number(most)
         ch.go(_ANSWER_MS + most * 10000 // ch.baud, b"+MIPRD:", counted=3)
-        link.broken = _CUT  # until it is whole
+        link.cut = True  # until it is whole
         link.unread = 0  # nothing but OK is said then
         at = start
         try:
@@ -75,7 +80,7 @@ class Flow:
         except ModemError as error:
             if not (link.ended and isinstance(error, CommandError)):
                 self._break(error)
-        link.broken = None
+        link.cut = False
         link.heard = _port.ticks_ms()
         link.got = at - start
         if into is self._ahead:
@@ -94,7 +99,7 @@ class Flow:
         # What the module should have told by itself.
         ch = self._ch
         link = self._link
-        self._sockets.check(link)
+        self._begin()
         link.heard = _port.ticks_ms()
         open_still = False
         ch.begin(b"+MIPSTATE=").number(link.id).go(_ANSWER_MS, b"+MIPSTATE:")
@@ -127,16 +132,16 @@ class Flow:
         else:
             most = min(model.send_inline, modem.line_max - _SEND_COMMAND) // 2
         while start < stop:
-            self._sockets.check(link)
+            self._begin()
             if link.ended:
                 raise ConnectionLost("the peer of connection %d has gone" % link.id)
-            link.broken = _CUT  # until it is whole: how much went out is not known
+            link.cut = True  # until it is whole: how much went out is not known
             n = min(stop - start, most)
             try:
                 yield from (self._packet if model.prompt else self._inline)(data, start, n)
             except ModemError as error:
                 self._break(error)
-            link.broken = None
+            link.cut = False
             if ch.result is None:
                 link.sent = n
             elif not 0 < ch.result <= n:

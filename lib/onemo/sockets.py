@@ -41,6 +41,7 @@ class Link:
         self.unread = 0  # bytes that the module holds
         self.ended = 0  # how, see _LOST; what is unread can still be read
         self.broken = None  # why nothing more can be had of it
+        self.cut = False  # a transfer is under way, or was left
         self.failed = False  # its user has seen it fail, and may have left it
         self.news = False  # a URC told something
         self.heard = 0  # ticks of the last that was heard of it
@@ -278,7 +279,7 @@ class Sockets:
             if (
                 link
                 and (link.tls or not tls)
-                and (link.failed or link.ended or link.broken or self._gone(link))
+                and (link.failed or link.ended or link.broken or link.cut or self._gone(link))
             ):
                 yield from self.close(link)
                 link.broken = "after it had failed, its id was needed for another"

@@ -126,6 +126,25 @@ def test_who_waits_for_data_holds_nobody_up(aios):
     rig.run(go())
 
 
+def test_one_task_reads_what_another_writes(aios):
+    rig = aios()
+
+    async def go():
+        stream = await rig.aio.connect(HOST, 7)
+
+        async def write():
+            for number in range(300):
+                stream.write(b"%d\n" % number)
+                await stream.drain()
+
+        writer = asyncio.create_task(write())
+        for number in range(300):
+            assert await stream.readline() == b"%d\n" % number
+        await writer
+
+    rig.run(go())
+
+
 def test_who_connects_holds_nobody_up(aios):
     net = network()
     net.open_delay = 20

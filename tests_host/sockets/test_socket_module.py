@@ -184,7 +184,7 @@ def test_tls_and_errors_are_the_modules(rigs):
     sock.settimeout(7)
     sock.connect((HOST, 7))
     assert rig.network.connections[-1].tls is not None
-    assert any(command.endswith(b',7,2,2') for command in rig.module.commands)
+    assert any(command.endswith(b",7,2,2") for command in rig.module.commands)
     refused = rig.modem.socket_module(tls).socket()
     with pytest.raises(CommandError):
         refused.connect((HOST, 752))
