@@ -11,6 +11,16 @@ export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 faults: $(READY)
 	$(BIN)/python -m onemo_tools.sweep
 
+# Rotations of an identity, cut off everywhere; `--help` has parts of it.
+.PHONY: powercut
+powercut: $(READY)
+	$(BIN)/python -m onemo_tools.powercut
+
+# A million inputs and more into all that reads what comes from outside.
+.PHONY: fuzz
+fuzz: $(READY)
+	$(BIN)/python -m onemo_tools.fuzz
+
 .PHONY: faults demo test lint clean requirements
 
 demo: $(READY)
