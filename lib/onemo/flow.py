@@ -17,6 +17,7 @@ _SEND_MS = const(15000)
 _STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
 _ASK_MS = const(10000)  # of silence, until the module is asked: its word may have been lost
 _READ_MAX = const(4096)  # bytes a MIPRD
+_GROW_MAX = const(65536)
 _SEND_COMMAND = const(24)  # characters of a MIPSEND around its data
 HELD_MAX = const(1024)  # bytes of small writes that are held
 
@@ -314,9 +315,9 @@ class Flow:
                     stop = self._ahead.find(b"\n", self._at, stop) + 1 or stop
                 elif n >= 0:
                     stop = min(stop, self._at + n - have)
-                got += self._ahead[self._at : stop]
+                self._have = have + stop - self._at
+                got[have : self._have] = self._ahead[self._at : stop]
                 self._at = stop
-                self._have = len(got)
                 if line and got[-1] == 0x0A:
                     break
             elif line or 0 <= n - have < room:
@@ -324,12 +325,13 @@ class Flow:
                 if self._at == self._stop:
                     break
             else:
-                most = min(n - have, _READ_MAX) if n >= 0 else 4 * room
-                got += bytearray(most)
-                yield from self._more(got, have, most)
-                got[self._have :] = b""
+                if have == len(got):  # at once, for growing costs more
+                    got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room)
+                yield from self._more(got, have, len(got) - have)
                 if self._have == have:
                     break
+        if self._have < len(got):
+            got[self._have :] = b""
         if self._result is None and (line or not got):
             self._recall()  # no half lines
         else:

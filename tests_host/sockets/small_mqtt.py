@@ -45,7 +45,7 @@ class SmallMqtt:
         self._text(self.name)
         answer = self.sock.read(4)
         if answer[:2] != b"\x20\x02" or answer[3]:
-            raise OSError("the broker said %r" % (answer,))
+            raise OSError("the broker said " + repr(answer))
         return answer[2] & 1
 
     def disconnect(self):

@@ -1,5 +1,5 @@
-"""A real broker (amqtt), behind a TLS front that demands client certificates; through the simulated
-module's TLS, from both fronts, on CPython and on real MicroPython."""
+"""A real broker (amqtt), behind a TLS front that demands client certificates; through the
+simulated module's TLS, from both fronts, on CPython and on real MicroPython."""
 
 import asyncio
 import io

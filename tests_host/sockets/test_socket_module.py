@@ -1,5 +1,7 @@
 """What stands in for `socket`: MQTT and HTTP clients that know no modem."""
 
+import random
+
 import pytest
 from onemo.errors import CommandError, ModemError, Timeout
 from onemo_tools.simulator import Peer
@@ -75,25 +77,23 @@ def test_every_mqtt_packet_goes_out_whole_and_at_once(mqtt):
 
 
 def test_pieces_of_any_size_come_out_as_they_were_written(mqtt):
-    import random
-
-    rig, broker, client = mqtt
+    _, broker, client = mqtt
     client.connect()
-    random = random.Random(11)
+    choice = random.Random(11)
     wanted = []
     stream = bytearray()
-    for number in range(60):
-        body = random.randbytes(random.choice([0, 1, 100, 126, 127, 128, 900, 1100, 3000]))
+    for _ in range(60):
+        body = choice.randbytes(choice.choice([0, 1, 100, 126, 127, 128, 900, 1100, 3000]))
         head, n = client._header(0x30, 2 + 1 + len(body))
         packet = bytes(head[:n]) + b"\0\x01t" + body
         wanted.append(packet)
         stream += packet
     at = 0
     while at < len(stream):
-        n = random.choice([1, 2, 3, 50, 500, 1024, 4000])
+        n = choice.choice([1, 2, 3, 50, 500, 1024, 4000])
         client.sock.write(stream[at : at + n])
         at += n
-        if random.random() < 0.05:
+        if choice.random() < 0.05:
             client.check()  # in the middle of a packet
     assert broker.packets[1:] == wanted
 
