@@ -35,8 +35,8 @@ class CertStore:
     Timeout, ModemReset."""
 
     def __init__(self, modem):
-        self._modem = modem
-        self._ch = modem.channel
+        self.modem = modem
+        self.channel = modem.channel
         self._run = modem.run_operation
         self.encoding = ESCAPED  # of inline data; HEX and ASCII where the model has them (MN316-S)
         self.encoded = None  # (boot, encoding) that the module was told
@@ -62,10 +62,10 @@ class CertStore:
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
-        self._modem.needed_model()
+        self.modem.needed_model()
         from .upload import upload
 
-        return self._run(upload(self._modem, name, source, kind, size, force, progress))
+        return self._run(upload(self.modem, name, source, kind, size, force, progress))
 
     def read(self, name, sink):
         """Streams a certificate into sink.write as the module holds it; the number of bytes
@@ -75,7 +75,7 @@ class CertStore:
         return self._run(self._read(name, sink))
 
     def _read(self, name, sink):
-        ch = self._ch
+        ch = self.channel
         ch.begin(b"+MSSLCERTRD=").quote(name)
         ch.go(_TIMEOUT_MS + SIZE_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", counted=1)
         size = 0
@@ -98,7 +98,7 @@ class CertStore:
         return self._run(self._list(kind))
 
     def _list(self, kind):
-        ch = self._ch
+        ch = self.channel
         found = []
         ch.begin(b"+MSSLLIST=").number(kind).go(_TIMEOUT_MS, b"+MSSLLIST:")
         while (event := ch.poll()) != DONE:
@@ -111,7 +111,7 @@ class CertStore:
     def find(self, name, kind):
         # Operation: the size of one object in result, None where it is not listed. Lines that are
         # not it cost nothing.
-        ch = self._ch
+        ch = self.channel
         wanted = name.encode()
         size = None
         ch.begin(b"+MSSLLIST=").number(kind).go(_TIMEOUT_MS, b"+MSSLLIST:")
@@ -131,10 +131,10 @@ class CertStore:
 
     def _remove(self, name, missing_ok):
         yield from self.removal(name, missing_ok)
-        self._modem.forget(name)
+        self.modem.forget(name)
 
     def removal(self, name, missing_ok=True):
-        ch = self._ch
+        ch = self.channel
         ch.begin(b"+MSSLRM=").quote(name).go(_FLASH_MS)
         try:
             while ch.poll() != DONE:
@@ -152,13 +152,13 @@ class CertStore:
         sent."""
         syntax.check_text(name, "name")
         syntax.check_range(algorithm, "algorithm", MD5, CRC)
-        model = self._modem.needed_model()
+        model = self.modem.needed_model()
         if algorithm not in model.algorithms:
             raise Unsupported("%s checks by MD5 only (manual 3.8, note 8)" % model)
         return self._run(self.check(name, algorithm))
 
     def check(self, name, algorithm=MD5):
-        ch = self._ch
+        ch = self.channel
         ch.begin(b"+MSSLCHECK=").quote(name)
         if algorithm:
             ch.number(algorithm)
@@ -174,7 +174,7 @@ class CertStore:
     def compare(self, name, digests):
         # Operation: in result True if the module's MD5 is one of these (hex, bytes), else what it
         # is. Which one it is tells how an inline model stores line ends.
-        ch = self._ch
+        ch = self.channel
         ch.begin(b"+MSSLCHECK=").quote(name).go(_TIMEOUT_MS, b"+MSSLCHECK:")
         found = None
         while (event := ch.poll()) != DONE:
@@ -196,7 +196,7 @@ class CertStore:
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""
         from .psk import algorithms
 
-        return self._run(algorithms(self._ch))
+        return self._run(algorithms(self.channel))
 
     def write_psk(self, pskid, psk):
         """Adds a pre-shared key (manual 3.7; no 4G model has it). `psk`: str or bytes, 1..8192,
@@ -206,4 +206,4 @@ class CertStore:
         ValueError or Unsupported before anything is sent."""
         from .psk import checked, writing
 
-        return self._run(writing(self._modem, pskid, checked(self._modem, pskid, psk)))
+        return self._run(writing(self.modem, pskid, checked(self.modem, pskid, psk)))

@@ -35,17 +35,17 @@ class Channel(Receiver):
         self.active = False  # a command waits for its final result
         self._out = bytearray(96)
         self._out[:] = b""
-        self._shown = 0  # bytes of _out that may be shown; the rest is secret
-        self._source = None  # what is being written: _source[_at:_stop]
+        self.shown = 0  # bytes of _out that may be shown; the rest is secret
+        self.source = None  # what is being written: _source[_at:_stop]
         self._at = self._stop = 0
-        self._payload = False
+        self.payload = False
         self._prompting = False
-        self._marked = False
-        self._expect = None
-        self._counted = 0
+        self.marked = False
+        self.expect = None
+        self.counted = 0
         self._overlong = False  # the line under way is being dropped
         self._deadline = None
-        self._timeout_ms = 0
+        self.timeout_ms = 0
         self._urcs = []
         self._dispatching = False
         try:
@@ -64,7 +64,7 @@ class Channel(Receiver):
         out[:] = b"AT"
         out += raw(name)
         self._secret = False
-        self._shown = 0
+        self.shown = 0
         return self
 
     def quote(self, text):
@@ -88,7 +88,7 @@ class Channel(Receiver):
     def hide(self):
         """From here on the command, and what is pushed after it, is secret: no trace, no error
         shows it."""
-        self._shown = len(self._out)
+        self.shown = len(self._out)
         self._secret = self.hushed = True
         return self
 
@@ -107,20 +107,20 @@ class Channel(Receiver):
             raise ModemReset("the module rebooted before " + self.command())
         out = self._out
         if not self._secret:
-            self._shown = len(out)
+            self.shown = len(out)
         if ended:
             out.append(0x0D)
-        self._expect = expect
-        self._counted = counted
-        self._marked = marked
+        self.expect = expect
+        self.counted = counted
+        self.marked = marked
         self._prompting = payload > 0
         self.owed = payload
         self.active = True
         self._dropped = False
-        self._source = out
+        self.source = out
         self._at = 0
         self._stop = len(out)
-        self._payload = not ended
+        self.payload = not ended
         self.wait(timeout_ms, len(out))
 
     def resume(self, timeout_ms):
@@ -131,16 +131,16 @@ class Channel(Receiver):
     def push(self, source, start, stop):
         """Writes source[start:stop] as (part of) the payload; `poll` says SENT when the source is
         free again."""
-        self._source = source
+        self.source = source
         self._at = start
         self._stop = stop
-        self._payload = True
+        self.payload = True
 
     def wait(self, timeout_ms, size=0):
         """Sets the deadline, from now, that `poll` keeps: `timeout_ms` and the time that `size`
         bytes take."""
-        self._timeout_ms = timeout_ms + size * 10000 // self.baud
-        self._deadline = _port.ticks_add(_port.ticks_ms(), self._timeout_ms)
+        self.timeout_ms = timeout_ms + size * 10000 // self.baud
+        self._deadline = _port.ticks_add(_port.ticks_ms(), self.timeout_ms)
 
     def patience_ms(self):
         """How long a front may sleep, unless bytes come, before it has to poll again."""
@@ -159,7 +159,7 @@ class Channel(Receiver):
 
     def command(self):
         """The command sent last, as str, without what is secret in it."""
-        return syntax.ascii_str(self._out[: self._shown])
+        return syntax.ascii_str(self._out[: self.shown])
 
     def forget(self):
         """Leaves the command under way, whatever it is; what is owed stays owed."""
@@ -174,10 +174,10 @@ class Channel(Receiver):
 
     def _settle(self):
         self.active = False
-        self._payload = self._prompting = False
-        self._expect = None
+        self.payload = self._prompting = False
+        self.expect = None
         self._surplus = False
-        self._counted = self.left = 0
+        self.counted = self.left = 0
         self._at = self._stop = 0
         self._deadline = None
 
@@ -195,8 +195,8 @@ class Channel(Receiver):
         if self._at < self._stop and not self._write():
             self._expire()
             return WAIT
-        if self._payload and not self.owed:
-            self._payload = False  # all is out: its final result is for the next call
+        if self.payload and not self.owed:
+            self.payload = False  # all is out: its final result is for the next call
             return SENT
         if self._lent:
             self._rx[:] = b""
@@ -205,8 +205,8 @@ class Channel(Receiver):
         while event == WAIT and self._read(PIECE):
             event = self._next()
         if event == WAIT:
-            if self._payload:
-                self._payload = False
+            if self.payload:
+                self.payload = False
                 return SENT
             self._expire()
         return event
@@ -216,7 +216,7 @@ class Channel(Receiver):
     def _write(self):
         # True once all is written. A UART may take less than asked, or say None.
         at = self._at
-        source = self._source
+        source = self.source
         if self._three:
             n = self.uart.write(source, at, self._stop - at)
         elif at == 0 and self._stop == len(source):
@@ -227,7 +227,7 @@ class Channel(Receiver):
             if self.trace:
                 self._trace_out(source, at, at + n)
             self._at = at + n
-            if self._payload:
+            if self.payload:
                 self.owed = max(0, self.owed - n)
         return self._at >= self._stop
 
@@ -268,8 +268,8 @@ class Channel(Receiver):
                 return PROMPT
             stop = rx.find(b"\n", at)
             if (
-                self._counted
-                and rx.startswith(self._expect, at)
+                self.counted
+                and rx.startswith(self.expect, at)
                 and self._header(at, size if stop < 0 else stop)
             ):
                 return DATA
@@ -294,13 +294,13 @@ class Channel(Receiver):
         self.start = at
         self.first = first
         self.end = stop
-        if self._counted == TOKENS:
+        if self.counted == TOKENS:
             self._taken = first
             return True
-        at = syntax.field(rx, first, stop, self._counted)
+        at = syntax.field(rx, first, stop, self.counted)
         if at < 0:
             return False
-        self.left = self.value(self._counted - 1) or 0
+        self.left = self.value(self.counted - 1) or 0
         self._taken = at
         return True
 
@@ -311,13 +311,13 @@ class Channel(Receiver):
             return self._reboot()
         if self.active:
             verdict = syntax.final(rx, start, end)
-            if verdict and not self._marked:
+            if verdict and not self.marked:
                 return self._final(verdict, start, end)
             if self._is_echo(start, end):
                 return WAIT
-        expect = self._expect
+        expect = self.expect
         if expect and rx.startswith(expect, start):
-            self._marked = False
+            self.marked = False
             self.first = syntax.after_colon(rx, start, end)
             return LINE
         unsolicited = False
@@ -379,7 +379,7 @@ class Channel(Receiver):
         self.stale = active or self.stale
         raise Timeout(
             "%s: no %s within %d ms"
-            % (self.command(), "prompt" if prompting else "answer", self._timeout_ms)
+            % (self.command(), "prompt" if prompting else "answer", self.timeout_ms)
         )
 
     def _is_echo(self, start, end):
@@ -408,5 +408,5 @@ class Channel(Receiver):
     def _trace_out(self, source, start, stop):
         shown = stop
         if self._secret:
-            shown = max(start, min(stop, self._shown)) if source is self._out else start
+            shown = max(start, min(stop, self.shown)) if source is self._out else start
         self._show(">", source, start, stop, shown)

@@ -15,10 +15,10 @@ class ModemError(OSError):
     """Something went wrong between the host and the module; every other error here is one of
     these."""
 
-    _errno = _EIO
+    errno = _EIO
 
     def __init__(self, text):
-        super().__init__(self._errno, text)
+        super().__init__(self.errno, text)
 
     def __str__(self):
         return self.args[1]
@@ -27,7 +27,7 @@ class ModemError(OSError):
 class Timeout(ModemError):
     """The module did not answer within the deadline. The next command resynchronises by itself."""
 
-    _errno = _ETIMEDOUT
+    errno = _ETIMEDOUT
 
 
 class CommandError(ModemError):
@@ -58,20 +58,20 @@ class VerifyError(ModemError):
 class Unsupported(ModemError):
     """The model cannot do this. Nothing was sent."""
 
-    _errno = _ENOTSUP
+    errno = _ENOTSUP
 
 
 class ModemReset(ModemError):
     """The module rebooted: its sockets are gone, its settings are sent again before they are next
     used."""
 
-    _errno = _ECONNRESET
+    errno = _ECONNRESET
 
 
 class ConnectionLost(ModemError):
     """A connection is over, and its peer did not close it as one does; connect again."""
 
-    _errno = _ECONNRESET
+    errno = _ECONNRESET
 
 
 class ProtocolError(ModemError):

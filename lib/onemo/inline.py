@@ -56,7 +56,7 @@ class InlineUpload(Upload):
         self._lines += ends
         self._ends += ends
         self._dense = max(self._dense, self._ends)
-        if self._stretch >= len(self.ch.buffer):
+        if self._stretch >= len(self.channel.buffer):
             self._stretch = self._ends = 0
         self._hash.update(data)
         if self._crlf:
@@ -89,7 +89,7 @@ class InlineUpload(Upload):
         wanted = (modem.boots, self._encoding)
         if certs.encoded == wanted:
             return
-        ch = self.ch
+        ch = self.channel
         for ssl_id in range(modem.needed_model().ssl_ids):
             ch.begin(b"+MSSLCFG=").quote("encoding").number(ssl_id).number(self._encoding)
             ch.go(_ANSWER_MS)
@@ -105,13 +105,13 @@ class InlineUpload(Upload):
         room = self.modem.line_max - head
         most = room // _WIDEST[self._encoding]
         if self._crlf and self.base is not None:
-            size = len(self.ch.buffer)
+            size = len(self.channel.buffer)
             most = max(most, (room - 6 * self._dense) * size // (size + 3 * self._dense))
         return min(self.modem.packet, most)
 
     def _packet(self, remain, length, progress):
         # `length` 0 leaves the judgement to the digest, for what the module counts is disputed.
-        ch = self.ch
+        ch = self.channel
         begun = False
         ch.wait(_FLASH_MS)
         while length:
@@ -141,7 +141,7 @@ class InlineUpload(Upload):
 
     def _typed(self, n):
         # Pushes the first n bytes of the buffer as they stand in a command.
-        ch = self.ch
+        ch = self.channel
         buffer = ch.buffer
         if self._encoding == HEX:
             digits = hexlify(memoryview(buffer)[:n])

@@ -84,14 +84,14 @@ class Judge:
     """
 
     def __init__(self, kind):
-        self._line = bytearray(_LINE)
+        self.line = bytearray(_LINE)
         self.begin(kind)
 
     def begin(self, kind):
         """Forgets the file before, for one of `kind`."""
         if kind not in (CERT, KEY):
             raise ValueError("kind %r: CERT (1) or KEY (2) can be judged" % (kind,))
-        self._kind = kind
+        self.kind = kind
         self.size = 0
         self.blocks = 0
         self.fault = 0
@@ -99,7 +99,7 @@ class Judge:
         self._last = -1  # the block before
         self._count = 0  # base64 characters of this block, padding included
         self._pads = 0
-        self._lines = 1  # the line now being read, for messages
+        self.lines = 1  # the line now being read, for messages
         self._column = 0  # bytes of this line so far
         self._cr = False  # a CR was the last byte
         self._boundary = False  # this line began with a dash
@@ -137,14 +137,14 @@ class Judge:
         if not self.fault:
             if self._boundary:
                 self._end_of_line()
-                if self.fault and self._line.find(b"-----\n", _END, self._column + 1) < 0:
+                if self.fault and self.line.find(b"-----\n", _END, self._column + 1) < 0:
                     self.fault = _NO_END  # cut off within the last line
             if not self.fault:
                 self._judge_end()
         if self.fault:
             from . import _pem_faults
 
-            raise ValueError(_pem_faults.text(self.fault, self._lines))
+            raise ValueError(_pem_faults.text(self.fault, self.lines))
 
     def _judge_end(self):
         if not self.size:
@@ -167,7 +167,7 @@ class Judge:
                 self._keep(buf[i])
         else:
             if self._column == 0:
-                self._line[0] = buf[start]  # tells DER
+                self.line[0] = buf[start]  # tells DER
             self._column += end - start
             if self._block >= 0:
                 self._count += end - start
@@ -179,7 +179,7 @@ class Judge:
         if kind == _LF:
             self._cr = False
             self._end_of_line()
-            self._lines += 1
+            self.lines += 1
             self._column = 0
         elif self._cr:
             self.fault = _LINE_END
@@ -196,18 +196,18 @@ class Judge:
             if self._block >= 0:
                 self._inside(byte, kind)
             elif self._column == 0:
-                self._line[0] = byte
+                self.line[0] = byte
             self._column += 1
 
     def _keep(self, byte):
         """One more byte of a line that may be a BEGIN or an END."""
         if self._column < _LINE - 1:
-            self._line[self._column] = byte
+            self.line[self._column] = byte
         self._column += 1
 
     def _not_text(self, byte, kind):
-        begin = self._lines == 1 and self._column < 4
-        if begin and self._column and self._line[0] == 0x30:
+        begin = self.lines == 1 and self._column < 4
+        if begin and self._column and self.line[0] == 0x30:
             self.fault = _DER
         elif kind == _NUL or (begin and self._column == 0 and byte in b"\xef\xfe\xff"):
             self.fault = _UTF16
@@ -232,7 +232,7 @@ class Judge:
                 self.fault = _BLANK
             return
         self._boundary = False
-        line = self._line
+        line = self.line
         line[min(self._column, _LINE - 1)] = 10
         if line.startswith(b"-----BEGIN "):
             self._begin(line)
@@ -251,7 +251,7 @@ class Judge:
             if block == len(_LABELS):
                 self.fault = self._refused(line)
                 return
-        if self._kind == CERT:
+        if self.kind == CERT:
             if block != _CERTIFICATE:
                 self.fault = _KEY_AMONG_CERTS if self.blocks else _KEY_FOR_CERT
         elif block == _CERTIFICATE:
@@ -270,7 +270,7 @@ class Judge:
         if line.find(b"-----\n", _BEGIN, end + 1) < 0:
             return _BOUNDARY
         if line.find(b"PRIVATE KEY", _BEGIN, end) > 0:
-            if self._kind == CERT:
+            if self.kind == CERT:
                 return _KEY_AMONG_CERTS if self.blocks else _KEY_FOR_CERT
             return _ENCRYPTED if line.startswith(b"ENCRYPTED ", _BEGIN) else _UNKNOWN
         if line.find(b"PUBLIC KEY", _BEGIN, end) > 0:

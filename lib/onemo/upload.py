@@ -44,12 +44,12 @@ class Upload:
 
     def __init__(self, modem):
         self.modem = modem
-        self.ch = modem.channel
+        self.channel = modem.channel
         self.digests = ()  # any of these from the module means that it holds what the source has
         self._judge = Judge(CERT)
 
     def write(self, name, source, kind, size, force, progress):
-        ch = self.ch
+        ch = self.channel
         certs = self.modem.certs
         try:
             yield from self._there(name, source, kind, size)
@@ -57,12 +57,12 @@ class Upload:
                 ch.result = False
                 return
             if ch.result is not None:
-                yield from self._remove()
+                yield from certs.removal(name)
             try:
                 yield from self.packets(progress)
             except CommandError as error:
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
-                yield from self._remove()
+                yield from certs.removal(name)
                 certs.unfinished = None
                 if error.code not in (_EXISTS, _BUSY) or self.base is None:
                     raise error
@@ -86,17 +86,6 @@ class Upload:
         finally:
             self._close(source)
 
-    def _remove(self):
-        # MSSLRM takes no type: it would take a namesake of the other one along.
-        certs = self.modem.certs
-        yield from certs.find(self.name, CERT if self.kind == KEY else KEY)
-        if self.ch.result is not None:
-            raise ValueError(
-                "%s is a certificate's name and a key's: to replace one would remove both; "
-                "use different names" % self.name
-            )
-        yield from certs.removal(self.name)
-
     def compare(self, name, path, kind):
         try:
             yield from self._there(name, path, kind, None)
@@ -105,9 +94,16 @@ class Upload:
 
     def _there(self, name, source, kind, size):
         # In result whether the module has this content under this name; None: nothing.
-        ch = self.ch
+        ch = self.channel
         certs = self.modem.certs
         self._open(name, source, kind, size)
+        yield from certs.find(name, CERT if kind == KEY else KEY)
+        if ch.result is not None:
+            # MSSLCHECK and MSSLRM take no type: they would mix the two up.
+            raise ValueError(
+                "%s is the name of a %s already: give each its own name"
+                % (name, "certificate" if kind == KEY else "key")
+            )
         yield from certs.find(name, kind)
         if ch.result is not None:
             if ch.result in self.sizes() and self.digests:
@@ -153,7 +149,7 @@ class Upload:
 
     def _survey(self):
         total = 0
-        while n := self._stream.readinto(self.ch.buffer):
+        while n := self._stream.readinto(self.channel.buffer):
             self._look(n)
             total += n
         self._judged()
@@ -165,7 +161,7 @@ class Upload:
             )
 
     def _look(self, n):
-        buffer = self.ch.buffer
+        buffer = self.channel.buffer
         self._judge.feed(buffer, n)
         self.hash(buffer if n == len(buffer) else memoryview(buffer)[:n])
 
@@ -193,7 +189,7 @@ class Upload:
         return (hexlify(self._hash.digest()),)
 
     def packets(self, progress):
-        ch = self.ch
+        ch = self.channel
         remain = self.begin_packets()
         while remain:
             length = min(remain, self.modem.packet)
@@ -232,11 +228,11 @@ class Upload:
 
     def command(self, remain):
         name = b"+MSSLKEYWR=" if self.kind == KEY else b"+MSSLCERTWR="
-        return self.ch.begin(name).quote(self.name).number(remain)
+        return self.channel.begin(name).quote(self.name).number(remain)
 
     def fill(self, most):
         """Reads up to `most` bytes into the buffer; how many, None for none yet."""
-        buffer = self.ch.buffer
+        buffer = self.channel.buffer
         n = self._stream.readinto(buffer if most >= len(buffer) else memoryview(buffer)[:most])
         if n == 0:
             raise ValueError("the source of %s ended before its %d bytes" % (self.name, self.size))

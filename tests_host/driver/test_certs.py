@@ -336,11 +336,11 @@ def test_a_bit_lost_in_the_store_is_mended(rig, manual_ca):
     assert certs.digest("ca.pem") == md5(manual_ca)
 
 
-def test_a_namesake_of_the_other_kind_is_not_taken_along(rig, manual_ca, manual_key):
-    certs = rig.modem.certs
-    certs.write("same", io.BytesIO(manual_ca))
-    certs.write("same", io.BytesIO(manual_key), KEY)
-    with pytest.raises(ValueError, match="different names"):
-        certs.write("same", io.BytesIO(pem(500)))
-    assert rig.module.store.objects[KEY, "same"] == manual_key
-    assert rig.module.store.objects[CERT, "same"] == manual_ca
+@pytest.mark.parametrize("first", [CERT, KEY])
+def test_a_namesake_of_the_other_kind_is_refused(rig, manual_ca, manual_key, first):
+    content = {CERT: manual_ca, KEY: manual_key}
+    second = CERT if first == KEY else KEY
+    rig.modem.certs.write("same", io.BytesIO(content[first]), first)
+    with pytest.raises(ValueError, match="its own name"):
+        rig.modem.certs.write("same", io.BytesIO(content[second]), second)
+    assert rig.module.store.objects == {(first, "same"): content[first]}
