@@ -21,7 +21,11 @@ powercut: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m onemo_tools.fuzz
 
-.PHONY: faults demo test lint clean requirements
+# What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
+bench: $(VENV)/.bench
+	$(BIN)/python -m onemo_tools.bench
+
+.PHONY: bench faults demo test lint clean requirements
 
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo
@@ -40,10 +44,17 @@ $(READY): tools/requirements/dev.txt tools/check_python.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# matplotlib, which only the picture of make bench needs.
+$(VENV)/.bench: tools/requirements/bench.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # Pins anew; needs uv.
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --upgrade -o tools/requirements/bench.txt tools/requirements/bench.in
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -78,7 +78,9 @@ def finish(process: subprocess.Popen[str], seconds: float = _RUN_S) -> tuple[int
         output = process.communicate(timeout=seconds)[0]
     except subprocess.TimeoutExpired:
         process.kill()
-        raise BenchError(f"no end within {seconds} s: {process.communicate()[0][-2000:]}") from None
+        raise BenchError(
+            f"no end within {seconds} s: {process.communicate()[0][-2000:]}"
+        ) from None
     return process.returncode, output
 
 

@@ -69,6 +69,9 @@ def ours(pems):
             certs.write(NAME, stream)
 
         found["upload_stream"] = per_call(again)
+    modem.packet = 1000
+    found["upload_odd"] = per_call(lambda: certs.write(NAME, path))
+    modem.packet = 2048
     sink = Sink()
     found["read_back"] = per_call(lambda: certs.read(NAME, sink))
     assert sink.size == (_WARM + _TIMES) * size, sink.size

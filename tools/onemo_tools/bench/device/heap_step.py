@@ -24,19 +24,12 @@ def main(front, stage, path, digest, size):
         _asyncio(uart, stage, path)
 
 
-def _load():
-    pass
-
-
-def _load_everything():
-    pass
-
-
 def _blocking(uart, stage, path):
-    from onemo import Modem
+    from modules import PROVISIONING, front, load
 
+    Modem = front()
     if stage.startswith("loaded"):
-        _load()
+        load(PROVISIONING)
     if stage.endswith("import"):
         return
     modem = Modem(uart)
@@ -49,11 +42,12 @@ def _blocking(uart, stage, path):
 def _asyncio(uart, stage, path):
     import asyncio
 
-    from onemo.aio import Modem
+    from modules import EVERYTHING, PROVISIONING, front, load
 
+    Modem = front("onemo.aio")
     if stage.startswith("loaded"):
-        _load()
-        _load_everything()
+        load(PROVISIONING)
+        load(EVERYTHING)
     if stage.endswith("import"):
         return
 

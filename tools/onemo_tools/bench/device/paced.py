@@ -5,6 +5,7 @@ import select
 from time import ticks_diff, ticks_us
 
 import plain
+from modules import PROVISIONING, front, load
 
 _FILENO = 10  # ioctl: the descriptor behind a stream
 
@@ -47,13 +48,9 @@ class FdUart(io.IOBase):
 
 def ours(fd, baud, path, packet, runs):
     """[(microseconds, bytes in both directions), ...] of verified writes into an empty store."""
-    import onemo.digest
-    import onemo.pem
-    import onemo.upload
-    from onemo import Modem
-
+    load(PROVISIONING)
     uart = FdUart(fd)
-    modem = Modem(uart, baud=baud, packet=packet)
+    modem = front()(uart, baud=baud, packet=packet)
     modem.start()
     found = []
     for _ in range(runs):

@@ -26,14 +26,14 @@ def command(uart, text):
 def upload(uart, name, path):
     with open(path) as file:
         pem = file.read()
-    uart.write('AT+MSSLCERTWR="%s",0,%d\r' % (name, len(pem)))
+    uart.write(f'AT+MSSLCERTWR="{name}",0,{len(pem)}\r')
     wait(uart, b">")
     uart.write(pem)
     wait(uart, b"OK\r\n")
 
 
 def read_back(uart, name):
-    uart.write('AT+MSSLCERTRD="%s"\r' % name)
+    uart.write(f'AT+MSSLCERTRD="{name}"\r')
     answer = wait(uart, b"\r\nOK\r\n")
     at = answer.find(b",") + 1
     return answer[at : at + int(answer[answer.find(b":") + 1 : at - 1])]

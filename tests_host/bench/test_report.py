@@ -1,0 +1,98 @@
+"""What is published is what was measured, and says what is not reached."""
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+from onemo_tools.bench import limits, readme, table, wasm
+from onemo_tools.bench.device import SIZES, pem
+from onemo_tools.bench.report import quadratic_share
+from onemo_tools.packages import ROOT
+
+
+@pytest.fixture(scope="module")
+def report():
+    return json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8"))
+
+
+def test_the_readme_shows_the_measured_table(report):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.inside(text) == readme.section(report)
+    assert readme.replaced(text, report) == text
+
+
+def test_every_figure_is_in_the_document(report):
+    found = {row["key"]: row for row in report["figures"]}
+    for figure in limits.FIGURES:
+        if figure.group == limits.SMALL and report["wasm"]:
+            continue
+        row = found.pop(figure.key)
+        assert row["reached"] == limits.reached(figure.key, row["ours"])
+        same = ("group", "text", "limit", "at_most", "unit")
+        assert [row[name] for name in same] == [getattr(figure, name) for name in same]
+    assert not found
+
+
+def test_what_is_not_reached_is_listed(report):
+    """Times are not among them: those depend on the machine."""
+    missed = {
+        row["key"] for row in report["figures"] if row["reached"] is False and row["unit"] == "B"
+    }
+    assert missed == set(limits.OPEN)
+    for key, guarded in limits.OPEN.items():
+        assert guarded > limits.figure(key).at_most
+
+
+def test_the_picture_is_there():
+    text = (ROOT / "docs" / "bench.svg").read_text(encoding="utf-8")
+    assert "Bytes allocated" in text
+    assert text.rstrip().endswith("</svg>")
+
+
+def test_the_table_says_what_is_not_reached():
+    row = {"text": "x", "unit": "B", "limit": 0, "at_most": 10, "ours": 11, "plain": None}
+    assert "(not reached)" in table.cells({**row, "reached": False})[3]
+    assert "(not reached)" not in table.cells({**row, "ours": 9, "reached": True})[3]
+
+
+def test_a_run_without_node_shows_no_32_bit_rows(report):
+    rows = [row for row in report["figures"] if row["group"] != limits.SMALL]
+    shown = table.markdown({**report, "figures": rows})
+    assert limits.SMALL not in shown
+    assert limits.ALLOCATED in shown
+
+
+@pytest.mark.parametrize("missing", ["node", "npm"])
+def test_without_node_it_says_so(monkeypatch, missing):
+    monkeypatch.setattr(wasm.shutil, "which", lambda name: None if name == missing else name)
+    assert wasm.measure(None) == f"no 32-bit figures: {missing} is not installed"
+
+
+def test_without_npms_registry_it_says_so(monkeypatch, tmp_path):
+    def fails(command, folder, seconds):
+        return subprocess.CompletedProcess(command, 1, "", "npm error code ENOTFOUND")
+
+    monkeypatch.setattr(wasm.shutil, "which", lambda name: name)
+    monkeypatch.setattr(wasm, "_call", fails)
+    assert wasm.measure(None, tmp_path).endswith("npm ci failed, npm error code ENOTFOUND")
+
+
+def test_the_lock_file_names_no_registry():
+    lock = (ROOT / "tools" / "wasm" / "package-lock.json").read_text()
+    assert "resolved" not in lock
+    assert "integrity" in lock
+
+
+def test_growth_is_told_apart():
+    sizes = range(1000, 8001, 1000)
+    assert quadratic_share({n: 50 + 3 * n for n in sizes}) == pytest.approx(0, abs=1e-6)
+    assert quadratic_share({n: n * n for n in sizes}) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", [*SIZES, 300, 301, 365, 5000])
+def test_pems_are_of_the_size_asked_for(size):
+    content = pem(size)
+    assert len(content) == size
+    assert hashlib.md5(content).digest() == hashlib.md5(pem(size)).digest()
+    assert content.endswith(b"-----END CERTIFICATE-----\n")

@@ -1,0 +1,67 @@
+"""`make bench`: measures, prints the table, writes docs/bench.json, docs/bench.svg and the section
+of the README. `--show` only prints the last run's table; `--render` makes picture and README from
+that run."""
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from onemo_tools.packages import ROOT
+
+from . import limits, picture, readme, report, table
+from .device import Device
+
+JSON = ROOT / "docs" / "bench.json"
+SVG = ROOT / "docs" / "bench.svg"
+
+
+def main(show: bool = False, render: bool = False) -> None:
+    """Measures what the library costs."""
+    if show or render:
+        found = json.loads(JSON.read_text(encoding="utf-8"))
+    else:
+        found = _measured()
+        JSON.parent.mkdir(exist_ok=True)
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        JSON.write_text(text, encoding="utf-8")
+    if not show:
+        picture.draw(found, SVG)
+        readme.write(found)
+    typer.echo(table.plain_text(found))
+    missed = [row["text"] for row in found["figures"] if row["reached"] is False]
+    if missed:
+        typer.echo(f"\nnot reached: {'; '.join(missed)}")
+    for key, value in limits.OPEN.items():
+        typer.echo(f"guarded at {value:g} until then: {limits.figure(key).text}")
+
+
+def _measured() -> dict[str, Any]:
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - start:5.1f} s  {text}", err=True)
+
+    with tempfile.TemporaryDirectory(prefix="onemo-bench-") as folder:
+        say("compiling")
+        found = report.measure(Device(Path(folder)), say)
+    say("done")
+    return {"versions": _versions(), **found}
+
+
+def _versions() -> dict[str, str]:
+    micropython = Path(sys.executable).parent / "micropython"
+    said = subprocess.run(
+        [micropython, "--version"], capture_output=True, text=True, timeout=10, check=True
+    )
+    return {"micropython": said.stdout.split(";")[0].strip(), "python": platform.python_version()}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,26 @@
+# Imports by name, for measurements whose only purpose they are.
+
+# What the measurements themselves and the library need of the firmware.
+BUILT_IN = ("binascii", "hashlib", "io", "select", "time")
+# What a certificate's way into the module loads when it is first gone.
+PROVISIONING = ("onemo.digest", "onemo.pem", "onemo.upload")
+EVERYTHING = (
+    "onemo.ciphers",
+    "onemo.clock",
+    "onemo.flow",
+    "onemo.identity",
+    "onemo.network",
+    "onemo.sockets",
+    "onemo.suites",
+    "onemo.tls",
+)
+
+
+def load(names):
+    for name in names:
+        __import__(name)
+
+
+def front(module="onemo"):
+    """`from MODULE import Modem`."""
+    return __import__(module, None, None, ("Modem",)).Modem

@@ -1,0 +1,53 @@
+"""The README's section, made from docs/bench.json."""
+
+from pathlib import Path
+from typing import Any
+
+from onemo_tools.packages import ROOT
+
+from . import table
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+_SECTION = """
+## What it costs
+
+`make bench` measures this on real MicroPython, the modules compiled as they go to a board, and
+writes `docs/bench.json` (all figures, module by module) and this table. Objects on the 64-bit unix
+port take twice what they take on a microcontroller; the 32-bit figures are from MicroPython's
+WebAssembly build. Limit: what no driver could go below. The plain script reads the PEM into a
+string and writes it; it looks at no PEM and verifies nothing.
+
+{table}
+
+![The figures beside their limits](docs/bench.svg)
+
+The time is that of a verified upload in packets of 2048 bytes, over what all its bytes need on the
+line: first on a clock that stands still while the driver thinks, then in real time on a PC.
+{peer}
+"""
+_PEER = """
+`micropython-am7020` 1.0.4, a MicroPython driver on PyPI, is not in the table: pip cannot install
+it, for its archive has neither setup.py nor pyproject.toml."""
+
+
+def section(report: dict[str, Any]) -> str:
+    """What stands between the markers."""
+    return _SECTION.format(table=table.markdown(report), peer=_PEER)
+
+
+def inside(text: str) -> str:
+    """What stands between the markers of a README."""
+    return text.partition(BEGIN)[2].partition(END)[0]
+
+
+def replaced(text: str, report: dict[str, Any]) -> str:
+    """The README with a new section. ValueError where it has no markers."""
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"README.md has no {BEGIN} … {END}")
+    return text.partition(BEGIN)[0] + BEGIN + section(report) + END + text.partition(END)[2]
+
+
+def write(report: dict[str, Any], path: Path = ROOT / "README.md") -> None:
+    """Renews the section."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), report), encoding="utf-8")

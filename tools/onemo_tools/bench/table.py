@@ -1,0 +1,92 @@
+"""Figures as text: for the terminal and for the README."""
+
+from collections.abc import Iterable
+from typing import Any
+
+PEER = "plain script"
+HEADINGS = ("figure", "limit", "promised", "onemo", PEER)
+# What the README shows; all else is in docs/bench.json.
+_README = """
+command line upload read_back refill_out aio_command live_loaded heap_loaded_upload heap_growth
+small_command small_upload small_live_loaded flash_loaded wire_extra exact_115200 exact_921600
+paced_115200 paced_921600 growth_upload
+"""
+README = tuple(_README.split())
+
+
+def number(value: float | None, unit: str) -> str:
+    """A value with as many digits as say something."""
+    if value is None:
+        return "–"
+    if unit == "B":
+        return f"{value:,.0f}" if value == int(value) or value >= 10 else f"{value:.1f}"
+    if unit == "×":
+        return f"{value:.3f}" if value < 5 else f"{value:.1f}"
+    return f"{value:.3f}" if value < 1 else f"{value:.1f}"
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A figure's row of the table."""
+    unit = row["unit"]
+    promised = number(row["at_most"], unit)
+    ours = number(row["ours"], unit)
+    if row["reached"] is False:
+        ours += " (not reached)"
+    return (
+        row["text"],
+        number(row["limit"], unit),
+        "" if row["at_most"] is None else f"≤ {promised}",
+        ours if unit == "B" else f"{ours} {unit}",
+        number(row["plain"], unit),
+    )
+
+
+def markdown(report: dict[str, Any], keys: Iterable[str] = README) -> str:
+    """The table for the README: what a run that could not measure a key lacks is left out."""
+    rows = {row["key"]: row for row in report["figures"]}
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|" + "---:|" * (len(HEADINGS) - 1)]
+    group = None
+    for key in keys:
+        if key not in rows:
+            continue
+        row = rows[key]
+        if row["group"] != group:
+            group = row["group"]
+            lines.append(f"| **{group}** |" + " |" * (len(HEADINGS) - 1))
+        lines.append("| " + " | ".join(cells(row)) + " |")
+    return "\n".join(lines)
+
+
+def plain_text(report: dict[str, Any]) -> str:
+    """All figures, for the terminal."""
+    rows = [(row["group"], [c.replace("`", "") for c in cells(row)]) for row in report["figures"]]
+    widths = [max(len(c[i]) for _, c in rows) for i in range(len(HEADINGS))]
+    widths = [max(w, len(h)) for w, h in zip(widths, HEADINGS, strict=True)]
+
+    def line(texts: Iterable[str]) -> str:
+        first, *rest = zip(texts, widths, strict=True)
+        return "  ".join([first[0].ljust(first[1]), *(text.rjust(w) for text, w in rest)]).rstrip()
+
+    lines = [line(HEADINGS)]
+    group = None
+    for name, texts in rows:
+        if name != group:
+            group = name
+            lines += ["", name]
+        lines.append(line(texts))
+    lines += ["", "time over the line's limit, by packet:", _packets(report["packets"])]
+    lines += ["", "share of the cost that grows with the square of the size:"]
+    for what, share in report["speed"]["quadratic"].items():
+        lines.append(f"  {what:<20} {share:7.1%}")
+    if report["wasm"]:
+        lines += ["", report["wasm"]]
+    return "\n".join(lines)
+
+
+def _packets(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    lines = ["  " + "".join(f"{c:>14}" for c in columns)]
+    for row in rows:
+        texts = [f"{row[c]:.3f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
+        lines.append("  " + "".join(f"{text:>14}" for text in texts))
+    return "\n".join(lines)
