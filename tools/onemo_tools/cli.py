@@ -10,6 +10,7 @@ from onemo_tools.board.cli import main as board
 from onemo_tools.deploy_cli import deploy
 from onemo_tools.simulator.__main__ import main as simulate
 from onemo_tools.size_cli import size
+from onemo_tools.testdevice_cli import test_device
 
 app = typer.Typer(
     name="onemo",
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("simulate")(simulate)
 app.command("board")(board)
 app.command("deploy")(deploy)
+app.command("test-device")(test_device)
 app.command("size")(size)
 app.add_typer(certs_cli.app, name="certs")
 
