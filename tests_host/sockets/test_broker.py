@@ -2,9 +2,11 @@
 simulated module's TLS, from both fronts, on CPython and on real MicroPython."""
 
 import asyncio
+import gc
 import io
 import socket
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,12 @@ from .small_mqtt import SmallMqtt
 
 BROKER = "broker.example"
 
+# amqtt leaves transports of clients that broke off to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def authority():
@@ -29,6 +37,9 @@ def authority():
 def broker(authority):
     with Broker(identity=authority.issue(BROKER, server=True), client_ca=authority.pem) as running:
         yield running
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class Broker:
         self._broker: AmqttBroker | None = None
         self._front: asyncio.Server | None = None
         self._links: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def __enter__(self) -> Self:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
@@ -114,21 +114,26 @@ class Broker:
         self.port = self._front.sockets[0].getsockname()[1]
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(self.host, self.plain_port)
-        links = {writer, inner_writer}
-        self._links |= links
-        pumps = {
-            asyncio.create_task(_pump(reader, inner_writer)),
-            asyncio.create_task(_pump(inner_reader, writer)),
-        }
-        self._tasks |= pumps
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in pumps:
-            pump.cancel()
-        for link in links:
-            link.close()
-        self._tasks -= pumps
-        self._links -= links
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        links = [writer]
+        self._links.add(writer)
+        pumps: set[asyncio.Task[None]] = set()
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection(self.host, self.plain_port)
+            links.append(inner_writer)
+            self._links.add(inner_writer)
+            pumps.add(asyncio.create_task(_pump(reader, inner_writer)))
+            pumps.add(asyncio.create_task(_pump(inner_reader, writer)))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for link in links:
+                link.close()
+            self._links.difference_update(links)
+            self._tasks.discard(task)
 
     async def _cut(self) -> None:
         for link in self._links:
@@ -138,11 +143,13 @@ class Broker:
         if self._front is not None:
             self._front.close()
         await self._cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.sleep(0)
+        if self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
         if self._broker is not None:
             await self._broker.shutdown()
+        await asyncio.sleep(0.01)  # aborted transports are closed by then
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
