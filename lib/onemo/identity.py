@@ -50,11 +50,31 @@ def in_force(profile, entry):
     return entry["old" if entry["state"] == "add" else "new"]
 
 
-def sync(modem, profile, dry_run, remove_foreign, progress, journal):
-    """Operation of `Modem.sync`."""
+def sync(
+    modem,
+    profile,
+    *,
+    dry_run=False,
+    remove_foreign=False,
+    progress=None,
+    journal="onemo.rotate",
+):
+    """Makes the module have what `profile` says (see profile.py), touching only what differs:
+    removes, writes, verifies, sets contexts, reads them back. A rotation that was cut off is
+    finished, or undone if it was not proven (see identity.py). What was done, in order:
+    [("remove", name), ("write", name), ("configure", ssl_id), ...].
+
+    `dry_run`: only says what it would do. `remove_foreign`: removes what the profile does not
+    name, which is left alone otherwise. progress(name, done, total) is told bytes. An object
+    whose file is missing is left as it is if the module has one of that name and kind.
+
+    ValueError before anything is changed for a wrong profile or file; else as `certs.write`
+    and `TLSContext.configure`. After an error, the next call does the rest."""
     profile = checked(profile)
     _try_contexts(modem, profile)
-    return _sync(modem, profile, dry_run, remove_foreign, progress, Journal(journal))
+    return modem.run_operation(
+        _sync(modem, profile, dry_run, remove_foreign, progress, Journal(journal))
+    )
 
 
 def _sync(modem, profile, dry_run, remove_foreign, progress, journal):
@@ -62,24 +82,24 @@ def _sync(modem, profile, dry_run, remove_foreign, progress, journal):
     entry = journal.read()
     wanted = in_force(profile, entry)
     drop = _others(entry, wanted)
-    done = []
-    writing = []
-    for item in wanted["objects"]:  # all sources are judged before anything is touched
-        yield from _compare(modem, item)
-        if not ch.result:
-            writing.append(item)
+    gone = []
     if drop or remove_foreign:
         yield from _surplus(modem, wanted, drop, remove_foreign)
-        for name in ch.result:
-            done.append(("remove", name))
-            for item in wanted["objects"]:
-                if item["name"] == name and item not in writing:
-                    writing.append(item)  # of another kind, but removing takes both
-            if not dry_run:
-                yield from _remove(modem, name)
+        gone = ch.result
+    writing = []
+    for item in wanted["objects"]:  # all sources are judged before anything is touched
+        if item["name"] not in gone:  # else it goes with one of another kind
+            yield from _compare(modem, item)
+        if item["name"] in gone or not ch.result:
+            writing.append(item)
+    done = []
+    for name in gone:
+        done.append(("remove", name))
+        if not dry_run:
+            yield from _remove(modem, name)
     if not dry_run:
         for name in drop:
-            if ("remove", name) not in done:
+            if name not in gone:
                 yield from _remove(modem, name)  # it may have been half written
     for item in writing:
         done.append(("write", item["name"]))
@@ -194,8 +214,19 @@ class Rotation:
             raise ModemError("the trial refused the new identity")
 
 
-def rotate(modem, profile, trial, old, journal):
-    """`rotate` of the blocking front."""
+def rotate(modem, profile, trial=None, *, old=None, journal="onemo.rotate"):
+    """Goes over to another identity: its objects, under names of their own, come in beside the
+    old ones and are verified, the contexts are set to them, a connection decides, and only
+    then do the old ones go. True: `profile` is in force. False: it was already. An error: the
+    old identity is in use again, and nothing of the new one is left. Should that not have been
+    possible (no power, no answer), the next `sync` or `rotate` sees to it.
+
+    `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the
+    profile's "endpoint"; or a function that is called with the modem, and refuses by raising
+    or by returning False. `old`: the profile in use, by default that of the last `sync`. The
+    application may go on giving `sync` the old profile, or the new one from now on. Files of
+    the old identity have to stay until the new one is in force. Close connections that use the
+    old objects before."""
     where = None if callable(trial) else endpoint(profile, trial)
     rotation = Rotation(modem, profile, old, journal)
     try:

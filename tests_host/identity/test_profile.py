@@ -1,0 +1,94 @@
+"""The profile format: config.json's objects and contexts."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from onemo import profile
+from onemo_tools.packages import ROOT
+
+GOOD = {
+    "objects": [
+        {"name": "ca.pem", "kind": "cert", "source": "/certs/ca.pem"},
+        {"name": "client.key", "kind": "key", "source": "/certs/client.key"},
+        {"name": "device", "kind": "psk", "source": "/certs/psk"},
+    ],
+    "contexts": [
+        {"ssl_id": 1, "auth": "server", "ca": "ca.pem", "negotime_s": 30},
+        {"ssl_id": 0, "auth": "none", "pskid": "device"},
+    ],
+}
+
+
+def test_the_projects_own_config_is_one():
+    config = json.loads((Path(ROOT) / "config.json").read_text())
+    found = profile.checked(config)
+    assert found == {"objects": config["objects"], "contexts": config["contexts"]}
+    assert profile.settings(config["contexts"][0]) == {
+        "auth": 2,
+        "ca": "ca.pem",
+        "cert": "client.pem",
+        "key": "client.key",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("objects",), None, "objects is missing; it must be a list"),
+        (("objects", 0), "ca.pem", "objects[0].name is missing"),
+        (("objects", 0, "name"), 'a"b', "objects[0].name"),
+        (("objects", 0, "name"), "n" * 65, "objects[0].name"),
+        (("objects", 0, "kind"), "pem", "objects[0].kind is 'pem'; it must be"),
+        (("objects", 0, "kind"), ["cert"], "objects[0].kind is ['cert']"),
+        (("objects", 0, "source"), 7, "objects[0].source is 7; it must be the path of a file"),
+        (("objects", 1, "name"), "ca.pem", "objects[1].name is ca.pem once more"),
+        (("contexts",), {}, "contexts is {}"),
+        (("contexts", 0, "ssl_id"), 6, "contexts[0].ssl_id is 6; it must be 0 to 5, each once"),
+        (("contexts", 0, "ssl_id"), True, "contexts[0].ssl_id is True"),
+        (("contexts", 1, "ssl_id"), False, "contexts[1].ssl_id is False"),
+        (("contexts", 1, "ssl_id"), 1, "contexts[1].ssl_id is 1; it must be 0 to 5, each once"),
+        (("contexts", 0, "auth"), 1, "contexts[0].auth is 1"),
+        (("contexts", 0, "auth"), "mutual", "contexts[0].cert is missing; it must be the name of"),
+        (("contexts", 0, "ca"), None, "contexts[0].ca is missing"),
+        (("contexts", 0, "ca"), "client.key", "contexts[0].ca is 'client.key'"),
+        (("contexts", 0, "ca"), "other.pem", "contexts[0].ca is 'other.pem'"),
+        (("contexts", 1, "pskid"), "ca.pem", "contexts[1].pskid is 'ca.pem'"),
+        (("contexts", 0, "cipher"), 1, "contexts[0].cipher is not known; a context has ssl_id"),
+        ((), [], "objects is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(path, value, said):
+    config = copy.deepcopy(GOOD)
+    place = config
+    for step in path[:-1]:
+        place = place[step]
+    if not path:
+        config = value
+    elif value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    with pytest.raises(ValueError) as caught:
+        profile.checked(config)
+    assert said in str(caught.value)
+
+
+def test_the_digest_tells_profiles_and_nothing_else_apart():
+    again = json.loads(json.dumps(GOOD))
+    again["endpoint"] = {"host": "other"}
+    again["objects"][0] = dict(reversed(list(again["objects"][0].items())))
+    assert profile.digest(again) == profile.digest(GOOD)
+    seen = {profile.digest(GOOD)}
+    for path, value in (
+        (("objects", 0, "name"), "ca-2.pem"),
+        (("objects", 0, "source"), "/certs/2.pem"),
+        (("objects", 1, "kind"), "cert"),
+        (("contexts", 0, "negotime_s"), 31),
+        (("contexts", 0, "ignorestamp"), True),
+    ):
+        other = copy.deepcopy(GOOD)
+        other[path[0]][path[1]][path[2]] = value
+        seen.add(profile.digest(other))
+    assert len(seen) == 6

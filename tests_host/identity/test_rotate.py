@@ -1,0 +1,267 @@
+"""Rotation: another identity, without a moment of none."""
+
+import copy
+import json
+import os
+from pathlib import Path
+
+import pytest
+from onemo.errors import CommandError, ModemError
+from onemo.journal import Journal
+from onemo_tools.outage import FOREIGN, HOST, PORT, pem, profile, stored
+
+from .conftest import start
+
+
+@pytest.fixture
+def synced(device):
+    """Identity A is in use."""
+    device.modem.sync(device.a, journal=device.journal)
+    return device
+
+
+def entry(device):
+    return json.loads(Path(device.journal).read_text())
+
+
+def test_it_switches_and_cleans_up(synced):
+    assert synced.modem.rotate(synced.b, journal=synced.journal) is True
+    assert synced.identity(synced.a, synced.b) == 1
+    assert entry(synced)["state"] == "done"
+
+
+def test_the_old_one_stays_whole_until_the_trial_has_decided(synced):
+    seen = []
+
+    def trial(modem):
+        objects = dict(synced.store.objects)
+        objects.pop(FOREIGN)
+        seen.append(objects)
+        assert entry(synced)["state"] == "add"
+        assert modem.tls(1).read()["cert"] == "client-B.pem"
+
+    assert synced.modem.rotate(synced.b, trial, journal=synced.journal) is True
+    assert seen == [{**stored(synced.a), **stored(synced.b)}]
+    assert synced.identity(synced.a, synced.b) == 1
+
+
+def test_the_application_may_go_on_giving_the_old_profile(synced):
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    start(synced)
+    assert synced.modem.sync(synced.a, journal=synced.journal) == []
+    assert synced.identity(synced.a, synced.b) == 1
+
+
+def test_once_it_gives_the_new_one_the_journal_goes(synced):
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    assert synced.modem.sync(synced.b, journal=synced.journal) == []
+    assert not os.path.exists(synced.journal)
+    assert synced.modem.sync(synced.b, journal=synced.journal) == []
+    assert synced.identity(synced.a, synced.b) == 1
+
+
+def test_a_third_profile_takes_over_and_leaves_no_orphan(synced, tmp_path):
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    third = profile("C", tmp_path)
+    synced.server.accept(third)
+    done = synced.modem.sync(third, journal=synced.journal)
+    assert [what for what in done if what[0] == "remove"] == [
+        ("remove", "ca-B.pem"),
+        ("remove", "client-B.pem"),
+        ("remove", "client-B.key"),
+    ]
+    assert synced.identity(third) == 0
+    assert not os.path.exists(synced.journal)
+
+
+def test_a_server_that_refuses_it(synced):
+    synced.server.accept(synced.a)
+    with pytest.raises(CommandError) as caught:
+        synced.modem.rotate(synced.b, journal=synced.journal)
+    assert caught.value.code == 752
+    assert synced.identity(synced.a, synced.b) == 0
+    assert not os.path.exists(synced.journal)
+
+
+@pytest.mark.parametrize("error", [ModemError("no"), OSError(5, "no"), RuntimeError("no")])
+def test_a_trial_that_raises(synced, error):
+    def trial(modem):
+        raise error
+
+    with pytest.raises(type(error), match="no"):
+        synced.modem.rotate(synced.b, trial, journal=synced.journal)
+    assert synced.identity(synced.a, synced.b) == 0
+
+
+def test_a_trial_that_returns_false(synced):
+    with pytest.raises(ModemError, match="refused"):
+        synced.modem.rotate(synced.b, lambda modem: False, journal=synced.journal)
+    assert synced.identity(synced.a, synced.b) == 0
+
+
+def test_a_trial_may_use_the_modem(synced):
+    def trial(modem):
+        with modem.connect(HOST, PORT, modem.tls(1)) as stream:
+            stream.write(b"hello")
+            return stream.read(5) == b"hello"
+
+    assert synced.modem.rotate(synced.b, trial, journal=synced.journal) is True
+
+
+def test_there_and_back_and_there_again(synced, tmp_path):
+    third = profile("C", tmp_path)
+    synced.server.accept(synced.a, synced.b, third)
+    for wanted, index in ((synced.b, 1), (third, 2), (synced.a, 0), (synced.b, 1)):
+        assert synced.modem.rotate(wanted, journal=synced.journal) is True
+        start(synced)
+        assert synced.modem.sync(synced.a, journal=synced.journal) == []
+        assert synced.identity(synced.a, synced.b, third) == index
+        assert os.path.exists(synced.journal) == (index != 0)
+
+
+def test_what_is_in_force_already(synced):
+    before = list(synced.rig.module.commands)
+    assert synced.modem.rotate(synced.a, journal=synced.journal) is False
+    wrote = [line for line in synced.rig.module.commands[len(before) :] if b"WR=" in line]
+    assert wrote == []
+    assert synced.identity(synced.a) == 0
+
+
+def test_a_refusal_after_an_earlier_rotation_goes_back_to_that(synced, tmp_path):
+    third = profile("C", tmp_path)
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    with pytest.raises(CommandError):
+        synced.modem.rotate(third, journal=synced.journal)
+    start(synced)
+    assert synced.modem.sync(synced.a, journal=synced.journal) == []
+    assert synced.identity(synced.a, synced.b, third) == 1
+
+
+def test_an_object_that_both_have(synced, tmp_path):
+    shared = copy.deepcopy(synced.b)
+    shared["objects"][0] = synced.a["objects"][0]
+    shared["contexts"][0]["ca"] = "ca-A.pem"
+    ca_writes = sum(line.startswith(b'AT+MSSLCERTWR="ca-A') for line in synced.rig.module.commands)
+    for accepted in ([synced.a], [synced.a, shared]):
+        synced.server.accept(*accepted)
+        try:
+            synced.modem.rotate(shared, journal=synced.journal)
+        except CommandError as error:
+            assert error.code == 754
+        assert synced.identity(synced.a, shared) == len(accepted) - 1
+    again = sum(line.startswith(b'AT+MSSLCERTWR="ca-A') for line in synced.rig.module.commands)
+    assert again == ca_writes
+
+
+@pytest.mark.parametrize("kind", ["cert", "key"])
+def test_a_name_in_use_with_other_content(synced, tmp_path, kind):
+    clash = copy.deepcopy(synced.b)
+    label = b"CERTIFICATE" if kind == "cert" else b"PRIVATE KEY"
+    (tmp_path / "other").write_bytes(pem(label, "Q", 2))
+    clash["objects"].append({"name": "ca-A.pem", "kind": kind, "source": str(tmp_path / "other")})
+    before = dict(synced.store.objects)
+    with pytest.raises(ValueError, match=r"ca-A\.pem is in use"):
+        synced.modem.rotate(clash, journal=synced.journal)
+    assert synced.store.objects == before
+    assert not os.path.exists(synced.journal)
+
+
+def test_a_bad_source_changes_nothing(synced, tmp_path):
+    (tmp_path / "client-B.key").write_bytes(b"no PEM")
+    before = dict(synced.store.objects)
+    with pytest.raises(ValueError):
+        synced.modem.rotate(synced.b, journal=synced.journal)
+    assert synced.store.objects == before
+    assert not os.path.exists(synced.journal)
+
+
+def test_a_full_store_leaves_the_old_identity_and_no_orphan(synced):
+    synced.store.most = 6
+    with pytest.raises(CommandError) as caught:
+        synced.modem.rotate(synced.b, journal=synced.journal)
+    assert caught.value.code == 764
+    assert synced.identity(synced.a, synced.b) == 0
+
+
+def test_what_is_in_use_has_to_be_known(device):
+    with pytest.raises(ValueError, match="sync"):
+        device.modem.rotate(device.b, journal=device.journal)
+    device.modem.sync(device.a, journal=device.journal)
+    start(device)
+    assert device.modem.rotate(device.b, old=device.a, journal=device.journal) is True
+    assert device.identity(device.a, device.b) == 1
+
+
+@pytest.mark.parametrize("trial", [{"host": HOST}, "broker.example", 7])
+def test_a_trial_that_is_none(synced, trial):
+    with pytest.raises(ValueError, match="endpoint"):
+        synced.modem.rotate(synced.b, trial, journal=synced.journal)
+    bare = {name: synced.b[name] for name in ("objects", "contexts")}
+    with pytest.raises(ValueError, match="endpoint"):
+        synced.modem.rotate(bare, journal=synced.journal)
+    assert synced.identity(synced.a, synced.b) == 0
+
+
+def test_an_old_object_that_a_forgotten_connection_uses(synced, tmp_path):
+    # The host was reset; the module holds its old connections, and does not let their certificates
+    # go (manual 3.6).
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    third = profile("C", tmp_path)
+    synced.modem.connect(HOST, PORT, synced.modem.tls(1))
+    start(synced)
+    synced.rig.module.reply(b'AT+MSSLRM="ca-B.pem"', b"+CME ERROR: 767")
+    synced.server.accept(third)
+    synced.modem.sync(third, journal=synced.journal)
+    assert synced.identity(third) == 0
+    assert any(line.startswith(b"AT+MIPCLOSE=") for line in synced.rig.module.commands)
+
+
+def test_an_old_object_that_our_own_connection_uses(synced):
+    # It cannot go. The new identity has proven itself, and the next call does the rest.
+    synced.rig.module.reply(b'AT+MSSLRM="client-A.pem"', b"+CME ERROR: 767", 2)
+    stream = synced.modem.connect(HOST, PORT, synced.modem.tls(1))
+    with pytest.raises(CommandError) as caught:
+        synced.modem.rotate(synced.b, journal=synced.journal)
+    assert caught.value.code == 767
+    assert entry(synced)["state"] == "drop"
+    stream.close()
+    with pytest.raises(CommandError):
+        synced.modem.rotate(synced.b, journal=synced.journal)
+    assert synced.modem.rotate(synced.b, journal=synced.journal) is False
+    assert synced.identity(synced.a, synced.b) == 1
+
+
+# The journal
+
+
+def test_a_journal_that_is_no_journal_is_none(synced):
+    synced.modem.rotate(synced.b, journal=synced.journal)
+    whole = Path(synced.journal).read_text()
+    for text in (
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        '{"for": "x"}',
+        whole[:-2],
+        whole.replace("new", "n"),
+    ):
+        Path(synced.journal).write_text(text)
+        assert Journal(synced.journal).read() is None
+    Path(synced.journal).write_bytes(b"\xff\xfe\x00")
+    assert Journal(synced.journal).read() is None
+
+
+def test_one_that_was_written_and_not_renamed_counts_where_there_is_no_other(tmp_path):
+    journal = Journal(str(tmp_path / "j"))
+    one = {"for": "a", "state": "done", "new": {"objects": []}}
+    journal.write(one)
+    (tmp_path / "j.new").write_text(json.dumps({**one, "state": "add", "old": {"objects": [1]}}))
+    assert journal.read()["state"] == "done"
+    os.remove(tmp_path / "j")  # as FAT has it for a moment
+    assert journal.read()["state"] == "add"
+    (tmp_path / "j.new").write_text("{")
+    assert journal.read() is None
+    journal.remove()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,239 @@
+"""Desired state: what differs is made right, and nothing else is touched."""
+
+import copy
+import os
+
+import pytest
+from onemo.errors import CommandError, ModemReset, Unsupported, VerifyError
+from onemo_tools.outage import FOREIGN, pem, stored
+from onemo_tools.rig import Rig
+
+from .conftest import start
+
+WRITES = (b"AT+MSSLCERTWR", b"AT+MSSLKEYWR", b"AT+MSSLRM", b"AT+MSSLPSK")
+
+
+def changes(device, since):
+    """Commands that changed something."""
+    return [
+        line
+        for line in device.rig.module.commands[since:]
+        if line.startswith(WRITES) or (line.startswith(b"AT+MSSLCFG") and line.count(b",") > 1)
+    ]
+
+
+def test_an_empty_module_gets_everything_in_order(device):
+    done = device.modem.sync(device.a, journal=device.journal)
+    assert done == [
+        ("write", "ca-A.pem"),
+        ("write", "client-A.pem"),
+        ("write", "client-A.key"),
+        ("configure", 1),
+    ]
+    assert device.identity(device.a) == 0
+    assert not os.path.exists(device.journal)
+
+
+def test_what_is_right_is_not_touched(device):
+    device.modem.sync(device.a, journal=device.journal)
+    since = len(device.rig.module.commands)
+    assert device.modem.sync(device.a, journal=device.journal) == []
+    start(device)
+    assert device.modem.sync(device.a, journal=device.journal) == []
+    assert changes(device, since) == []
+    assert device.identity(device.a) == 0  # and a new driver's context is known to be set
+    assert changes(device, since) == []
+
+
+def test_only_what_differs_is_written(device):
+    modem = device.modem
+    modem.sync(device.a, journal=device.journal)
+    device.store.damage("client-A.pem", 40)
+    device.rig.module.contexts.set(1, "ignorestamp", (1,))
+    since = len(device.rig.module.commands)
+    done = modem.sync(device.a, journal=device.journal)
+    assert done == [("write", "client-A.pem"), ("configure", 1)]
+    assert not [
+        line for line in changes(device, since) if line.startswith(WRITES) and b"ca-A" in line
+    ]
+    assert device.identity(device.a) == 0
+
+
+def test_a_dry_run_says_the_same_and_does_nothing(device):
+    modem = device.modem
+    modem.sync(device.a, journal=device.journal)
+    device.store.damage("client-A.key", 40)
+    device.rig.module.contexts.set(1, "auth", (0,))
+    before = dict(device.store.objects)
+    since = len(device.rig.module.commands)
+    planned = modem.sync(device.b, dry_run=True, remove_foreign=True, journal=device.journal)
+    assert changes(device, since) == []
+    assert device.store.objects == before
+    assert planned == [
+        ("remove", "foreign.pem"),
+        ("remove", "ca-A.pem"),
+        ("remove", "client-A.pem"),
+        ("remove", "client-A.key"),
+        ("write", "ca-B.pem"),
+        ("write", "client-B.pem"),
+        ("write", "client-B.key"),
+        ("configure", 1),
+    ]
+    assert modem.profile["objects"] == device.a["objects"]
+    assert modem.sync(device.b, remove_foreign=True, journal=device.journal) == planned
+    assert device.store.objects == stored(device.b)
+
+
+def test_foreign_objects_stay_unless_told_otherwise(device):
+    device.modem.sync(device.a, journal=device.journal)
+    assert FOREIGN in device.store.objects
+    done = device.modem.sync(device.a, remove_foreign=True, journal=device.journal)
+    assert done == [("remove", "foreign.pem")]
+    assert device.store.objects == stored(device.a)
+
+
+def test_a_foreign_object_with_a_name_of_ours_and_another_kind(device):
+    device.modem.sync(device.a, journal=device.journal)
+    device.store.objects[2, "ca-A.pem"] = b"a key, removed by the same command as the certificate"
+    done = device.modem.sync(device.a, remove_foreign=True, journal=device.journal)
+    assert ("remove", "ca-A.pem") in done
+    assert ("write", "ca-A.pem") in done
+    assert device.store.objects == stored(device.a)
+
+
+def test_a_bad_file_is_refused_before_anything_is_touched(device, tmp_path):
+    device.modem.sync(device.a, journal=device.journal)
+    device.store.damage("ca-A.pem", 40)
+    before = dict(device.store.objects)
+    with open(tmp_path / "client-A.key", "wb") as file:
+        file.write(b"-----BEGIN PRIVATE KEY-----\nAAAA")
+    with pytest.raises(ValueError, match="END"):
+        device.modem.sync(device.a, remove_foreign=True, journal=device.journal)
+    assert device.store.objects == before
+
+
+def test_a_wrong_context_is_refused_before_anything_is_touched(device):
+    wrong = copy.deepcopy(device.a)
+    wrong["contexts"][0]["negotime_s"] = 5
+    since = len(device.rig.module.commands)
+    with pytest.raises(ValueError, match="negotime"):
+        device.modem.sync(wrong, journal=device.journal)
+    assert len(device.rig.module.commands) == since
+
+
+def test_a_missing_file_is_an_error_only_where_the_module_has_nothing(device, tmp_path):
+    os.remove(tmp_path / "client-A.key")
+    with pytest.raises(OSError, match="client-A"):
+        device.modem.sync(device.a, journal=device.journal)
+    assert stored_names(device) == {"foreign.pem"}
+    (tmp_path / "client-A.key").write_bytes(pem(b"PRIVATE KEY", "A", 3))
+    device.modem.sync(device.a, journal=device.journal)
+    os.remove(tmp_path / "client-A.key")
+    start(device)
+    assert device.modem.sync(device.a, journal=device.journal) == []
+
+
+def stored_names(device):
+    return {name for _, name in device.store.objects}
+
+
+def test_progress_is_told_by_name(device):
+    told = []
+    device.modem.sync(device.a, progress=lambda *what: told.append(what), journal=device.journal)
+    sizes = {name: len(data) for (_, name), data in stored(device.a).items()}
+    assert {name: total for name, _, total in told} == sizes
+    assert [what for what in told if what[1] == what[2]] == [
+        (name, size, size) for name, size in sizes.items()
+    ]
+
+
+def test_an_error_leaves_the_rest_to_the_next_call(device):
+    device.store.most = 3
+    with pytest.raises(CommandError) as caught:
+        device.modem.sync(device.a, journal=device.journal)
+    assert caught.value.code == 764
+    device.store.most = 100
+    done = device.modem.sync(device.a, journal=device.journal)
+    assert done == [("write", "client-A.key"), ("configure", 1)]
+    assert device.identity(device.a) == 0
+
+
+def test_a_setting_that_the_module_ignores_is_an_error(tmp_path, device):
+    device.rig.module.oddities.ignored_options |= {"ignorestamp"}
+    with pytest.raises(VerifyError, match="ignorestamp"):
+        device.modem.sync(device.a, journal=device.journal)
+
+
+def test_contexts_come_back_after_a_reboot_without_sync(device):
+    device.modem.sync(device.a, journal=device.journal)
+    device.rig.module.reboot()
+    device.rig.clock.advance(5)
+    assert device.identity(device.a) == 0
+
+
+def test_a_reboot_in_the_middle_is_an_error_and_the_next_call_does_the_rest(device):
+    device.rig.module.reply(b'AT+MSSLKEYWR="client-A.key"', None)
+    module = device.rig.module
+    execute = module._execute
+
+    def rebooting(body):
+        if body and b"client-A.key" in body and b"KEYWR" in body:
+            module._execute = execute
+            module._schedule(0.0, module.reboot)
+            return
+        execute(body)
+
+    module._execute = rebooting
+    with pytest.raises(ModemReset):
+        device.modem.sync(device.a, journal=device.journal)
+    device.modem.attach()
+    done = device.modem.sync(device.a, journal=device.journal)
+    assert done == [("write", "client-A.key"), ("configure", 1)]
+    assert device.identity(device.a) == 0
+
+
+@pytest.fixture
+def nb(tmp_path):
+    """MN316-S and a profile with a PSK."""
+    (tmp_path / "psk").write_bytes(b"0123456789abcdef\n")
+    wanted = {
+        "objects": [{"name": "device", "kind": "psk", "source": str(tmp_path / "psk")}],
+        "contexts": [{"ssl_id": 0, "auth": "none", "pskid": "device"}],
+    }
+    return wanted, str(tmp_path / "onemo.rotate"), tmp_path
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_psks(nb, told):
+    wanted, journal, folder = nb
+    with Rig("MN316-S", check_psk=told) as rig:
+        rig.modem.start()
+        assert rig.modem.sync(wanted, journal=journal) == [("write", "device"), ("configure", 0)]
+        assert rig.module.store.psks == {"device": b"0123456789abcdef"}
+        # Where the module gives no code for a PSK it cannot be compared: it is written again.
+        assert rig.modem.sync(wanted, journal=journal) == ([] if told else [("write", "device")])
+        (folder / "psk").write_bytes(b"0123456789abcdeF")
+        assert rig.modem.sync(wanted, journal=journal) == [("write", "device")]
+        assert rig.module.store.psks == {"device": b"0123456789abcdeF"}
+
+
+def test_psks_where_there_are_none(nb):
+    wanted, journal, _ = nb
+    with Rig("ML307R") as rig:
+        rig.modem.start()
+        with pytest.raises(Unsupported):
+            rig.modem.sync(wanted, journal=journal)
+        assert not [line for line in rig.module.commands if b"MSSL" in line]
+
+
+def test_a_volatile_model_that_has_lost_all(tmp_path, device):
+    with Rig("MN316", newline_storage="lf") as rig:
+        rig.modem.start()
+        rig.modem.sync(device.a, journal=device.journal)
+        rig.module.deep_sleep()
+        done = rig.modem.sync(device.a, journal=device.journal)
+        assert len(done) == 4
+        assert rig.module.store.objects == stored(device.a)
+        rig.module.deep_sleep()
+        rig.modem.restore()
+        assert rig.module.store.objects == stored(device.a)
