@@ -46,20 +46,3 @@ class Modem(modem.Modem):
                 pass
         else:
             poller.poll(ms)
-
-    def rotate(self, profile, trial=None, *, old=None, journal="onemo.rotate"):
-        """Goes over to another identity: its objects, under names of their own, come in beside the
-        old ones and are verified, the contexts are set to them, a connection decides, and only
-        then do the old ones go. True: `profile` is in force. False: it was already. An error: the
-        old identity is in use again, and nothing of the new one is left. Should that not have been
-        possible (no power, no answer), the next `sync` or `rotate` sees to it.
-
-        `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the
-        profile's "endpoint"; or a function that is called with the modem, and refuses by raising
-        or by returning False. `old`: the profile in use, by default that of the last `sync`. The
-        application may go on giving `sync` the old profile, or the new one from now on. Files of
-        the old identity have to stay until the new one is in force. Close connections that use the
-        old objects before."""
-        from .identity import rotate
-
-        return rotate(self, profile, trial, old, journal)

@@ -16,8 +16,6 @@ _BOOT_MS = const(30000)
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
-_FLASH_MS = const(30000)
-_RETRY_MS = const(500)
 _SILENT_PROBES = const(3)  # after so many, the module may be in data mode
 _PACKET_MAX = const(8192)
 _BUFFER_MIN = const(32)
@@ -27,7 +25,7 @@ _FILLER = b"\r" * 32  # ends data mode, is nothing to a module that has left it
 # Methods that a product may do without, and the module of each.
 _ELSEWHERE = (
     "attach network clock clock set_baud baud restore restore ciphers ciphers connect stream "
-    "open_link stream socket_module socket_module"
+    "open_link stream socket_module socket_module sync identity rotate identity"
 )
 
 
@@ -48,9 +46,8 @@ class Modem:
         self.channel = Channel(uart, baud, buffer, trace)
         self.packet = packet
         self.line_max = line
-        self.boots = (
-            0  # of the module, as far as noticed: what was set up in an earlier one is gone
-        )
+        # Of the module, as far as noticed: what was set up in an earlier one is gone.
+        self.boots = 0
         self.model = None  # the series, such as "ML307R"
         self._model = None  # what it can do
         if model is not None:
@@ -204,9 +201,8 @@ class Modem:
             ch.begin(b"+MREBOOT").go(_ANSWER_MS)
             while ch.poll() != DONE:
                 yield
-            yield from self.listen(
-                timeout_ms
-            )  # a module whose speed is automatic may not say that it is ready
+            # A module whose speed is automatic may not say that it is ready.
+            yield from self.listen(timeout_ms)
         except ModemReset:
             pass
         ch.rebooted = True
@@ -284,32 +280,6 @@ class Modem:
                 method = getattr(__import__("onemo." + words[i + 1], None, None, (name,)), name)
                 return lambda *args, **settings: method(self, *args, **settings)
         raise AttributeError("Modem has no " + name)
-
-    # What the device is to have
-
-    def sync(
-        self,
-        profile,
-        *,
-        dry_run=False,
-        remove_foreign=False,
-        progress=None,
-        journal="onemo.rotate",
-    ):
-        """Makes the module have what `profile` says (see profile.py), touching only what differs:
-        removes, writes, verifies, sets contexts, reads them back. A rotation that was cut off is
-        finished, or undone if it was not proven (see identity.py). What was done, in order:
-        [("remove", name), ("write", name), ("configure", ssl_id), ...].
-
-        `dry_run`: only says what it would do. `remove_foreign`: removes what the profile does not
-        name, which is left alone otherwise. progress(name, done, total) is told bytes. An object
-        whose file is missing is left as it is if the module has one of that name and kind.
-
-        ValueError before anything is changed for a wrong profile or file; else as `certs.write`
-        and `TLSContext.configure`. After an error, the next call does the rest."""
-        from .identity import sync
-
-        return self.run_operation(sync(self, profile, dry_run, remove_foreign, progress, journal))
 
     # NB models forget all in deep sleep
 
