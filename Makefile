@@ -7,12 +7,20 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
+# Ten thousand messages through a real broker, the connection cut and restored in between.
+soak: $(READY)
+	$(BIN)/python -m pytest -m "slow and not mosquitto" --timeout 1200
+
+# The broker tests with Debian's mosquitto, which has to be installed.
+mosquitto: $(READY)
+	$(BIN)/python -m pytest -m mosquitto
+
 # Every single fault at every byte of a conversation.
 faults: $(READY)
 	$(BIN)/python -m onemo_tools.sweep
 
 # Rotations of an identity, cut off everywhere; `--help` has parts of it.
-.PHONY: powercut
+.PHONY: soak mosquitto powercut
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.powercut
 
