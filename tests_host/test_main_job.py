@@ -14,6 +14,7 @@ from onemo_tools.simulator import Line, Module, SystemNetwork
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests_host" / "data"
 LIMIT_S = 60
+GOLDEN = "9e5e120bc7827646a0c4b007ec3e1453"  # manual 3.8, of the key of manual 3.3
 
 PROVISION = """
 from machine import UART
@@ -95,14 +96,10 @@ def test_8192_bytes_through_a_64_kb_heap(job):
     module = Module("ML307R", baud=921600)
     said = job(PROVISION, {"ca.pem": ca, "client.key": key}, module)
     digest = hashlib.md5(ca).hexdigest()
-    assert said == [
-        "True",
-        "True",
-        "False",
-        digest + " 9e5e120bc7827646a0c4b007ec3e1453",
-        "8192 256",
-        digest,
-    ]
+    size, most = said.pop(4).split()
+    assert said == ["True", "True", "False", f"{digest} {GOLDEN}", digest]
+    assert size == "8192"
+    assert int(most) <= 256
     assert module.store.certs["ca.pem"] == ca
 
 
