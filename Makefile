@@ -7,14 +7,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
-# Ten thousand messages through a real broker, the connection cut and restored in between.
-soak: $(READY)
-	$(BIN)/python -m pytest -m "slow and not mosquitto" --timeout 1200
-
-# The broker tests with Debian's mosquitto, which has to be installed.
-mosquitto: $(READY)
-	$(BIN)/python -m pytest -m mosquitto
-
 # Every single fault at every byte of a conversation.
 faults: $(READY)
 	$(BIN)/python -m onemo_tools.sweep
@@ -41,10 +33,49 @@ demo: $(READY)
 test: $(READY) lint
 	$(BIN)/python -m pytest -n 2
 
-lint: $(READY)
+# Ten thousand messages through a real broker, the connection cut and restored in between.
+soak: $(READY)
+	$(BIN)/python -m pytest -m "slow and not mosquitto" --timeout 1200
+
+# The broker tests with Debian's mosquitto, which has to be installed.
+mosquitto: $(READY)
+	$(BIN)/python -m pytest -m "mosquitto and not slow"
+
+lint: $(READY) types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+
+# Tools and tests under CPython; the library and the application against each port's stubs.
+PORTS := esp32 stm32
+.PHONY: types
+types: $(READY) $(PORTS:%=build/stubs/%/.ready)
+	$(BIN)/mypy
+	for port in $(PORTS); do \
+	  MYPYPATH=build/stubs/$$port:lib $(BIN)/mypy --config-file tools/typecheck/mypy.ini \
+	    --custom-typeshed-dir build/stubs/$$port --no-site-packages --explicit-package-bases \
+	    --cache-dir .mypy_cache/$$port lib/onemo boot.py main.py || exit 1; \
+	done
+
+build/stubs/%/.ready: tools/typecheck/%.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --upgrade --target $(@D) -r $<
+	@touch $@
+
+# What the library costs, module by module.
+.PHONY: size
+size: $(READY)
+	$(BIN)/python -m onemo_tools size
+
+# On a board: make test-device PORT=/dev/ttyUSB0 [ARGS=--real-module]
+.PHONY: test-device
+test-device: $(READY)
+	$(BIN)/python -m onemo_tools test-device --port $(PORT) $(ARGS)
+
+# package.json, lib/*.json, manifest.py; the .mpy variants under build/mpy.
+.PHONY: packages
+packages: $(READY)
+	$(BIN)/python -m onemo_tools.packages
 
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
@@ -63,6 +94,10 @@ requirements:
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/bench.txt tools/requirements/bench.in
+	for port in $(PORTS); do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate --upgrade -o tools/typecheck/$$port.txt tools/typecheck/$$port.in; \
+	done
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from onemo_tools import packages
 from onemo_tools.board import VirtualBoard, mpremote
+from onemo_tools.mpy import VERSION
 from onemo_tools.packages import ROOT, listings, modules, parts
 from onemo_tools.simulator import Line, Module
 
@@ -117,7 +118,7 @@ def test_the_mpy_variants_list_the_same(mpy):
         assert listed(mpy / f"{part}.json") == names
     sources = [path.name for path in (mpy / "onemo").glob("*.py")]
     assert sources == ["_md5_viper.py"]
-    assert {path.read_bytes()[1] for path in (mpy / "onemo").glob("*.mpy")} == {packages.VERSION}
+    assert {path.read_bytes()[1] for path in (mpy / "onemo").glob("*.mpy")} == {VERSION}
 
 
 def test_every_module_is_importable_on_micropython(mpy):

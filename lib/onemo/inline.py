@@ -144,7 +144,7 @@ class InlineUpload(Upload):
         ch = self.channel
         buffer = ch.buffer
         if self._encoding == HEX:
-            digits = hexlify(memoryview(buffer)[:n])
+            digits = hexlify(memoryview(buffer)[:n])  # type: ignore[arg-type]
             ch.push(digits, 0, len(digits))
             while ch.poll() != SENT:
                 yield

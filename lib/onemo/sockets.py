@@ -375,4 +375,4 @@ class Sockets:
             self._let_rest(number, _PAUSE_MS)  # it was closed: modules disagree on what to say
 
     def _let_rest(self, number, ms):
-        self._rest[number] = _port.ticks_add(_port.ticks_ms(), ms)
+        self._rest[number] = _port.ticks_add(_port.ticks_ms(), ms)  # type: ignore[call-overload]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -26,7 +27,7 @@ UTC = timezone.utc  # noqa: UP017 (hosts older than 3.11 have no other name)
 class Host:
     """Sends whole commands and waits on the virtual clock. ATE0 is sent unless `echo`."""
 
-    def __init__(self, model: str = "ML307R", *, echo: bool = False, **oddities: object) -> None:
+    def __init__(self, model: str = "ML307R", *, echo: bool = False, **oddities: Any) -> None:
         self.clock = VirtualClock()
         self.network = oddities.pop("network", None) or LoopNetwork()
         self.module = Module(model, clock=self.clock, network=self.network, echo=echo, **oddities)
@@ -60,7 +61,7 @@ class Host:
 
     def write(self, name: str, data: bytes, packet: int = 8192, what: str = "CERT") -> list[bytes]:
         """Upload with `>` in packets; the answers after each packet."""
-        answers = []
+        answers: list[bytes] = []
         for at in range(0, len(data), packet):
             part = data[at : at + packet]
             remain = len(data) - at - len(part)
@@ -205,7 +206,7 @@ class Server:
             if self.context is not None:
                 client = self.context.wrap_socket(client, server_side=True)
                 self.open.append(client)
-                peer = client.getpeercert()
+                peer: Any = client.getpeercert()
                 if peer:
                     self.peers.append(dict(pair[0] for pair in peer["subject"])["commonName"])
             if self.mode == "farewell":

@@ -14,7 +14,10 @@ class LineEnd(Protocol):
     """What the UART talks to: a `Module`, or a `FaultyLine` in front of one."""
 
     clock: Clock
-    emitted_at: float
+
+    @property
+    def emitted_at(self) -> float:
+        """When the first of those bytes was sent."""
 
     @property
     def baud(self) -> int:
