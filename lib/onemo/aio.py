@@ -140,6 +140,9 @@ class Modem(modem.Modem):
 
         return rotate_async(self, profile, trial, old, journal)
 
+    def socket_module(self, tls=None):
+        raise NotImplementedError("what stands in for `socket` blocks: use onemo.Modem for it")
+
 
 class _Ciphers:
     def __init__(self, owner, found):
@@ -172,10 +175,11 @@ class _Ciphers:
 
 class Stream(Flow):
     """A TCP or TLS connection with the methods of asyncio's StreamReader and StreamWriter. Reads
-    wait as long as it takes (put a time limit around them as you would there; `settimeout` is the
-    one that costs nothing), return b"" at the end of the stream, and lose nothing when they are
-    cancelled. ConnectionLost where it ended otherwise than by its peer's closing, ModemReset where
-    the module rebooted. One task may read while another writes."""
+    wait as long as it takes, or as `settimeout` says, return b"" at the end of the stream, and
+    lose nothing when they are cancelled. (MicroPython's `wait_for` may drop what a read returns at
+    the very moment of the timeout; `settimeout` does not.) ConnectionLost where the connection
+    ended otherwise than by its peer's closing, ModemReset where the module rebooted. One task may
+    read while another writes."""
 
     _closer = None
 

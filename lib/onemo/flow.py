@@ -267,7 +267,7 @@ class Flow:
         if len(self._ahead) != room:
             self._ahead = bytearray(room)
         self._at = self._stop = 0
-        yield from self._more(self._ahead, 0, room)
+        return self._more(self._ahead, 0, room)
 
     def _recall(self):
         # What a reader had received when it was left.

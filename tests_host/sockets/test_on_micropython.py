@@ -205,6 +205,83 @@ print("ok", at, gc.mem_alloc() - before < 4096 + 1024)
     assert out == "ok 1000000 True\n"
 
 
+def test_tasks_cancelled_at_any_time_in_asyncio():
+    """Time limits of asyncio's own, too short for most: no byte is lost, nobody is held up."""
+    net = network()
+    net.listen(HOST, 40, Sender(0, 60_000))
+    module = Module("ML307R", network=net, answer_delay=0.003)
+    out = run(
+        module,
+        """
+import asyncio
+from random import randrange, seed
+from onemo.aio import Modem
+seed(5)
+counts = [0, 0]
+
+async def limited(make, most):
+    # wait_for drops a result that comes at the very moment of the timeout: it is kept here.
+    kept = []
+
+    async def work():
+        kept.append(await make())
+
+    try:
+        await asyncio.wait_for_ms(work(), randrange(1, most))
+    except asyncio.TimeoutError:
+        counts[1] += 1
+    if kept:
+        counts[0] += 1
+        return kept[0]
+
+async def read(modem):
+    stream = await modem.connect(HOST, 40)
+    at = 0
+    while at < 60000:
+        n = min(randrange(1, 1500), 60000 - at)
+        got = await limited(lambda: stream.readexactly(n), 30)
+        if got is not None:
+            assert got == pattern(at, n), at
+            at += n
+    assert await stream.read() == b""
+    await stream.wait_closed()
+
+async def talk(modem):
+    while True:
+        got = await limited(lambda: modem.command("+CSQ"), 12)
+        assert got in (None, [b"+CSQ: 24,99"]), got
+        await asyncio.sleep_ms(randrange(30))
+
+async def connect(modem):
+    while True:
+        stream = await limited(lambda: modem.connect(HOST, 7), 300)
+        if stream:
+            async with stream:
+                stream.write(b"hello")
+                assert await stream.readexactly(5) == b"hello"
+        await asyncio.sleep_ms(randrange(100))
+
+async def main():
+    modem = Modem(uart)
+    await modem.start()
+    others = [asyncio.create_task(work(modem)) for work in (talk, talk, connect)]
+    await read(modem)
+    for task in others:
+        assert not task.done()
+        task.cancel()
+    assert await modem.command("+CSQ") == [b"+CSQ: 24,99"]
+    print(*counts)
+
+asyncio.run(main())
+""",
+        HOST=HOST,
+        heap="512K",
+    )
+    done, cancelled = map(int, out.split())
+    assert done > 20
+    assert cancelled > 20
+
+
 def test_what_a_command_costs_in_asyncio():
     module = Module("ML307R", network=network())
     out = run(
