@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from onemo_tools.mpy import VERSION, shipped
+from onemo_tools.mpy import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "onemo"
