@@ -11,6 +11,7 @@ from onemo_tools.deploy_cli import deploy
 from onemo_tools.simulator.__main__ import main as simulate
 from onemo_tools.size_cli import size
 from onemo_tools.testdevice_cli import test_device
+from onemo_tools.trace import main as trace
 
 app = typer.Typer(
     name="onemo",
@@ -24,6 +25,7 @@ app.command("board")(board)
 app.command("deploy")(deploy)
 app.command("test-device")(test_device)
 app.command("size")(size)
+app.command("trace")(trace)
 app.add_typer(certs_cli.app, name="certs")
 
 
