@@ -23,7 +23,8 @@ string and writes it; it looks at no PEM and verifies nothing.
 ![The figures beside their limits](docs/bench.svg)
 
 The time is that of a verified upload in packets of 2048 bytes, over what all its bytes need on the
-line: first on a clock that stands still while the driver thinks, then in real time on a PC.
+line: first on a clock that stands still while the driver thinks, then in real time on a PC, where
+the best of five counts.
 {peer}
 """
 _PEER = """

@@ -38,6 +38,14 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     return _rounded({"figures": rows, **details})
 
 
+def refreshed(report: dict[str, Any]) -> dict[str, Any]:
+    """The same measured values beside today's texts and promises."""
+    ours = {row["key"]: row["ours"] for row in report["figures"]}
+    plain = {row["key"]: row["plain"] for row in report["figures"]}
+    rows = [_row(f, ours, plain) for f in limits.FIGURES if f.key in ours]
+    return {**report, "figures": rows}
+
+
 def _rounded(value: Any) -> Any:
     """No more digits than were measured."""
     if isinstance(value, float):
@@ -90,8 +98,10 @@ def _heaps(device: Device, ours: Values, plain: Values) -> None:
         ours[f"heap_aio_{stage}"] = value
     for stage, value in found["plain"].items():
         plain[f"heap_{stage}"] = value
-    ours["heap_growth"] = ours["heap_loaded_upload"] - ours["heap_loaded_command"]
-    plain["heap_growth"] = plain["heap_upload"] - plain["heap_command"]
+    for values, who in ((ours, "blocking"), (plain, "plain")):
+        values["room_command"] = heaps.room(device, who, "command")
+        values["room_upload"] = heaps.room(device, who, "upload")
+        values["heap_growth"] = values["room_upload"] - values["room_command"]
 
 
 def _wasm(device: Device, ours: Values, plain: Values) -> str | None:
@@ -137,7 +147,10 @@ def _paced(device: Device, ours: Values, plain: Values, rows: list[dict[str, Any
 def _speed(device: Device, ours: Values, plain: Values) -> dict[str, Any]:
     pems = [device.pems[n] for n in SIZES]
     found = device.run(f"speed.main({pems!r}, {ROUNDS})", heap="4M")
-    curves = {what: {int(n): us for n, us in sizes.items()} for what, sizes in found.items()}
+    best, curves = (
+        {what: {int(n): us[i] for n, us in sizes.items()} for what, sizes in found.items()}
+        for i in (0, 1)
+    )
     ours["us_command"] = curves["command ours"][0]
     plain["us_command"] = curves["command plain"][0]
     for key, values, what in (
@@ -153,15 +166,15 @@ def _speed(device: Device, ours: Values, plain: Values) -> dict[str, Any]:
     ):
         values[key] = _slope(curves[what])
     for values, who in ((ours, "ours"), (plain, "plain")):
-        upload, read = curves[f"upload {who}"], curves[f"read back {who}"]
+        upload, read = best[f"upload {who}"], best[f"read back {who}"]
         values["growth_upload"] = upload[8192] / upload[1024]
         values["growth_read"] = read[8192] / read[1024]
-    ours["growth_lines"] = curves["lines ours"][100] / curves["lines ours"][10]
-    plain["growth_lines"] = curves["lines kept plain"][100] / curves["lines kept plain"][10]
-    grown = [c for c in curves if 0 not in curves[c]]
+    ours["growth_lines"] = best["lines ours"][100] / best["lines ours"][10]
+    plain["growth_lines"] = best["lines kept plain"][100] / best["lines kept plain"][10]
+    grown = [what for what, curve in best.items() if 0 not in curve]
     return {
         "microseconds": {what: {str(n): us for n, us in c.items()} for what, c in curves.items()},
-        "quadratic": {what: quadratic_share(curves[what]) for what in grown},
+        "quadratic": {what: quadratic_share(best[what]) for what in grown},
     }
 
 
