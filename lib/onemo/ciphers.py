@@ -41,10 +41,17 @@ def _ids(ch):
             yield
             continue
         while (token := _token(ch)) is not None:
-            if token:
-                yield int(token, 16)
-            else:
-                yield
+            yield _number(ch, token) if token else None
+
+
+def _number(ch, token):
+    try:
+        number = int(token, 16)
+        if number >= 0:
+            return number
+    except ValueError:
+        pass
+    raise ProtocolError("%s: %r is no id" % (ch.command(), token))
 
 
 def _token(ch):
