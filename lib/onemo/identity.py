@@ -35,12 +35,12 @@ from .digest import md5
 from .errors import CommandError, ModemError
 from .journal import Journal
 from .profile import KIND, checked, digest, settings
-from .psk import check_psk, writing
 from .tls import TLSContext
 from .upload import comparison, upload
 
 _MISSING_FILE = const(2)  # errno
 _CLOSE_MS = const(5000)
+_PSK_MAX = const(8192)  # bytes (manual 3.7)
 
 
 def in_force(profile, entry):
@@ -335,6 +335,8 @@ def _write(modem, item, progress):
     name = item["name"]
     kind = KIND[item["kind"]]
     if kind == PSK:
+        from .psk import writing
+
         yield from writing(modem, name, _psk(modem, item))
         return
     told = None
@@ -347,14 +349,11 @@ def _write(modem, item, progress):
 
 
 def _psk(modem, item):
-    if not modem.needed_model().psk:
-        from .errors import Unsupported
+    from .psk import checked as checked_psk
 
-        raise Unsupported("%s has no PSKs (manual 3.7)" % modem.needed_model())
     with open(item["source"], "rb") as file:
-        psk = file.read(8194).rstrip(b"\r\n")
-    check_psk(psk, modem.line_max - len(item["name"]) - len('AT+MSSLPSK="",""\r'))
-    return psk
+        psk = file.read(_PSK_MAX + 2)
+    return checked_psk(modem, item["name"], psk.rstrip(b"\r\n"))
 
 
 def _compare_psk(modem, name, psk):

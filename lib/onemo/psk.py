@@ -90,10 +90,11 @@ def algorithms(ch):
 
 
 def numbers(line):
-    """The numbers of a list such as b"+X: ,(0,1,4-6)", ranges spelt out."""
+    """The numbers of a list such as b"+X: ,(0,1,4-6)", ranges spelt out. What has
+    three digits or more is none of them."""
     found = []
     for part in line[line.find(b":") + 1 :].replace(b"(", b" ").replace(b")", b" ").split(b","):
         ends = part.strip().split(b"-")
-        if ends[0].isdigit() and ends[-1].isdigit():
+        if ends[0].isdigit() and ends[-1].isdigit() and len(ends[-1]) < 3:
             found.extend(range(int(ends[0]), int(ends[-1]) + 1))
     return found
