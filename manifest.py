@@ -8,7 +8,7 @@ metadata(
     version="0.1.0",
     license="MIT",
 )
-options.defaults(parts="provision sockets aio")
+options.defaults(parts="provision sockets aio identity")
 
 PROVISION = (
     "__init__.py",
@@ -26,13 +26,16 @@ PROVISION = (
     "models.py",
     "modem.py",
     "pem.py",
+    "psk.py",
     "receiver.py",
+    "restore.py",
     "syntax.py",
     "tls.py",
     "uart.py",
     "upload.py",
 )
 SOCKETS = (
+    "ciphers.py",
     "clock.py",
     "flow.py",
     "network.py",
@@ -40,15 +43,22 @@ SOCKETS = (
     "sockets.py",
     "stream.py",
     "suites.py",
+    "trace.py",
 )
 AIO = (
     "aio.py",
+)
+IDENTITY = (
+    "identity.py",
+    "journal.py",
+    "profile.py",
 )
 
 for part, files in (
     ("provision", PROVISION),
     ("sockets", SOCKETS),
     ("aio", AIO),
+    ("identity", IDENTITY),
 ):
     if part in options.parts.split():
         package("onemo", files, base_path="lib", opt=3)

@@ -74,6 +74,7 @@ def test_a_part_needs_only_what_it_says():
     below = {
         "provision": {"provision"},
         "sockets": {"provision", "sockets"},
+        "identity": {"provision", "identity"},
         "aio": {"provision", "sockets", "aio"},
     }
     for module in modules():

@@ -143,7 +143,9 @@ def rm(
     with _store(serial, board, baud) as store:
         there = store.remove(name, missing_ok)
     _tell(
-        as_json, {"name": name, "removed": there}, f"{name} {'removed' if there else 'was none'}"
+        as_json,
+        {"name": name, "removed": there},
+        f"{name} {'removed' if there else 'was not there'}",
     )
 
 

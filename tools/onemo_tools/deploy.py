@@ -88,11 +88,11 @@ def library(root: Path, source: bool = False) -> dict[str, bytes]:
 
 def application(root: Path, source: bool = False) -> dict[str, bytes]:
     """Library, boot.py, main.py and config.json of the checkout at `root`."""
+    files = library(root, source)
     try:
-        own = {name: (root / name).read_bytes() for name in ROOT_FILES}
+        return files | {name: (root / name).read_bytes() for name in ROOT_FILES}
     except FileNotFoundError as error:
         raise DeployError(f"there is no {error.filename}") from None
-    return library(root, source) | own
 
 
 def deploy(

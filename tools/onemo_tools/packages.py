@@ -18,16 +18,18 @@ PACKAGE = "onemo"
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
 __init__ _md5_viper _pem_faults _port baud blocking certs channel codes digest errors inline
-models modem pem receiver syntax tls uart upload
+models modem pem psk receiver restore syntax tls uart upload
 """
 PROVISION = tuple(_PROVISION.split())
-# What asyncio needs on top of that; sockets has all else.
+# What these need on top of that; sockets has all else.
+IDENTITY = ("identity", "journal", "profile")
 AIO = ("aio",)
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
     "sockets": "TCP and TLS streams, network, MQTT and HTTP; needs provision",
     "aio": "the same for asyncio; needs provision and, for streams, sockets",
+    "identity": "what a device is to have: sync and rotate; needs provision",
 }
 
 _MANIFEST = """# For freezing the library into a firmware. Made by `make packages`.
@@ -60,6 +62,8 @@ def part_of(module: str) -> str:
     """The part that a module belongs to."""
     if module in PROVISION:
         return "provision"
+    if module in IDENTITY:
+        return "identity"
     return "aio" if module in AIO else "sockets"
 
 

@@ -17,6 +17,15 @@ class BoardTimeout(BoardError, TimeoutError):
     """What was waited for did not happen in time; the message has the latest output."""
 
 
+_SHOWN = 60  # characters of a command that a message shows
+
+
+def _shown(arguments: tuple[str, ...]) -> str:
+    """A command in one short line: what it executes can be a page."""
+    text = " ".join(" ".join(arguments).split())
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
 class MpremoteError(Exception):
     """mpremote failed: its exit status and output are attributes."""
 
@@ -24,7 +33,7 @@ class MpremoteError(Exception):
         self.arguments, self.status = arguments, status
         self.stdout, self.stderr = stdout, stderr
         said = (stderr.strip() or stdout.strip() or "nothing").splitlines()
-        super().__init__(f"mpremote {' '.join(arguments)} ended with {status}: {said[-1]}")
+        super().__init__(f"mpremote {_shown(arguments)} ended with {status}: {said[-1]}")
 
 
 class MpremoteTimeout(MpremoteError, TimeoutError):
@@ -35,7 +44,7 @@ class MpremoteTimeout(MpremoteError, TimeoutError):
     ) -> None:
         super().__init__(arguments, -1, stdout, stderr)
         self.timeout = timeout
-        self.args = (f"mpremote {' '.join(arguments)} did not finish in {timeout:g} s",)
+        self.args = (f"mpremote {_shown(arguments)} did not finish in {timeout:g} s",)
 
 
 class NoBoard(MpremoteError):

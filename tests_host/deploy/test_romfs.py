@@ -1,0 +1,78 @@
+"""ROMFS: the image is one that MicroPython runs from; a board without it says so."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from onemo_tools import romfs
+from onemo_tools.board import VirtualBoard, images
+from onemo_tools.board.errors import MpremoteError
+from onemo_tools.board.mpremote import Result
+from onemo_tools.cli import app
+from onemo_tools.deploy import library
+from onemo_tools.packages import ROOT, modules
+from typer.testing import CliRunner
+
+MOUNTED = """
+import json, os, sys, vfs
+with open({path!r}, "rb") as file:
+    image = file.read()
+os.mount(vfs.VfsRom(image), "/rom")
+sys.path[:] = ["/rom/lib"]
+from onemo import Modem
+import onemo.syntax
+names = sorted(entry[0] for entry in os.ilistdir("/rom/lib/onemo"))
+print(json.dumps([names, onemo.syntax.__file__, Modem.__name__]))
+"""
+
+
+def test_micropython_runs_from_the_image(tmp_path):
+    files = library(ROOT)
+    image = romfs.build(files)
+    assert image[:3] == b"\xd2\xcd\x31"
+    path = tmp_path / "onemo.romfs"
+    path.write_bytes(image)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("micropython"), "-c", MOUNTED.format(path=str(path))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names, where, modem = json.loads(done.stdout)
+    assert names == sorted(path.rpartition("/")[2] for path in files)
+    assert {name.partition(".")[0] for name in names} == set(modules())
+    assert (where, modem) == ("/rom/lib/onemo/syntax.mpy", "Modem")
+
+
+def test_folders_and_contents_of_any_size():
+    files = {"a": b"", "b/c": b"x" * 127, "b/d/e": b"y" * 128, "b/d/f": bytes(20000)}
+    image = romfs.build(files)
+    assert all(content in image for content in files.values())
+    assert romfs.build({}) != image
+
+
+def test_a_board_without_romfs_says_so_in_a_sentence(tmp_path):
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        done = CliRunner().invoke(app, ["deploy", "--port", board.port, "--romfs"])
+        assert done.exit_code == 1
+        assert done.stderr.startswith("deploy: this board's MicroPython has no ROMFS partition")
+        assert len(done.stderr.splitlines()) == 1
+        assert images.read_files(board.flash) == {}
+
+
+@pytest.mark.parametrize(
+    "said, error, expected",
+    [
+        ("mpremote: ROMFS0 partition not found on device", romfs.RomfsError, "no ROMFS partition"),
+        ("ROMFS image is too big for the target partition", romfs.RomfsError, "has 3 bytes"),
+        ("something else", MpremoteError, "something else"),
+    ],
+)
+def test_what_mpremote_says_of_a_partition(monkeypatch, said, error, expected):
+    monkeypatch.setattr(romfs, "mpremote", lambda *_, **__: Result(said, "", 1))
+    with pytest.raises(error, match=expected):
+        romfs.deploy("nowhere", b"abc", 5)
