@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 ROOT = testdevice.ROOT
 BAUD = 115200
+FAST = 460800
 
 
 class Wire:
@@ -49,10 +50,10 @@ class Wire:
         os.close(self.board_fd)
 
 
-def config(port_like):
+def config(port_like, baud=BAUD):
     """The uart of a board's config.json; stm32 has its pins fixed."""
     pins = {} if port_like == "stm32" else {"tx": 4, "rx": 5}
-    return {"uart": {"id": 1, "baud": BAUD, **pins}}
+    return {"uart": {"id": 1, "baud": baud, **pins}}
 
 
 def explained(results):
@@ -76,13 +77,13 @@ def test_without_a_module(tmp_path, port_like):
         assert board.overruns[1] > 0  # the test of a small buffer made one
 
 
-@pytest.mark.parametrize("port_like, patience", [("esp32", 0), ("stm32", 5), ("rp2", 5)])
+@pytest.mark.parametrize("port_like, patience", [("esp32", 0), ("stm32", 2), ("rp2", 2)])
 def test_with_a_module(tmp_path, port_like, patience):
     """The simulated one; its line and the board's UART change their speed together.
 
     patience: seconds that it waits for data that do not come; 0: for ever."""
-    module = Module("ML307R", ipr_lost=1, data_timeout=patience)
-    line = Line(module, baud=BAUD)
+    module = Module("ML307R", ipr_lost=1, data_timeout=patience, baud=FAST)
+    line = Line(module, baud=FAST)
     with (
         line,
         VirtualBoard(
@@ -93,12 +94,12 @@ def test_with_a_module(tmp_path, port_like, patience):
             on_baud=lambda uart, baud: line.set_baud(baud),
         ) as board,
     ):
-        results = testdevice.run(board.port, config(port_like), real_module=True)
+        results = testdevice.run(board.port, config(port_like, FAST), real_module=True)
         assert results.failed == [], explained(results)
         assert set(results.output) == {"test_module", "test_module_reset"}
         with line.locked():
             assert module.store.objects == {}  # nothing of the tests is left in it
-            assert module.baud == BAUD
+            assert module.baud == FAST
         soft = [boot for boot in board.history if boot.cause == "soft"]
         assert len(soft) > 2
 
