@@ -155,7 +155,7 @@ def test_wrong_arguments_are_told_in_a_sentence(tmp_path, checkout):
     (tmp_path / "empty").mkdir()
     nowhere = ("deploy", "--port", tmp_path / "none")
     for words, expected in (
-        (nowhere, "mpremote"),
+        (nowhere, "no board answers"),
         ((*nowhere, "--root", tmp_path), "is this the project's folder?"),
         ((*nowhere, "--config", checkout / "bad.json"), "bad.json is no JSON"),
         ((*nowhere, "--config", checkout / "none.json"), "none.json"),

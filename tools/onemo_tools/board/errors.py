@@ -49,3 +49,8 @@ class MpremoteTimeout(MpremoteError, TimeoutError):
 
 class NoBoard(MpremoteError):
     """There is no board at the port, or it does not answer."""
+
+    def __init__(self, arguments: tuple[str, ...], status: int, stdout: str, stderr: str) -> None:
+        super().__init__(arguments, status, stdout, stderr)
+        said = (stderr.strip() or stdout.strip()).splitlines()
+        self.args = (f"no board answers: {said[-1]}",)
