@@ -143,12 +143,13 @@ class CertStore:
         try:
             while ch.poll() != DONE:
                 yield
+            ch.result = True
         except CommandError as error:
             if not missing_ok or error.code != MISSING:
                 raise
             ch.result = False
-            return
-        ch.result = True
+        if self.unfinished == name:
+            self.unfinished = None
 
     def digest(self, name, algorithm=MD5):
         """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All
@@ -177,24 +178,32 @@ class CertStore:
 
     def compare(self, name, digests):
         # Operation: in result True if the module's MD5 is one of these (hex, bytes), else what it
-        # is. Which one it is tells how an inline model stores line ends.
+        # is.
         ch = self.channel
-        ch.begin(b"+MSSLCHECK=").quote(name).go(_TIMEOUT_MS, b"+MSSLCHECK:")
-        found = None
+        self.ask(name)
         while (event := ch.poll()) != DONE:
-            if event != LINE:
+            if event == LINE:
+                self.hear(digests)
+            else:
                 yield
-                continue
-            for i in range(len(digests)):
-                if ch.says(0, digests[i]):
-                    found = True
-                    if len(digests) > 1:
-                        self.newline = b"\r\n" if i else b"\n"
-            if not found:
-                found = ch.text(0)
-                if found.lower().encode() in digests:  # in capitals
-                    found = True
-        ch.result = found
+
+    def ask(self, name):
+        ch = self.channel
+        ch.result = None
+        ch.begin(b"+MSSLCHECK=").quote(name).go(_TIMEOUT_MS, b"+MSSLCHECK:")
+
+    def hear(self, digests):
+        # Which one it is tells how an inline model stores line ends.
+        ch = self.channel
+        for i in range(len(digests)):
+            if ch.says(0, digests[i]):
+                ch.result = True
+                if len(digests) > 1:
+                    self.newline = b"\r\n" if i else b"\n"
+                return
+        ch.result = ch.text(0)
+        if ch.result.lower().encode() in digests:  # in capitals
+            ch.result = True
 
     def algorithms(self):
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""

@@ -6,7 +6,7 @@ from binascii import hexlify
 
 from ._port import const
 from .certs import ASCII, ESCAPED, HEX, KEY, SIZE_MAX
-from .channel import DONE, SENT
+from .channel import DONE, LINE, SENT
 from .digest import md5
 from .errors import Unsupported
 from .upload import Upload
@@ -65,7 +65,7 @@ class InlineUpload(Upload):
     def hashed(self):
         digests = super().hashed()
         if self._crlf:
-            digests += (hexlify(self._crlf.digest()),)
+            digests.append(hexlify(self._crlf.digest()))
         return digests
 
     def packets(self, progress):
@@ -76,8 +76,12 @@ class InlineUpload(Upload):
             length = min(remain, most)
             remain -= length
             yield from self._packet(remain, length, progress)
-        if self.base is None:
-            self._judged()
+        self.end_packets()
+        while (event := self.channel.poll()) != DONE:
+            if event == LINE:
+                self.modem.certs.hear(self.digests)
+            else:
+                yield
 
     def _encode(self):
         # The command has no ssl_id, and which one's encoding counts is not documented: all of

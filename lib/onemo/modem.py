@@ -286,6 +286,8 @@ class Modem:
     def remember(self, name, source, kind, size, base=None):
         # `base`: where a stream stood; None where it cannot be rewound.
         if self._model.volatile:
+            if isinstance(source, str):
+                base = None
             self._sources[name, kind] = (source, size, base)
 
     def forget(self, name):

@@ -89,7 +89,7 @@ class Judge:
 
     def begin(self, kind):
         """Forgets the file before, for one of `kind`."""
-        if kind not in (CERT, KEY):
+        if kind not in (1, 2):  # CERT, KEY: so it is a constant, which costs nothing
             raise ValueError("kind %r: CERT (1) or KEY (2) can be judged" % (kind,))
         self.kind = kind
         self.size = 0

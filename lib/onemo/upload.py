@@ -6,16 +6,17 @@ from binascii import hexlify
 
 from ._port import const
 from .certs import CERT, KEY, SIZE_MAX
-from .channel import DONE, PROMPT, SENT
+from .channel import DONE, LINE, PROMPT, SENT
 from .digest import md5
 from .errors import CommandError, ModemError, VerifyError
 from .pem import Judge
 from .syntax import check_range
 
+_ANSWER_MS = const(10000)
 _PROMPT_MS = const(10000)
 _FLASH_MS = const(30000)  # a write to the module's flash can take seconds
-_EXISTS = const(763)
-_BUSY = const(765)
+_KINDS = (1, 2)  # CERT, KEY: a constant, which costs nothing
+_LEFT_OVER = (763, 765)
 
 
 def upload(modem, name, source, kind, size, force, progress):
@@ -47,69 +48,75 @@ class Upload:
         self.channel = modem.channel
         self.digests = ()  # any of these from the module means that it holds what the source has
         self._judge = Judge(CERT)
+        self._opened = False  # _stream is ours to close
 
     def write(self, name, source, kind, size, force, progress):
         ch = self.channel
-        certs = self.modem.certs
         try:
             yield from self._there(name, source, kind, size)
             if ch.result is True and self.base is not None and not force:
                 ch.result = False
                 return
             if ch.result is not None:
-                yield from certs.removal(name)
-            try:
-                yield from self.packets(progress)
-            except CommandError as error:
+                yield from self.modem.certs.removal(name)
+            yield from self.packets(progress)
+        except Exception as error:
+            if not self.modem.certs.unfinished:
+                raise
+            if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
-                yield from certs.removal(name)
-                certs.unfinished = None
-                if error.code not in (_EXISTS, _BUSY) or self.base is None:
+                yield from self.modem.certs.removal(name)
+                if error.code not in _LEFT_OVER or self.base is None:
                     raise error
                 yield from self.packets(progress)
-            except ModemError:
-                raise  # the next command recovers
-            except Exception as error:
-                yield from self.modem.recovery()  # the source failed, not the module
+            else:
+                if not isinstance(error, ModemError):  # the source failed, not the module
+                    yield from self.modem.recovery()
                 raise error
-            certs.unfinished = None
-            yield from certs.compare(name, self.digests)
-            if ch.result is not True:
-                theirs = ch.result
-                yield from certs.removal(name)
-                raise VerifyError(
-                    "%s: the module's digest is %s, not ours; the object was removed, write it "
-                    "again" % (name, theirs)
-                )
-            opened = self._stream is not source
-            self.modem.remember(name, source, kind, size, None if opened else self.base)
         finally:
-            self._close(source)
+            self._close()
+        if ch.result is not True:
+            size = ch.result
+            yield from self.modem.certs.removal(name)
+            raise VerifyError(
+                "%s: the module's digest is %s, not ours; the object was removed, write it again"
+                % (name, size)
+            )
+        self.modem.remember(name, source, kind, size, self.base)
 
     def compare(self, name, path, kind):
         try:
             yield from self._there(name, path, kind, None)
         finally:
-            self._close(path)
+            self._close()
 
     def _there(self, name, source, kind, size):
         # In result whether the module has this content under this name; None: nothing.
         ch = self.channel
-        certs = self.modem.certs
         self._open(name, source, kind, size)
-        yield from certs.find(name, CERT if kind == KEY else KEY)
-        if ch.result is not None:
-            # MSSLCHECK and MSSLRM take no type: they would mix the two up.
-            raise ValueError(
-                "%s is the name of a %s already: give each its own name"
-                % (name, "certificate" if kind == KEY else "key")
-            )
-        yield from certs.find(name, kind)
-        if ch.result is not None:
-            if ch.result in self.sizes() and self.digests:
-                yield from certs.compare(name, self.digests)
-            else:
-                ch.result = False
+        size = None
+        source = name.encode()
+        for listed in _KINDS:
+            ch.begin(b"+MSSLLIST=").number(listed).go(_ANSWER_MS, b"+MSSLLIST:")
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif ch.says(0, source):
+                    if listed != kind:
+                        self._namesake()
+                    size = ch.value(1)
+        ch.result = size
+        if size is not None:
+            ch.result = False
+            if size in self.sizes() and self.digests:
+                yield from self.modem.certs.compare(name, self.digests)
+
+    def _namesake(self):
+        # MSSLCHECK and MSSLRM take no type: they would mix the two up.
+        raise ValueError(
+            "%s is the name of a %s already: give each its own name"
+            % (self.name, "certificate" if self.kind == KEY else "key")
+        )
 
     # The source
 
@@ -124,6 +131,7 @@ class Upload:
         if isinstance(source, str):
             try:
                 self._stream = open(source, "rb")
+                self._opened = True
             except OSError as error:
                 raise OSError(
                     error.args[0],
@@ -139,12 +147,13 @@ class Upload:
             self._survey()
         elif size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % name)
-        check_range(self.size, "size of " + name, 1, SIZE_MAX)
+        check_range(self.size, "size", 1, SIZE_MAX)
         self.check()
 
-    def _close(self, source):
-        if self._stream is not source:
+    def _close(self):
+        if self._opened:
             self._stream.close()
+            self._opened = False
         self._stream = None
 
     def _survey(self):
@@ -186,7 +195,7 @@ class Upload:
 
     def hashed(self):
         """The digests, once all is hashed."""
-        return (hexlify(self._hash.digest()),)
+        return [hexlify(self._hash.digest())]
 
     def packets(self, progress):
         ch = self.channel
@@ -215,8 +224,12 @@ class Upload:
                     yield
             while ch.poll() != DONE:
                 yield
-        if self.base is None:
-            self._judged()
+        self.end_packets()
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                self.modem.certs.hear(self.digests)
+            else:
+                yield
 
     # Common to both
 
@@ -225,6 +238,13 @@ class Upload:
             self._stream.seek(self.base)
         self.modem.certs.unfinished = self.name
         return self.size
+
+    def end_packets(self):
+        """All is sent: the module is asked what it has."""
+        if self.base is None:
+            self._judged()
+        self.modem.certs.unfinished = None
+        self.modem.certs.ask(self.name)
 
     def command(self, remain):
         name = b"+MSSLKEYWR=" if self.kind == KEY else b"+MSSLCERTWR="
