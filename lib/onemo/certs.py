@@ -2,8 +2,6 @@
 # the channel's buffer: nothing here holds more of a PEM than that. How it gets into the module is
 # upload.py's.
 
-import gc
-
 from . import syntax
 from ._port import const
 from .channel import DATA, DONE, LINE
@@ -65,8 +63,6 @@ class CertStore:
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
         self.modem.needed_model()
-        if not self.uploads:
-            gc.collect()  # what is loaded now stays: it should lie close to the rest
         from .upload import upload
 
         return self._run(upload(self.modem, name, source, kind, size, force, progress))
