@@ -116,6 +116,11 @@ class Run:
             self.old, self.new
         )
 
+    def restart(self) -> None:
+        """What an error that asks for it needs first."""
+        self.device.modem.reboot()
+        self.start()
+
     def go(self) -> None:
         """The job, with outages, to its end. Raises what must not happen."""
         device = self.device
@@ -161,9 +166,8 @@ class Run:
             except ModemError as error:
                 if attempt == _TRIES - 1:
                     raise
-                if "reboot" in str(error):
-                    self.device.modem.reboot()
-                begin = self.start
+                asks = isinstance(error, CommandError) and "reboot" in str(error)
+                begin = self.restart if asks else self.start
 
 
 def steps(name: str, folder: Path) -> int:

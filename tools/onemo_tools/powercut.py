@@ -49,7 +49,7 @@ _MAIN = """
 import json, time
 from machine import UART, Pin
 from onemo import Modem
-from onemo.errors import ModemError
+from onemo.errors import CommandError, ModemError
 
 with open("profiles.json") as file:
     profiles = json.load(file)
@@ -68,9 +68,10 @@ def again(what):
             return what()
         except ModemError as error:
             print("failed:", error)
-            if "reboot" in str(error):
+            failed = error
+            if isinstance(error, CommandError) and "reboot" in str(error):
                 modem.reboot()
-    raise error
+    raise failed
 
 def begin():
     modem.start()
