@@ -1,13 +1,11 @@
 """tests_device on the virtual board, as `onemo test-device` runs it on any board."""
 
 import json
-import os
-import socket
-import threading
 
 import pytest
 from onemo_tools import testdevice
 from onemo_tools.board import PORTS, VirtualBoard
+from onemo_tools.board.wire import Wire
 from onemo_tools.cli import app
 from onemo_tools.simulator import Line, Module
 from typer.testing import CliRunner
@@ -15,39 +13,6 @@ from typer.testing import CliRunner
 ROOT = testdevice.ROOT
 BAUD = 115200
 FAST = 460800
-
-
-class Wire:
-    """TX wired to RX: what the board sends comes back to it, a few milliseconds late."""
-
-    def __enter__(self):
-        self._far, board = socket.socketpair()
-        self._far.setblocking(False)
-        board.setblocking(False)
-        self.board_fd = board.detach()
-        os.set_inheritable(self.board_fd, True)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._carry, daemon=True)
-        self._thread.start()
-        return self
-
-    def _carry(self):
-        held = b""
-        while not self._stop.wait(0.005):
-            try:
-                held += self._far.recv(4096)
-            except BlockingIOError:
-                pass
-            try:
-                held = held[self._far.send(held) :] if held else b""
-            except BlockingIOError:
-                pass
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(10)
-        self._far.close()
-        os.close(self.board_fd)
 
 
 def config(port_like, baud=BAUD):

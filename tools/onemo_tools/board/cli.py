@@ -4,15 +4,19 @@ import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from onemo_tools.simulator import Line, Module, SystemNetwork
+
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
 from .virtual import VirtualBoard
+from .wire import Wire
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -30,7 +34,7 @@ def run(
     *,
     port_like: str = "esp32",
     link: Path | None = None,
-    uarts: dict[int, str] | None = None,
+    uarts: dict[int, str | int] | None = None,
     heap: str = "192K",
     size: int = DEFAULT_SIZE,
     overrun: bool = False,
@@ -83,20 +87,33 @@ def main(
     overrun: Annotated[
         bool, typer.Option(help="Receive buffers overrun; for lines paced to the baud rate.")
     ] = False,
+    wire: Annotated[
+        int | None, typer.Option(help="This UART's TX is wired to its RX, for `test-device`.")
+    ] = None,
+    module: Annotated[
+        int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
+    ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
     try:
-        run(
-            flash,
-            port_like=port_like,
-            link=link,
-            uarts=dict(map(parse_uart, uart or [])),
-            heap=heap,
-            size=size,
-            overrun=overrun,
-            show_output=output,
-        )
+        uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
+        with ExitStack() as stack:
+            if wire is not None:
+                uarts[wire] = stack.enter_context(Wire()).board_fd
+            if module is not None:
+                line = Line(Module("ML307R", network=SystemNetwork()))
+                uarts[module] = stack.enter_context(line).board_fd
+            run(
+                flash,
+                port_like=port_like,
+                link=link,
+                uarts=uarts,
+                heap=heap,
+                size=size,
+                overrun=overrun or wire is not None,
+                show_output=output,
+            )
     except (BoardError, ValueError, OSError) as error:
         print(f"{os.path.basename(str(flash))}: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
