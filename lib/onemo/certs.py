@@ -173,8 +173,7 @@ class CertStore:
         ch.result = code
 
     def compare(self, name, digests):
-        # Operation: in result True if the module's MD5 is one of these (hex, bytes), else what it
-        # is.
+        # Operation: in result True if the module's MD5 is one of these, else what it is.
         ch = self.channel
         self.ask(name)
         while (event := ch.poll()) != DONE:
@@ -192,14 +191,12 @@ class CertStore:
         # Which one it is tells how an inline model stores line ends.
         ch = self.channel
         for i in range(len(digests)):
-            if ch.says(0, digests[i]):
+            if ch.spells(digests[i]):
                 ch.result = True
                 if len(digests) > 1:
                     self.newline = b"\r\n" if i else b"\n"
                 return
         ch.result = ch.text(0)
-        if ch.result.lower().encode() in digests:  # in capitals
-            ch.result = True
 
     def algorithms(self):
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""

@@ -65,7 +65,7 @@ class InlineUpload(Upload):
     def hashed(self):
         digests = super().hashed()
         if self._crlf:
-            digests.append(hexlify(self._crlf.digest()))
+            digests += (self._crlf.digest(),)
         return digests
 
     def packets(self, progress):

@@ -12,6 +12,7 @@ SENT = const(3)  # what `push` was given is with the UART
 DATA = const(4)  # counted data begins, see `data`
 DONE = const(5)  # final result OK
 
+_HEX = b"0123456789abcdef"
 PIECE = const(64)  # bytes a read; more makes no difference to speed, less does
 
 
@@ -100,6 +101,20 @@ class Receiver:
         """Its parameter `index` as a number; None if it is none."""
         at = syntax.field(self._rx, self.first, self.end, index)
         return None if at < 0 else syntax.number(self._rx, at, self.end)
+
+    def spells(self, digest):
+        """Whether its first parameter is `digest` (bytes) in hexadecimal, small or capital."""
+        rx = self._rx
+        at = self.first
+        if rx[at] == 0x22:
+            at += 1
+        if self.end - at < 2 * len(digest):
+            return False
+        for byte in digest:
+            if rx[at] | 0x20 != _HEX[byte >> 4] or rx[at + 1] | 0x20 != _HEX[byte & 15]:
+                return False
+            at += 2
+        return at == self.end or rx[at] == 0x22
 
     def text(self, index):
         """Its parameter `index` as str, without quotes; None if there are not so many."""

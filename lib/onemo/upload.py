@@ -2,8 +2,6 @@
 # prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
 # for a write replaces what was there; the module's digest is compared with that.
 
-from binascii import hexlify
-
 from ._port import const
 from .certs import CERT, KEY, SIZE_MAX
 from .channel import DONE, LINE, PROMPT, SENT
@@ -195,7 +193,7 @@ class Upload:
 
     def hashed(self):
         """The digests, once all is hashed."""
-        return [hexlify(self._hash.digest())]
+        return (self._hash.digest(),)
 
     def packets(self, progress):
         ch = self.channel
