@@ -89,10 +89,7 @@ FIGURES = (
 
 # key -> what the tests guard as long as the promise is not kept.
 OPEN: dict[str, float] = {
-    "upload": 1856,
-    "upload_stream": 1696,
     "upload_odd": 2432,
-    "aio_upload": 2176,
     "live_import": 34000,
     "live_loaded": 48000,
 }
