@@ -12,7 +12,7 @@ from onemo_tools.packages import ROOT, modules
 from typer.testing import CliRunner
 
 CERTS = ROOT / "tests_host" / "data"
-APPLICATION = {"boot.py", "main.py", "config.json"}
+APPLICATION = {"boot.py", "main.py", "mqtt.py", "config.json"}
 
 
 def onemo(*words):

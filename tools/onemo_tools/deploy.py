@@ -16,7 +16,7 @@ from typing import Any
 from onemo_tools import mpy, romfs
 from onemo_tools.board.mpremote import mpremote
 
-ROOT_FILES = ("boot.py", "main.py", "config.json")
+ROOT_FILES = ("boot.py", "main.py", "mqtt.py", "config.json")
 FOLDERS = ("lib", "lib/onemo", "certs")  # there in any case: users put their PEM files in certs
 _LIBRARY = PurePosixPath("lib/onemo")
 _CALL_S = 60.0  # of a call of mpremote, and
@@ -87,7 +87,7 @@ def library(root: Path, source: bool = False) -> dict[str, bytes]:
 
 
 def application(root: Path, source: bool = False) -> dict[str, bytes]:
-    """Library, boot.py, main.py and config.json of the checkout at `root`."""
+    """Library, boot.py, main.py, mqtt.py and config.json of the checkout at `root`."""
     files = library(root, source)
     try:
         return files | {name: (root / name).read_bytes() for name in ROOT_FILES}

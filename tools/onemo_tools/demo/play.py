@@ -3,6 +3,7 @@ module's store, at the servers, and in what the board printed."""
 
 import hashlib
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from onemo_tools.endpoint import Endpoint, Seen
 from . import stage
 from .errors import DemoFailed, Limit, expect
 from .screen import Screen
-from .stage import Stage
+from .stage import Handshake, Stage
 from .watch import Watch
 
 TOTAL_S = 150.0  # for everything; it takes some 30 s
@@ -56,6 +57,7 @@ class Play:
         self.three_flows()
         self.second_boot()
         self.wrong_ca()
+        self.messages()
         self.conduct()
 
     # Acts
@@ -71,6 +73,7 @@ class Play:
             (stg.strict_server, "demands a client certificate"),
         ):
             say(f"server  {stage.HOST}:{server.port} on loopback, TLS 1.2, {what}")
+        say(f"broker  {stage.HOST}:{stg.broker.port}, MQTT, demands a client certificate as well")
         for name, pem in stg.pems.items():
             blocks = pem.count(b"-----BEGIN")
             say(f"file    {name}: {len(pem)} bytes, {blocks} PEM block{'s' * (blocks > 1)}")
@@ -93,7 +96,7 @@ class Play:
         stg = self.stage
         with stg.line.locked() as module:
             expect(not module.store.objects, "the module's store is not empty to begin with")
-        served = len(stg.strict_server.connections)
+        served = len(stg.broker.seen)
         watch = self._boot()
         digests = {}
         for name in stg.pems:
@@ -124,12 +127,11 @@ class Play:
 
     def second_boot(self) -> None:
         self.screen.act("Second boot: nothing has changed")
-        served = len(self.stage.strict_server.connections)
+        served = len(self.stage.broker.seen)
         with self.stage.line.locked() as module:
             before, commands = module.store.writes, len(module.commands)
         watch = self._boot()
-        for name in self.stage.pems:
-            watch.until(name.replace(".", r"\.") + " unchanged")
+        watch.until("certificates and keys unchanged")
         self._talk(watch, served, "the certificates that were there serve again")
         with self.stage.line.locked() as module:
             wrote = module.store.writes - before
@@ -143,25 +145,46 @@ class Play:
         stg = self.stage
         objects = [dict(item) for item in stg.config["objects"]]
         objects[0]["source"] = "/certs/other-ca.pem"
+        # To the server that tells what became of a handshake.
+        endpoint = {**stg.config["endpoint"], "port": stg.strict_server.port}
         files = {
             "certs/other-ca.pem": stg.other_ca,
-            "config.json": _json({**stg.config, "objects": objects}),
+            "config.json": _json({**stg.config, "objects": objects, "endpoint": endpoint}),
         }
         self._deploy(files)
         served = len(stg.strict_server.connections)
         watch = self._boot()
         watch.until(r"ca\.pem written, MD5 \w+ confirmed by the module")
         self.screen.end_progress()
-        watch.until(r"client\.pem unchanged")
-        watch.until(r"client\.key unchanged")
         failed = watch.until("failed: (.*)").group(1)
         watch.until(r"again in [\d.]+ s")
         words = ": 752, the server's certificate failed verification"
         expect(words in failed, f"that should have been error 752 in words: {failed!r}")
-        expect("connected" not in "".join(watch.lines), "the board says that it was connected")
+        said = "\n".join(watch.lines)
+        expect("connected" not in said, "the board says that it was connected")
+        expect("client" not in said, "more than the CA was written")
         seen = self._new(stg.strict_server, served)
         expect(seen.error and seen.received == 0, f"the server was not refused: {seen}")
         self.screen.proved(f"error 752 in words, and the server saw no more than: {seen.error}")
+
+    def messages(self) -> None:
+        self.screen.act("Publish and subscribe: telemetry up, commands down, the connection cut")
+        stg = self.stage
+        self._deploy({"config.json": _json(stg.config)})
+        served = len(stg.broker.seen)
+        watch = self._boot()
+        watch.until(r"ca\.pem written, MD5 \w+ confirmed by the module")
+        self.screen.end_progress()
+        topic = self._talk(watch, served, "with the right CA again")
+        self._command(watch, topic, "valve 1 open")
+        stg.broker.cut()
+        watch.until("failed: .*")
+        watch.until(r"again in [\d.]+ s")
+        watch.until(rf"connected to {stage.HOST}:{stg.broker.port}")
+        self._telemetry(watch)
+        self._command(watch, topic, "valve 1 shut")
+        expect(len(stg.broker.seen) == served + 2, "the broker did not see it come back once")
+        self.screen.proved("the connection was cut, and the board came back by itself")
 
     def conduct(self) -> None:
         """What must hold over all acts together."""
@@ -218,17 +241,16 @@ class Play:
         self.screen.table(rows)
         self.screen.proved("file, module and board agree on every digest")
 
-    def _talk(self, watch: Watch, served: int, what: str) -> None:
-        """main.py connects and two lines go round; `served`: connections before that."""
+    def _talk(self, watch: Watch, served: int, what: str) -> str:
+        """main.py connects and two lines of telemetry come through; `served`: connections before
+        that. What the device's topics begin with."""
         stg = self.stage
-        watch.until(rf"connected to {stage.HOST}:{stg.strict_server.port}")
-        for _ in range(2):
-            sent = watch.until("sent (.+)").group(1)
-            reply = watch.until("reply (.+)").group(1)
-            expect(sent == reply and '"device"' in sent, f"{sent!r} came back as {reply!r}")
-        count = len(stg.strict_server.connections) - served
-        expect(count == 1, f"the server saw {count} connections instead of one")
-        seen = stg.strict_server.connections[-1]
+        watch.until(rf"connected to {stage.HOST}:{stg.broker.port}")
+        topic = self._telemetry(watch)
+        expect(self._telemetry(watch) == topic, "the topic changed")
+        count = len(stg.broker.seen) - served
+        expect(count == 1, f"the broker saw {count} connections instead of one")
+        seen = stg.broker.seen[-1]
         self._secure(seen, stage.DEVICE)
         with stg.line.locked() as module:
             infos = [module.tls_info(number) for number in range(6)]
@@ -237,7 +259,22 @@ class Play:
         self.screen.proved(
             f"{seen.version}, {seen.cipher}; server {peers[-1]}, client {seen.peer}: {what}"
         )
-        self.screen.proved(f"{seen.received} bytes went to the endpoint and came back")
+        self.screen.proved(f"telemetry came through the broker, under {topic}telemetry")
+        return topic
+
+    def _telemetry(self, watch: Watch) -> str:
+        """A line that the board published has come to the operator; the topics' beginning."""
+        said = watch.until("published (.+)").group(1)
+        expect(set(json.loads(said)) == {"device", "line", "signal"}, f"telemetry is {said}")
+        topic = self.stage.operator.wait_for(said, self.limit.left(20))
+        return topic.removesuffix("telemetry")
+
+    def _command(self, watch: Watch, topic: str, text: str) -> None:
+        """The operator sends a command, and the board prints it."""
+        self.screen.say(f"broker  {topic}commands: {text}", "dim")
+        self.stage.operator.send(f"{topic}commands", text)
+        watch.until(re.escape(f"command {text.encode()!r}"))
+        self.screen.proved("the command came through the broker, with QoS 1")
 
     def _flow(
         self,
@@ -285,7 +322,7 @@ class Play:
         expect(count == 1, f"the server saw {count} connections instead of one")
         return server.connections[-1]
 
-    def _secure(self, seen: Seen, client: str | None) -> None:
+    def _secure(self, seen: Seen | Handshake, client: str | None) -> None:
         expect(seen.version == "TLSv1.2" and seen.cipher, f"the server saw {seen}")
         expect(seen.peer == client, f"the server saw client {seen.peer}, not {client}")
 

@@ -1,6 +1,8 @@
 """What the demo plays on: certificates, servers, the simulated module, the virtual board."""
 
+import asyncio
 import json
+import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,8 +12,11 @@ from typing import Any
 
 from onemo_tools import pki
 from onemo_tools.board import VirtualBoard
+from onemo_tools.broker import Broker
 from onemo_tools.endpoint import Endpoint, echo_lines
 from onemo_tools.simulator import Line, Module, SystemNetwork
+
+from .operator import Operator
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "broker.example"
@@ -20,8 +25,33 @@ MODEL = "ML307R-DL"
 BAUD = 115200  # the line takes its time, so that the progress is real
 BUNDLE = 8192  # bytes, the most that the module takes (manual 3.2)
 # Objects of this 64-bit build are twice those of a 32-bit MCU; bytecode is the same.
-HEAP_KB = 128
+HEAP_KB = 192
 EVERY_S = 2  # between two lines of telemetry: long enough to interrupt the board in between
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What the broker's front agreed on with a client."""
+
+    version: str
+    cipher: str
+    peer: str  # the common name in the client's certificate
+
+
+class SeeingBroker(Broker):
+    """Keeps the handshakes that succeeded."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.seen: list[Handshake] = []
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        subject = dict(part[0] for part in link.getpeercert()["subject"])  # type: ignore
+        cipher = link.cipher()
+        assert cipher is not None
+        self.seen.append(Handshake(str(link.version()), cipher[0], subject["commonName"]))
+        await super()._pass_on(reader, writer)
 
 
 @dataclass(frozen=True)
@@ -33,6 +63,8 @@ class Stage:
     config: dict[str, Any]  # config.json of this demo
     open_server: Endpoint  # asks no client for a certificate
     strict_server: Endpoint  # demands one
+    broker: SeeingBroker  # MQTT; demands one as well
+    operator: Operator  # at the other end of the broker
     module: Module
     line: Line
     board: VirtualBoard
@@ -55,18 +87,22 @@ def built() -> Iterator[Stage]:
         start = stack.enter_context
         open_server = start(Endpoint(echo_lines, identity=server))
         strict = start(Endpoint(echo_lines, identity=server, client_ca=authority.pem))
+        broker = start(SeeingBroker(identity=server, client_ca=authority.pem))
+        config = default_config()
+        config["uart"]["baud"] = BAUD
+        changed = {"host": HOST, "port": broker.port, "every_s": EVERY_S}
+        config["endpoint"] = {**config["endpoint"], **changed}
+        topic = f"{config['endpoint']['topic']}/+/telemetry"
+        operator = start(Operator(broker.plain_port, topic))
         line = start(Line(module, "socketpair", baud=BAUD))
         board = start(
             VirtualBoard(
                 folder / "flash.img", heap=f"{HEAP_KB}K", uarts={_uart_id(): line.board_fd}
             )
         )
-        config = default_config()
-        config["uart"]["baud"] = BAUD
-        config["endpoint"] = {**config["endpoint"], "host": HOST, "port": strict.port}
-        config["endpoint"]["every_s"] = EVERY_S
         other = pki.Authority("some other root").pem
-        yield Stage(pems, other, config, open_server, strict, module, line, board)
+        servers = (open_server, strict, broker, operator)
+        yield Stage(pems, other, config, *servers, module, line, board)
 
 
 def default_config() -> dict[str, Any]:

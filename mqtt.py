@@ -1,0 +1,150 @@
+# MQTT 3.1.1 in asyncio, on the streams of onemo.aio: publish and subscribe with QoS 0 and 1.
+# Every wait has a deadline. A failure ends the connection, and whoever waits gets it, an OSError.
+# ruff: noqa: UP031, UP041 (MicroPython)
+
+import asyncio
+import struct
+
+
+class MqttError(OSError):
+    """The broker refused, went away, or said what makes no sense."""
+
+
+def _text(text):
+    return struct.pack("!H", len(text.encode())) + text.encode()
+
+
+class Client:
+    def __init__(self, stream, on_message, *, keepalive_s=60, timeout_s=20, most=4096):
+        """on_message(topic, message) gets str and bytes, and must not wait; message is None where
+        it had more than `most` bytes. `keepalive_s`: after so long without a word the connection
+        is lost. `timeout_s`: for each answer of the broker."""
+        self._stream, self._on_message = stream, on_message
+        self._keepalive_s, self._timeout_s, self._most = keepalive_s, timeout_s, most
+        self._number, self._asked = 0, {}  # last packet id; id -> [event, what was answered]
+        self._error, self._over, self._tasks = None, asyncio.Event(), []
+
+    async def connect(self, name, clean=False):
+        """Introduces itself. Unless `clean`, the broker keeps subscriptions, and messages with
+        QoS 1, while the device is away. No password: the certificate says who it is."""
+        self._stream.settimeout(self._timeout_s)
+        head = b"\0\4MQTT\4" + bytes((clean << 1,)) + struct.pack("!H", self._keepalive_s)
+        await self._send(0x10, head + _text(name))
+        if await self._header() != (0x20, 2):
+            raise MqttError("what answered is no MQTT broker")
+        if code := (await self._read(2))[1]:
+            raise MqttError("the broker refused: code %d (MQTT 3.1.1, 3.2.2.3)" % code)
+        self._stream.settimeout(self._keepalive_s)
+        for work in (self._serving(), self._pinging()):
+            self._tasks.append(asyncio.create_task(self._guarded(work)))
+
+    async def subscribe(self, topic, qos=1):
+        if await self._ask(0x82, b"", _text(topic) + bytes((qos,))) > 2:
+            raise MqttError("the broker refused the subscription to " + topic)
+
+    async def publish(self, topic, message, qos=1):
+        """`message` is bytes. With QoS 1, returns once the broker has acknowledged it."""
+        if qos:
+            return await self._ask(0x32, _text(topic), message)
+        await self._send(0x30, _text(topic) + message)
+
+    async def stay(self, seconds):
+        """Waits so long; raises as soon as the connection fails."""
+        await self._until(self._over, seconds)
+
+    async def close(self):
+        """Says good-bye if it can, and closes the stream."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            self._stream.write(b"\xe0\0")
+        except OSError:
+            pass  # it has gone already
+        await self._stream.wait_closed()
+
+    async def _send(self, first, body):
+        head = bytearray((first,))
+        size = len(body)
+        while size > 0x7F:
+            head.append(size & 0x7F | 0x80)
+            size >>= 7
+        head.append(size)
+        self._stream.write(head + body)  # whole: other tasks write as well
+        await self._stream.drain()
+
+    async def _until(self, event, seconds):
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+        if self._error:
+            raise self._error
+        return True
+
+    async def _ask(self, first, before, after):
+        self._number = number = self._number % 65535 + 1
+        asked = self._asked[number] = [asyncio.Event(), None]
+        try:
+            await self._send(first, before + struct.pack("!H", number) + after)
+            if not await self._until(self._over if self._error else asked[0], self._timeout_s):
+                raise MqttError("no acknowledgement within %d s" % self._timeout_s)
+            return asked[1]
+        finally:
+            del self._asked[number]
+
+    async def _read(self, n):
+        try:
+            return await self._stream.readexactly(n)
+        except EOFError:
+            raise MqttError("the broker closed the connection") from None
+
+    async def _header(self):
+        first = (await self._read(1))[0]
+        size = 0
+        for shift in (0, 7, 14, 21):
+            byte = (await self._read(1))[0]
+            size |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return first, size
+        raise MqttError("the broker sent a packet of impossible length")
+
+    async def _serving(self):
+        while True:
+            first, size = await self._header()
+            if first >> 4 == 3:
+                await self._message(first >> 1 & 3, size)
+            elif (first, size) in ((0x40, 2), (0x90, 3)):
+                body = await self._read(size)
+                if asked := self._asked.get(body[0] << 8 | body[1]):
+                    asked[1] = body[2] if size > 2 else 0
+                    asked[0].set()
+            elif (first, size) != (0xD0, 0):
+                raise MqttError("the broker sent a packet %#x of %d bytes" % (first, size))
+
+    async def _message(self, qos, size):
+        length = struct.unpack("!H", await self._read(2))[0]
+        left = size - 2 - length - 2 * qos
+        if qos > 1 or left < 0 or length > self._most:
+            raise MqttError("the broker sent a message that makes no sense")
+        topic = str(await self._read(length), "utf-8")
+        number = await self._read(2 * qos)
+        message = await self._read(left) if left <= self._most else None
+        while message is None and left:
+            left -= len(await self._read(min(left, 256)))
+        self._on_message(topic, message)
+        if qos:
+            await self._send(0x40, number)
+
+    async def _pinging(self):
+        while True:
+            await asyncio.sleep(self._keepalive_s / 2)
+            await self._send(0xC0, b"")
+
+    async def _guarded(self, work):
+        try:
+            await work
+        except Exception as error:
+            self._error = self._error or error
+            self._over.set()
+            for asked in self._asked.values():
+                asked[0].set()
