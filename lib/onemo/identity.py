@@ -51,13 +51,7 @@ def in_force(profile, entry):
 
 
 def sync(
-    modem,
-    profile,
-    *,
-    dry_run=False,
-    remove_foreign=False,
-    progress=None,
-    journal="onemo.rotate",
+    modem, profile, *, dry_run=False, remove_foreign=False, progress=None, journal="onemo.rotate"
 ):
     """Makes the module have what `profile` says (see profile.py), touching only what differs:
     removes, writes, verifies, sets contexts, reads them back. A rotation that was cut off is
