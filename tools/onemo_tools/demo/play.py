@@ -67,7 +67,10 @@ class Play:
         self.screen.act("On the stage")
         stg = self.stage
         say(f"module  {stage.MODEL}, simulated, on a line paced to {stage.BAUD} bit/s")
-        say(f"board   real MicroPython behind {stg.board.port}, heap {stage.HEAP_KB} KB (64-bit)")
+        say(
+            f"board   real MicroPython behind {stg.board.port}, heap {stage.HEAP_KB} KB; "
+            f"{stage.LEAST_KB} KB were enough (64-bit: objects take twice a board's memory)"
+        )
         for server, what in (
             (stg.open_server, "asks for no certificate"),
             (stg.strict_server, "demands a client certificate"),
