@@ -1,7 +1,6 @@
 # MQTT 3.1.1 in asyncio, on the streams of onemo.aio: publish and subscribe with QoS 0 and 1.
 # Every wait has a deadline. A failure ends the connection, and whoever waits gets it, an OSError.
 
-
 import asyncio
 import struct
 
