@@ -126,6 +126,7 @@ class Channel(Receiver):
     def resume(self, timeout_ms):
         """Waits for a final result once more, of a command that was left."""
         self.active = True
+        self.marked = False
         self.wait(timeout_ms)
 
     def push(self, source, start, stop):

@@ -170,14 +170,16 @@ class Modem:
         ch = self.channel
         if not ch.owed:
             return
-        ch.wait(_PROBE_MS, ch.owed)
-        while ch.owed:
-            ch.push(_FILLER, 0, min(len(_FILLER), ch.owed))
-            while ch.poll() != SENT:
+        ch.resume(_FILLED_MS + ch.owed * 10000 // ch.baud)
+        try:
+            while ch.owed:
+                ch.push(_FILLER, 0, min(len(_FILLER), ch.owed))
+                while ch.poll() != SENT:
+                    yield
+            while ch.poll() != DONE:
                 yield
-        ch.resume(_FILLED_MS)
-        while ch.poll() != DONE:
-            yield
+        except ProtocolError:
+            ch.owed = 0  # it had enough before: its final result came in between
 
     def listen(self, ms):
         """Operation: serves URCs for so long."""

@@ -6,7 +6,7 @@ from . import syntax
 from ._port import const
 from .certs import CERT, KEY, PSK
 from .channel import DONE, LINE
-from .errors import CommandError, ModemReset, VerifyError
+from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
@@ -98,8 +98,13 @@ class TLSContext:
             )
         syntax.check_range(negotime_s, "negotime_s", 10, 300)
         if ciphersuite:
-            from . import suites
-
+            try:
+                from . import suites
+            except ImportError:
+                raise Unsupported(
+                    "a ciphersuite is judged by onemo/suites, which is not installed: install all "
+                    "of onemo, or leave the choice to module and server"
+                )
             if suites.strength(ciphersuite) == "broken" and not allow_broken:
                 raise ValueError(
                     "ciphersuite 0x%X, %s, is broken; use a sound one, "
@@ -114,8 +119,6 @@ class TLSContext:
         if pskid is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
         if missing:
-            from .errors import Unsupported
-
             raise Unsupported("%s has no %s" % (model, missing))
         self._settings = {
             "cert": (ca, cert, key),
@@ -287,8 +290,6 @@ class TLSContext:
         if option not in OPTIONS:
             raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
         if not self._has(option):
-            from .errors import Unsupported
-
             raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.needed_model())
         return self._modem.run_operation(self._read_all(option))
 

@@ -291,3 +291,13 @@ def test_keys_never_reach_the_trace(rigs, manual_key):
     for line in manual_key.split(b"\n"):
         assert line not in everything
     assert b"<256 bytes>" in everything
+
+
+def test_a_module_in_data_mode_is_out_of_it_soon(rigs):
+    rig = rigs(started=False, strict=False, data_timeout=0, uart={"baud": 115200})
+    rig.module.feed(b'AT+MSSLCERTWR="x.pem",0,100\r')
+    rig.clock.advance(1)
+    began = rig.clock.now()
+    rig.modem.start()
+    works(rig)
+    assert rig.clock.now() - began < 7
