@@ -82,7 +82,9 @@ class Hal:
         machine = config["machine"] or port.machine
         atexit = rom.entries("sys")["atexit"]
         rom.tuple_item(rom.entries("sys")["implementation"], 2, rom.string(machine))
-        rom.edit("sys", {"platform": rom.name(port.name)}, _UNUSED_ON_BOARDS["sys"])
+        rom.edit(
+            "sys", {"platform": rom.name(port.platform or port.name)}, _UNUSED_ON_BOARDS["sys"]
+        )
         rom.edit("os", {"uname": self._uname(machine)}, _UNUSED_ON_BOARDS["os"])
         hashes = config["hashes"]
         unwanted = tuple(h for h in ("md5", "sha1", "sha256") if h not in hashes)
@@ -95,7 +97,7 @@ class Hal:
         rom.add_module("_board", {**self._functions(), "atexit": atexit, "rom": shims})
 
     def _uname(self, machine: str) -> int:
-        rom, name = self._rom, self._port.name
+        rom, name = self._rom, self._port.platform or self._port.name
         version = rom.entries("sys")["version"]
         build = rom.text(version).split("MicroPython ", 1)[-1]
         fields = {

@@ -30,6 +30,7 @@ class Port(NamedTuple):
     uart_keywords: tuple[str, ...]  # in positional order; the first four may be positional
     buffers: Mapping[str, int]  # default sizes
     absent: tuple[str, ...] = ()  # built-in modules of the unix build that it has not
+    platform: str = ""  # sys.platform, where it is not the port's name
     wdt_max_ms: int | None = None
     wdt_too_long: str = ""
 
@@ -69,6 +70,7 @@ ESP32 = Port(
 
 STM32 = Port(
     name="stm32",
+    platform="pyboard",
     machine="Virtual board with STM32F405RG",
     unique_id=bytes.fromhex("3a00360004513436333137360000")[:12],
     frequency=168_000_000,
