@@ -1,6 +1,7 @@
 # make demo  the whole job on simulated hardware        make test  every test and the linters
 # Both set themselves up: a virtual environment in .venv with pinned, hashed dependencies.
 
+.DEFAULT_GOAL := demo
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -34,8 +34,12 @@ class Modem(modem.Modem):
         return ch.result
 
     def _drive(self, operation):
-        for _ in operation:
-            self._wait(self.channel.patience_ms())
+        try:
+            for _ in operation:
+                self._wait(self.channel.patience_ms())
+        except BaseException:
+            operation.close()  # interrupted while it waited: it may have a file open
+            raise
 
     def _wait(self, ms):
         poller = self._poller

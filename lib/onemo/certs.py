@@ -5,7 +5,7 @@
 from . import syntax
 from ._port import const
 from .channel import DATA, DONE, LINE
-from .errors import CommandError, Unsupported
+from .errors import CommandError, ProtocolError, Unsupported
 
 CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
@@ -78,7 +78,7 @@ class CertStore:
         ch = self.channel
         ch.begin(b"+MSSLCERTRD=").quote(name)
         ch.go(_TIMEOUT_MS + SIZE_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", counted=1)
-        size = 0
+        size = None
         while (event := ch.poll()) != DONE:
             if event != DATA:
                 yield
@@ -90,6 +90,8 @@ class CertStore:
                     sink.write(piece)
                 else:
                     yield
+        if size is None:
+            raise ProtocolError("%s: OK, but no data came" % ch.command())
         ch.result = size
 
     def list(self, kind=CERT):

@@ -15,9 +15,12 @@ from .errors import CommandError, ModemReset, ProtocolError, Timeout
 from .receiver import DATA, DONE, LINE, PIECE, PROMPT, SENT, WAIT, Receiver
 
 ALL = b""  # as `expect`: every line that is no URC
-TOKENS = const(-1)  # as `counted`: the line is taken token by token, see `token`
+TOKENS = const(-1)  # as `counted`: the line is taken token by token, see ciphers.py
 
 _JOINED_MAX = const(2048)  # longest line that is put together
+_PIECES = const(64)  # most that is taken at a time
+_STALE_PIECES = const(512)  # most that is looked through before a command
+_GRACE_MS = const(1000)
 _IDLE_MS = const(10)
 _NAP_MS = const(1000)
 _READY = b"+MATREADY"
@@ -36,7 +39,7 @@ class Channel(Receiver):
         self._out = bytearray(96)
         self._out[:] = b""
         self.shown = 0  # bytes of _out that may be shown; the rest is secret
-        self.source = None  # what is being written: _source[_at:_stop]
+        self.source = None  # what is being written: source[_at:_stop]
         self._at = self._stop = 0
         self.payload = False
         self._prompting = False
@@ -203,13 +206,17 @@ class Channel(Receiver):
             self._rx[:] = b""
             self._lent = False
         event = self._next()
-        while event == WAIT and self._read(PIECE):
+        pieces = _PIECES
+        while event == WAIT and pieces and self._read(PIECE):
+            pieces -= 1  # a UART that never falls silent must not keep us
             event = self._next()
         if event == WAIT:
             if self.payload:
                 self.payload = False
                 return SENT
             self._expire()
+        elif event == LINE:
+            self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
         return event
 
     # Inside
@@ -239,7 +246,9 @@ class Channel(Receiver):
             self._rx[:] = b""
             self._lent = False
         self._next()
-        while self._read(PIECE):
+        for _ in range(_STALE_PIECES):
+            if not self._read(PIECE):
+                break
             self._next()
 
     def _next(self):
@@ -301,7 +310,11 @@ class Channel(Receiver):
         at = syntax.field(rx, first, stop, self.counted)
         if at < 0:
             return False
-        self.left = self.value(self.counted - 1) or 0
+        count = self.value(self.counted - 1)
+        if count is None or count < 0:
+            self._dropped = True  # noise: what follows cannot be told from the rest
+            count = 0
+        self.left = count
         self._taken = at
         return True
 
@@ -341,7 +354,7 @@ class Channel(Receiver):
         self._settle()
         if self._dropped:
             raise ProtocolError(
-                "%s was answered by a line over %d bytes, or by more data than announced"
+                "%s was answered by a line over %d bytes, or by data of a size not announced"
                 % (self.command(), _JOINED_MAX)
             )
         if verdict == syntax.OK:
@@ -371,8 +384,10 @@ class Channel(Receiver):
             raise ModemReset("the module rebooted during " + self.command())
         return WAIT
 
-    def _expire(self):
-        if self._deadline is None or _port.ticks_diff(_port.ticks_ms(), self._deadline) < 0:
+    def _expire(self, grace_ms=0):
+        if self._deadline is None:
+            return
+        if _port.ticks_diff(_port.ticks_ms(), self._deadline) < grace_ms:
             return
         prompting = self._prompting
         active = self.active

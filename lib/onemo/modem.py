@@ -16,6 +16,7 @@ _BOOT_MS = const(30000)
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
+_REBOOTS = const(3)  # so many in one recovery are no accident
 _SILENT_PROBES = const(3)  # after so many, the module may be in data mode
 _PACKET_MAX = const(8192)
 _BUFFER_MIN = const(32)
@@ -108,14 +109,23 @@ class Modem:
         behind goes."""
         ch = self.channel
         new = ch.rebooted
-        yield from self._sync(timeout_ms)
-        if new or ch.rebooted or ch.result != 1:
-            self.boots += 1
-            ch.rebooted = False
-            for setting in (b"E0", b"+CMEE=1"):
-                ch.begin(setting).go(_ANSWER_MS)
-                while ch.poll() != DONE:
-                    yield
+        tries = _REBOOTS
+        while tries:
+            tries -= 1
+            try:
+                yield from self._sync(timeout_ms)
+                if new or ch.rebooted or ch.result != 1:
+                    ch.rebooted = False
+                    for setting in (b"E0", b"+CMEE=1"):
+                        ch.begin(setting).go(_ANSWER_MS)
+                        while ch.poll() != DONE:
+                            yield
+                    self.boots += 1
+                break
+            except ModemReset:
+                new = True  # it booted just now
+                if not tries:
+                    raise
         name = self.certs.unfinished
         if name is not None:
             try:
@@ -219,7 +229,7 @@ class Modem:
         that is no single line."""
         if not 1 <= len(text) < self.line_max:
             raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max)
+                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
             )
         if isinstance(text, str):
             split = "\r" in text or "\n" in text

@@ -34,7 +34,7 @@ class Receiver:
         self._dropped = False  # something of this answer was: it was too long
         self._surplus = False  # counted data is over: a line end has to follow
 
-    def _expire(self):
+    def _expire(self, grace_ms=0):
         """Raises Timeout once the deadline has passed."""
 
     def _show(self, direction, data, start, stop, shown):

@@ -98,7 +98,7 @@ class Sockets:
         if syntax.same(buf, at, end, b"rtcp"):
             at = syntax.field(buf, at, end, 3)
             # A count that cannot be read is one all the same.
-            link.unread = (syntax.number(buf, at, end) if at >= 0 else None) or 1
+            link.unread = max(1, (syntax.number(buf, at, end) if at >= 0 else None) or 1)
             link.heard = _port.ticks_ms()
         elif syntax.same(buf, at, end, b"disconn"):
             at = syntax.field(buf, at, end, 2)

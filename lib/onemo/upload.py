@@ -119,6 +119,7 @@ class Upload:
     # The source
 
     def _open(self, name, source, kind, size):
+        self._close()  # a write that was interrupted may have left its file
         self._stream = source
         self.name = name
         self.kind = kind
@@ -159,6 +160,8 @@ class Upload:
         while n := self._stream.readinto(self.channel.buffer):
             self._look(n)
             total += n
+            if self._judge.fault:
+                break  # it is known to be bad, however long it is
         self._judged()
         if self.size is None:
             self.size = total

@@ -344,3 +344,41 @@ def test_a_namesake_of_the_other_kind_is_refused(rig, manual_ca, manual_key, fir
     with pytest.raises(ValueError, match="its own name"):
         rig.modem.certs.write("same", io.BytesIO(content[second]), second)
     assert rig.module.store.objects == {(first, "same"): content[first]}
+
+
+class Interrupted(Exception):
+    """As a KeyboardInterrupt, while the driver waits."""
+
+
+def test_an_interrupted_write_leaves_the_next_ones_stream_alone(rigs, tmp_path, manual_ca):
+    rig = rigs(strict=False)
+    path = tmp_path / "ca.pem"
+    path.write_bytes(manual_ca)
+    wait = rig.modem._wait
+
+    def interrupt(ms):
+        raise Interrupted
+
+    rig.modem._wait = interrupt
+    with pytest.raises(Interrupted):
+        rig.modem.certs.write("ca.pem", str(path))
+    rig.modem._wait = wait
+    mine = io.BytesIO(manual_ca)
+    assert rig.modem.certs.write("ca.pem", mine) is True
+    assert not mine.closed
+
+
+def test_an_endless_source_is_refused(rig):
+    class Zeros(io.RawIOBase):
+        def readinto(self, buf):
+            buf[:] = bytes(len(buf))
+            return len(buf)
+
+        def tell(self):
+            return 0
+
+        def seek(self, *_):
+            return 0
+
+    with pytest.raises(ValueError, match="PEM refused"):
+        rig.modem.certs.write("ca.pem", Zeros())

@@ -155,3 +155,9 @@ def test_urcs_anywhere_in_an_answer():
     said, urcs = events([data], b"+X:")
     assert said == [("line", b"+X: 1"), ("line", b"+X: 2"), "done"]
     assert urcs == [b"+URC: 1", b"+URC: 2", b"+URC: 3"]
+
+
+@pytest.mark.parametrize("count", [b"-20", b"-1", b"abc", b"", b"99999999999999"])
+def test_a_count_that_is_none_is_an_error_in_step(count):
+    said = events([b"\r\n+X: " + count + b",data\r\n\r\nOK\r\n"], b"+X:", counted=1)[0]
+    assert said == [("data", b""), "ProtocolError"]

@@ -301,3 +301,30 @@ def test_a_module_in_data_mode_is_out_of_it_soon(rigs):
     rig.modem.start()
     works(rig)
     assert rig.clock.now() - began < 7
+
+
+def test_a_module_that_says_it_is_ready_while_it_is_set_up(rigs):
+    rig = rigs(started=False, strict=False)
+    rig.module.urc(b"+MATREADY", where="answer")
+    rig.modem.start()
+    works(rig)
+
+
+def test_a_uart_that_never_falls_silent_ends_in_time(rigs):
+    rig = rigs()
+    real = rig.uart.any
+    rig.uart.any = lambda: real() or 64
+    rig.uart.readinto = babble(rig)
+    with pytest.raises((Timeout, ProtocolError)):
+        rig.modem.command("+CSQ", timeout_ms=500)
+
+
+def babble(rig):
+    """A readinto that always has junk lines; each takes its time on the line."""
+
+    def readinto(buf, nbytes=None):
+        rig.clock.advance(0.005)
+        buf[:nbytes] = (b"junk\r\n" * 20)[:nbytes]
+        return nbytes
+
+    return readinto

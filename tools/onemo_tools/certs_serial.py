@@ -27,7 +27,10 @@ class PcUart:
         return len(data) or None
 
     def write(self, buf: bytes | bytearray | memoryview) -> int | None:
-        return int(self._serial.write(buf) or 0) or None
+        try:
+            return int(self._serial.write(buf) or 0) or None
+        except serial.SerialTimeoutException:
+            return None  # nobody takes it: the driver's own deadline speaks
 
     def close(self) -> None:
         self._serial.close()
