@@ -34,12 +34,8 @@ class Modem(modem.Modem):
         return ch.result
 
     def _drive(self, operation):
-        try:
-            for _ in operation:
-                self._wait(self.channel.patience_ms())
-        except BaseException:
-            operation.close()  # interrupted while it waited: it may have a file open
-            raise
+        for _ in operation:
+            self._wait(self.channel.patience_ms())
 
     def _wait(self, ms):
         poller = self._poller
