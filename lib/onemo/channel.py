@@ -104,13 +104,13 @@ class Channel(Receiver):
         `counted`: so many commas stand before counted data. `payload`: bytes that will follow the
         prompt. `ended=False`: the caller pushes the rest of the line, its CR too. `marked`: final
         results before the first information line are others' and do not count."""
+        out = self._out
+        if not self._secret:
+            self.shown = len(out)
         rebooted = self.rebooted
         self._flush()
         if self.rebooted and not rebooted:
             raise ModemReset("the module rebooted before " + self.command())
-        out = self._out
-        if not self._secret:
-            self.shown = len(out)
         if ended:
             out.append(0x0D)
         self.expect = expect
