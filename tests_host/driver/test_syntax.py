@@ -3,7 +3,6 @@
 import pytest
 from onemo import syntax
 
-
 BEFORE = b'+CME ERROR: "9,'  # what is no part of the response
 BEHIND = b'9",9"'
 

@@ -1,0 +1,87 @@
+"""A UART that gives what a test tells it, and a clock that stands still: for the channel alone."""
+
+from onemo import _port
+from onemo.channel import DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
+
+NAMES = {LINE: "line", PROMPT: "prompt", SENT: "sent", DATA: "data", DONE: "done", WAIT: "waits"}
+
+
+class Script:
+    """A UART that gives the pieces it was told, one a read, and swallows what is written, at most
+    `takes` bytes a call."""
+
+    def __init__(self, pieces=(), takes=None):
+        self.pieces = [bytearray(piece) for piece in pieces if piece]
+        self.written = bytearray()
+        self.takes = takes
+        self.asked = []  # what each read asked for
+
+    def any(self):
+        return len(self.pieces[0]) if self.pieces else 0
+
+    def readinto(self, buf, n):
+        self.asked.append(n)
+        if not self.pieces:
+            return None
+        piece = self.pieces[0]
+        n = min(n, len(piece))
+        buf[:n] = piece[:n]
+        del piece[:n]
+        if not piece:
+            self.pieces.pop(0)
+        return n
+
+    def write(self, buf, start, n):
+        if self.takes is not None:
+            n = min(n, self.takes)
+        self.written += buf[start : start + n]
+        return n
+
+
+class Plain(Script):
+    """The same of a port whose write takes a buffer and nothing else, as on a PC."""
+
+    def write(self, buf):
+        return Script.write(self, buf, 0, len(buf))
+
+
+class Talk:
+    """A channel on a Script; `now` is the time in ms."""
+
+    def __init__(self, monkeypatch, uart=None, *, baud=115200, buffer=64, trace=None):
+        self.now = 5000
+        monkeypatch.setattr(_port, "ticks_ms", lambda: self.now)
+        self.uart = uart if uart is not None else Script()
+        self.ch = Channel(self.uart, baud, buffer, trace)
+        self.ch.forget()  # in step from the beginning
+        self.urcs = []
+        self.ch.on_urc(b"+URC:", lambda buf, at, end: self.urcs.append(bytes(buf[at:end])))
+
+    def hear(self, *pieces):
+        """What the module sends next."""
+        self.uart.pieces += [bytearray(piece) for piece in pieces if piece]
+
+    def poll(self, *pieces):
+        """The next events, up to WAIT or DONE; lines as bytes."""
+        self.hear(*pieces)
+        said = []
+        while True:
+            event = self.ch.poll()
+            if event == WAIT and self.uart.pieces:
+                continue
+            if event == WAIT:
+                return said
+            said.append(self.ch.line() if event == LINE else NAMES[event])
+            if event == DONE:
+                return said
+            if event == DATA:
+                data = bytearray()
+                while self.ch.left:
+                    data += self.ch.data()
+                said[-1] = ("data", bytes(data))
+
+    def sent(self):
+        """What was written since the last time."""
+        sent = bytes(self.uart.written)
+        self.uart.written[:] = b""
+        return sent
