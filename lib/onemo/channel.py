@@ -23,7 +23,7 @@ _STALE_PIECES = const(512)  # most that is looked through before a command
 _GRACE_MS = const(1000)
 _IDLE_MS = const(10)
 _NAP_MS = const(1000)
-_READY = b"+MATREADY"
+_READY = const(b"+MATREADY")
 
 
 class Channel(Receiver):

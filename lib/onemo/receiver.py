@@ -12,7 +12,7 @@ SENT = const(3)  # what `push` was given is with the UART
 DATA = const(4)  # counted data begins, see `data`
 DONE = const(5)  # final result OK
 
-_HEX = b"0123456789abcdef"
+_HEX = const(b"0123456789abcdef")
 PIECE = const(64)  # bytes a read; more makes no difference to speed, less does
 
 
