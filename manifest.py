@@ -37,13 +37,17 @@ PROVISION = (
 SOCKETS = (
     "ciphers.py",
     "clock.py",
+    "counted.py",
     "flow.py",
+    "inventory.py",
     "network.py",
+    "reboot.py",
     "socket_module.py",
     "sockets.py",
     "stream.py",
     "suites.py",
     "trace.py",
+    "tracing.py",
 )
 AIO = (
     "aio.py",

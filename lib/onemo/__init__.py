@@ -18,8 +18,8 @@ def load(module, name):
 
 
 def method(owner, elsewhere, name):
-    """A method of `owner` that stands in a module of its own, loaded when first called. Of pairs of
-    words, `elsewhere` has the methods and their modules."""
+    """A method of `owner` that stands in a module of its own, loaded when first called:
+    `elsewhere` is names of methods, each with its module's."""
     words = elsewhere.split()
     for i in range(0, len(words), 2):
         if words[i] == name:

@@ -4,6 +4,7 @@ from . import syntax
 from ._port import const
 from .certs import CERT, PSK, SIZE_MAX
 from .channel import DATA, DONE, LINE
+from .counted import after, piece
 from .errors import ProtocolError, Unsupported
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
@@ -12,6 +13,7 @@ SHA256 = const(2)
 CRC = const(3)
 
 _TIMEOUT_MS = const(10000)
+_CONTENT = after(1)
 
 
 def read(certs, name, sink):
@@ -24,7 +26,7 @@ def read(certs, name, sink):
 
 def _reading(ch, name, sink):
     ch.begin(b"+MSSLCERTRD=").quote(name)
-    ch.go(_TIMEOUT_MS + SIZE_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", counted=1)
+    ch.go(_TIMEOUT_MS + SIZE_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", _CONTENT)
     size = None
     while (event := ch.poll()) != DONE:
         if event != DATA:
@@ -32,9 +34,9 @@ def _reading(ch, name, sink):
             continue
         size = ch.left
         while ch.left:
-            piece = ch.data()
-            if piece:
-                sink.write(piece)
+            data = piece(ch)
+            if data:
+                sink.write(data)
             else:
                 yield
     if size is None:
@@ -42,7 +44,7 @@ def _reading(ch, name, sink):
     ch.result = size
 
 
-def list(certs, kind=CERT):  # noqa: A001: as the method is called
+def list(certs, kind=CERT):  # noqa: A001
     """[(name, size in bytes), ...] of the CERTs, KEYs or PSKs in the module (manual 3.5)."""
     syntax.check_range(kind, "kind", CERT, PSK)
     return certs.modem.run_operation(listing(certs.channel, kind))
@@ -76,8 +78,8 @@ def find(ch, name, kind):
 
 
 def digest(certs, name, algorithm=MD5):
-    """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All models
-    have MD5; SHA1, SHA256 and CRC are MN316-S's: Unsupported elsewhere, nothing sent."""
+    """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All
+    models have MD5; SHA1, SHA256 and CRC are MN316-S's: Unsupported elsewhere, nothing sent."""
     syntax.check_text(name, "name")
     syntax.check_range(algorithm, "algorithm", MD5, CRC)
     model = certs.modem.needed_model()

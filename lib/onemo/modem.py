@@ -20,7 +20,8 @@ _SILENT_PROBES = const(3)  # after so many, the module may be in data mode
 _PACKET_MAX = const(8192)
 _BUFFER_MIN = const(32)
 _LINE_MIN = const(160)  # the longest name has to fit in, with some data
-_FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")  # ends data mode, is nothing to a module that has left it
+# Ends data mode, is nothing to a module that has left it.
+_FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
 # Methods that a product may do without, and the module of each.
 _ELSEWHERE = const(
