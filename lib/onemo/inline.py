@@ -58,15 +58,14 @@ class InlineUpload(Upload):
         super().hashed()
         if self._encoding == HEX:
             return
-        self.sizes = (self._text,)
+        self.least = self.most = self._text
         if self._crlf:
-            most = self._text + self._lines
-            if self.base is not None and most > SIZE_MAX:
+            self.most += self._lines
+            if self.base is not None and self.most > SIZE_MAX:
                 raise ValueError(
                     "%s would be %d bytes if the module stores its line ends as CR LF; it takes %d"
-                    % (self.name, most, SIZE_MAX)
+                    % (self.name, self.most, SIZE_MAX)
                 )
-            self.sizes += (most,)
             self.digests += (self._crlf.digest(),)
 
     def packets(self, progress):

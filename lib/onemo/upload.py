@@ -2,6 +2,7 @@
 # prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
 # for a write replaces what was there; the module's digest is compared with that.
 
+from . import load
 from ._port import const
 from .certs import CERT, KEY, SIZE_MAX
 from .channel import DONE, LINE, PROMPT, SENT
@@ -13,7 +14,6 @@ from .syntax import check_range
 _ANSWER_MS = const(10000)
 _PROMPT_MS = const(10000)
 _FLASH_MS = const(30000)  # a write to the module's flash can take seconds
-_KINDS = const((1, 2))  # CERT, KEY
 _LEFT_OVER = const((763, 765))
 
 
@@ -71,9 +71,7 @@ class Upload:
                 % (name, size)
             )
         if self.modem.needed_model().volatile:
-            from .restore import remember
-
-            remember(self.modem, name, source, kind, size, self.base)
+            load("restore", "remember")(self.modem, name, source, kind, size, self.base)
 
     def there(self, name, source, kind, size):
         """Operation: in result whether the module holds this content under `name`; None where it
@@ -82,7 +80,7 @@ class Upload:
         self._open(name, source, kind, size)
         size = None
         source = name.encode()
-        for listed in _KINDS:
+        for listed in range(1, 3):  # CERT, KEY: so it costs nothing
             ch.begin(b"+MSSLLIST=").number(listed).go(_ANSWER_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
@@ -97,7 +95,7 @@ class Upload:
         ch.result = size
         if size is not None:
             ch.result = False
-            if size in self.sizes:
+            if size in (self.least, self.most):
                 self.ask()
                 while (event := ch.poll()) != DONE:
                     if event == LINE:
@@ -113,7 +111,7 @@ class Upload:
         self.name = name
         self.kind = kind
         self.size = size
-        self.sizes = ()
+        self.least = self.most = None
         self._judge.begin(kind)
         self.begin_hash()
         if isinstance(source, str):
@@ -170,9 +168,9 @@ class Upload:
         self._hash.update(data)
 
     def hashed(self):
-        """Once all is hashed: the digests and sizes under which the module may have it."""
+        """Once all is hashed: the digests and sizes that it may have in the module."""
         self.digests = (self._hash.digest(),)
-        self.sizes = (self.size,)
+        self.least = self.most = self.size
 
     def packets(self, progress):
         ch = self.channel
