@@ -7,7 +7,7 @@ import inspect
 import os
 import weakref
 
-from onemo import aio, blocking, certs, channel, errors
+from onemo import aio, blocking, certs, channel, errors, psk
 from onemo_tools.simulator import store
 
 PIECE = 16  # bytes; a leak of twice as many holds a whole piece
@@ -122,7 +122,7 @@ def install():
     begin_error = errors.ModemError.__init__
     put = store.Store.put
     write = certs.CertStore.write
-    write_psk = certs.CertStore.write_psk
+    write_psk = psk.write_psk
 
     def channel_init(self, uart, baud, buffer, trace):
         begin_channel(self, uart, baud, buffer, watch.trace(trace))
@@ -147,17 +147,17 @@ def install():
         watch.objects.append(weakref.ref(self))
         return write(self, name, source, kind, **settings)
 
-    def certs_write_psk(self, pskid, psk):
-        if isinstance(psk, (str, bytes, bytearray)):
-            watch.secret(psk.encode(errors="replace") if isinstance(psk, str) else psk)
+    def certs_write_psk(self, pskid, key):
+        if isinstance(key, (str, bytes, bytearray)):
+            watch.secret(key.encode(errors="replace") if isinstance(key, str) else key)
         watch.objects.append(weakref.ref(self))
-        return write_psk(self, pskid, psk)
+        return write_psk(self, pskid, key)
 
     channel.Channel.__init__ = channel_init
     errors.ModemError.__init__ = error_init
     store.Store.put = store_put
     certs.CertStore.write = _heard(functools.wraps(write)(certs_write))
-    certs.CertStore.write_psk = _heard(functools.wraps(write_psk)(certs_write_psk))
+    psk.write_psk = _heard(functools.wraps(write_psk)(certs_write_psk))
     for front in (blocking, aio):
         front.Modem.run_operation = _heard(front.Modem.run_operation)
 

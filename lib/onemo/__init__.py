@@ -5,9 +5,27 @@ __version__ = "0.1.0"
 
 _NAMES = (
     ("blocking", "Modem"),
-    ("certs", "CERT KEY PSK MD5 SHA1 SHA256 CRC ASCII HEX ESCAPED"),
+    ("certs", "CERT KEY PSK"),
+    ("inventory", "MD5 SHA1 SHA256 CRC"),
+    ("inline", "ASCII HEX ESCAPED"),
     ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
 )
+
+
+def load(module, name):
+    """What one of our modules calls `name`."""
+    return getattr(__import__("onemo." + module, None, None, (name,)), name)
+
+
+def method(owner, elsewhere, name):
+    """A method of `owner` that stands in a module of its own, loaded when first called:
+    `elsewhere` is names of methods, each with its module's."""
+    words = elsewhere.split()
+    for i in range(0, len(words), 2):
+        if words[i] == name:
+            function = load(words[i + 1], name)
+            return lambda *args, **settings: function(owner, *args, **settings)
+    raise AttributeError("%s has no %s" % (type(owner).__name__, name))
 
 
 def __getattr__(name):
@@ -15,9 +33,7 @@ def __getattr__(name):
         raise AttributeError(name)
     for module, names in _NAMES:
         if name in names.split():
-            value = globals()[name] = getattr(
-                __import__("onemo." + module, None, None, (name,)), name
-            )
+            value = globals()[name] = load(module, name)
             return value
     try:
         return __import__("onemo." + name, None, None, (name,))

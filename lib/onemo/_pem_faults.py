@@ -1,37 +1,107 @@
-# The words for pem.Judge's verdicts, in the order of its numbers. Loaded only when a file is
-# refused: who has good files never pays for them. No word quotes the file: it may be a key.
+# Why pem.Judge refused a file, in words. Loaded only then: who has good files never pays for it.
+# No word quotes the file: it may be a key.
+
+from ._port import const
+
+_CERT = const(1)
+
+# pem.py's verdicts that are looked at closer
+_BAD_CHARACTER = const(7)
+_NOT_TEXT = const(14)
+_NOT_BASE64 = const(15)
+_OTHER_KIND = const(16)
+_UNKNOWN = const(17)
+
+# and what may be found then
+_NOT_ASCII = const(14)
+_HEADER = const(15)
+_KEY_FOR_CERT = const(16)
+_DER = const(18)
+_UTF16 = const(19)
+_KEY_AMONG_CERTS = const(20)
+_CERT_FOR_KEY = const(21)
+_CERT_AFTER_KEY = const(22)
+_BOUNDARY = const(23)
+_ENCRYPTED = const(24)
+_PUBLIC = const(25)
+_REQUEST = const(26)
+
+_LABEL = const(11)  # where it stands in a BEGIN line
 
 _TEXTS = (
     "longer than 8192 bytes, the most that a module takes (manual 3.2): take certificates out",
     "the file is empty: give the PEM file itself",
     "not PEM, there is no -----BEGIN line: give the PEM file, or convert with openssl",
-    "DER, not PEM: openssl x509 -inform DER -in FILE -out PEM (for a key: openssl pkey)",
-    "UTF-16, a byte order mark or binary data: save the file as plain ASCII text",
-    "a byte that is not printable ASCII: remove it, from comments too",
     "cut short, the last block has no -----END line: copy the whole file again",
     "an -----END line without its -----BEGIN line: copy the whole file again",
     "the -----END line is misspelt or not that of the -----BEGIN line: copy the file again",
     "a character that base64 does not have (spaces count): copy the file again",
     "the base64 text of this block is not a multiple of 4 characters: copy the whole file again",
     "base64 padding (=) in the wrong place: copy the whole file again",
+    "a blank line inside a block: remove it",
+    "a second private key: give the one that belongs to the certificate",
+    "line ends other than LF or CR LF: save the file with one of these",
+    "EC PARAMETERS without their EC PRIVATE KEY: give the whole key file",
+    "a byte that is not printable ASCII: remove it, from comments too",
     "a header inside the block, as encrypted keys have (Proc-Type: 4,ENCRYPTED), but modules take "
     "no passphrase: openssl pkey -in KEY -out PLAIN",
-    "a blank line inside a block: remove it",
+    "a private key where a certificate belongs: give the certificate, or write it as kind KEY",
+    "modules take CERTIFICATE and [RSA, EC] PRIVATE KEY, not this block: remove it",
+    "DER, not PEM: openssl x509 -inform DER -in FILE -out PEM (for a key: openssl pkey)",
+    "UTF-16, a byte order mark or binary data: save the file as plain ASCII text",
+    "a certificate file that also contains a private key: put the key into a file of its own",
+    "a certificate where a private key belongs: give the key, or write it as kind CERT",
+    "a key file that also contains a certificate: put the certificate into a file of its own",
     "a -----BEGIN line that is misspelt or has spaces behind it: correct it",
     "an encrypted key, but modules take no passphrase: openssl pkey -in KEY -out PLAIN",
     "a public key: give the certificate, or the private key",
     "a certificate request: give the certificate that the authority made from it",
-    "modules take CERTIFICATE and [RSA, EC] PRIVATE KEY, not this block: remove it",
-    "a private key where a certificate belongs: give the certificate, or write it as kind KEY",
-    "a certificate file that also contains a private key: put the key into a file of its own",
-    "a certificate where a private key belongs: give the key, or write it as kind CERT",
-    "a key file that also contains a certificate: put the certificate into a file of its own",
-    "a second private key: give the one that belongs to the certificate",
-    "line ends other than LF or CR LF: save the file with one of these",
-    "EC PARAMETERS without their EC PRIVATE KEY: give the whole key file",
 )
 
 
-def text(fault, line):
-    """What is wrong and what to do, for verdict `fault` (1..) met in `line` (1..)."""
-    return "PEM refused at line %d: %s" % (line, _TEXTS[fault - 1])
+def text(judge):
+    """What is wrong and what to do; `judge.fault` is the closer verdict from now on."""
+    closer = {
+        _NOT_TEXT: _not_text,
+        _NOT_BASE64: _not_base64,
+        _OTHER_KIND: _other_kind,
+        _UNKNOWN: _unknown,
+    }.get(judge.fault)
+    if closer:
+        judge.fault = closer(judge)
+    return "PEM refused at line %d: %s" % (judge.lines, _TEXTS[judge.fault - 1])
+
+
+def _not_text(judge):
+    begin = judge.lines == 1 and judge.column < 4
+    if begin and judge.column and judge.line[0] == 0x30:
+        return _DER
+    if judge.odd == 0 or (begin and judge.column == 0 and judge.odd in b"\xef\xfe\xff"):
+        return _UTF16
+    return _NOT_ASCII
+
+
+def _not_base64(judge):
+    # The first line of a block may be such as "Proc-Type: 4,ENCRYPTED".
+    return _HEADER if judge.count == judge.column and judge.odd in b":-" else _BAD_CHARACTER
+
+
+def _other_kind(judge):
+    if judge.kind == _CERT:
+        return _KEY_AMONG_CERTS if judge.blocks else _KEY_FOR_CERT
+    return _CERT_AFTER_KEY if judge.blocks else _CERT_FOR_KEY
+
+
+def _unknown(judge):
+    # A BEGIN line of what is none of the known blocks.
+    line = judge.line
+    end = line.find(b"\n")
+    if line.find(b"-----\n", _LABEL, end + 1) < 0:
+        return _BOUNDARY
+    if line.find(b"PRIVATE KEY", _LABEL, end) > 0:
+        if judge.kind == _CERT:
+            return _other_kind(judge)
+        return _ENCRYPTED if line.startswith(b"ENCRYPTED ", _LABEL) else _UNKNOWN
+    if line.find(b"PUBLIC KEY", _LABEL, end) > 0:
+        return _PUBLIC
+    return _REQUEST if line.find(b"REQUEST", _LABEL, end) > 0 else _UNKNOWN

@@ -84,7 +84,7 @@ class Modem(modem.Modem):
     async def until(self, link, timeout_ms):
         # Until there is news of a link, or the time is over.
         ch = self.channel
-        sockets = self.sockets()
+        sockets = self.links
         began = _port.ticks_ms()
         nap = 0
         heard = ch.received

@@ -15,7 +15,6 @@ from .errors import CommandError, ModemReset, ProtocolError, Timeout
 from .receiver import DATA, DONE, LINE, PIECE, PROMPT, SENT, WAIT, Receiver
 
 ALL = b""  # as `expect`: every line that is no URC
-TOKENS = const(-1)  # as `counted`: the line is taken token by token, see ciphers.py
 
 _JOINED_MAX = const(2048)  # longest line that is put together
 _PIECES = const(64)  # most that is taken at a time
@@ -23,7 +22,7 @@ _STALE_PIECES = const(512)  # most that is looked through before a command
 _GRACE_MS = const(1000)
 _IDLE_MS = const(10)
 _NAP_MS = const(1000)
-_READY = b"+MATREADY"
+_READY = const(b"+MATREADY")
 
 
 class Channel(Receiver):
@@ -36,8 +35,8 @@ class Channel(Receiver):
         self.rebooted = False  # the module said that it started anew
         self.stale = True  # out of step: nothing is known yet, or an answer may still come
         self.active = False  # a command waits for its final result
-        self._out = bytearray(96)
-        self._out[:] = b""
+        self.out = bytearray(96)
+        self.out[:] = b""
         self.shown = 0  # bytes of _out that may be shown; the rest is secret
         self.source = None  # what is being written: source[_at:_stop]
         self._at = self._stop = 0
@@ -45,7 +44,7 @@ class Channel(Receiver):
         self._prompting = False
         self.marked = False
         self.expect = None
-        self.counted = 0
+        self.counted = None
         self._overlong = False  # the line under way is being dropped
         self._deadline = None
         self.timeout_ms = 0
@@ -63,56 +62,55 @@ class Channel(Receiver):
         """Begins a command: what stands after `AT`, up to and with its `=`."""
         if self._dispatching:
             raise RuntimeError("a URC handler must not issue commands; note the event and return")
-        out = self._out
+        out = self.out
         out[:] = b"AT"
         out += raw(name)
-        self._secret = False
+        self.secret = False
         self.shown = 0
         return self
 
     def quote(self, text):
         """Appends a string parameter."""
         self._separate()
-        syntax.quoted(self._out, text)
+        syntax.quoted(self.out, text)
         return self
 
     def number(self, value):
         """Appends a number of 0 or more."""
         self._separate()
-        syntax.decimal(self._out, value)
+        syntax.decimal(self.out, value)
         return self
 
     def verbatim(self, text):
         """Appends a parameter as it is."""
         self._separate()
-        self._out += raw(text)
+        self.out += raw(text)
         return self
 
     def hide(self):
         """From here on the command, and what is pushed after it, is secret: no trace, no error
         shows it."""
-        self.shown = len(self._out)
-        self._secret = self.hushed = True
+        self.shown = len(self.out)
+        self.secret = self.hushed = True
         return self
 
     def _separate(self):
-        if self._out[-1] != 0x3D:
-            self._out.append(0x2C)
+        if self.out[-1] != 0x3D:
+            self.out.append(0x2C)
 
-    def go(self, timeout_ms, expect=None, counted=0, payload=0, ended=True, marked=False):
+    def go(self, timeout_ms, expect=None, counted=None, payload=0, ended=True, marked=False):
         """Sends the command. `expect`: how its information lines begin (None: it has none; ALL).
-        `counted`: so many commas stand before counted data. `payload`: bytes that will follow the
-        prompt. `ended=False`: the caller pushes the rest of the line, its CR too. `marked`: final
-        results before the first information line are others' and do not count."""
-        out = self._out
-        if not self._secret:
+        `counted`: see counted.py. `payload`: bytes that will follow the prompt. `ended=False`: the
+        caller pushes the rest of the line, its CR too. `marked`: final results before the first
+        information line are others' and do not count."""
+        out = self.out
+        if not self.secret:
             self.shown = len(out)
         rebooted = self.rebooted
         self._flush()
         if self.rebooted and not rebooted:
             raise ModemReset("the module rebooted before " + self.command())
-        if ended:
-            out.append(0x0D)
+        out.append(0x0D)
         self.expect = expect
         self.counted = counted
         self.marked = marked
@@ -122,7 +120,7 @@ class Channel(Receiver):
         self._dropped = False
         self.source = out
         self._at = 0
-        self._stop = len(out)
+        self._stop = len(out) if ended else len(out) - 1
         self.payload = not ended
         self.wait(timeout_ms, len(out))
 
@@ -163,7 +161,7 @@ class Channel(Receiver):
 
     def command(self):
         """The command sent last, as str, without what is secret in it."""
-        return syntax.ascii_str(self._out[: self.shown])
+        return syntax.ascii_str(self.out[: self.shown])
 
     def forget(self):
         """Leaves the command under way, whatever it is; what is owed stays owed."""
@@ -181,7 +179,8 @@ class Channel(Receiver):
         self.payload = self._prompting = False
         self.expect = None
         self._surplus = False
-        self.counted = self.left = 0
+        self.counted = None
+        self.left = 0
         self._at = self._stop = 0
         self._deadline = None
 
@@ -202,9 +201,6 @@ class Channel(Receiver):
         if self.payload and not self.owed:
             self.payload = False  # all is out: its final result is for the next call
             return SENT
-        if self._lent:
-            self._rx[:] = b""
-            self._lent = False
         event = self._next()
         pieces = _PIECES
         while event == WAIT and pieces and self._read(PIECE):
@@ -232,8 +228,8 @@ class Channel(Receiver):
         else:
             n = self.uart.write(memoryview(source)[at : self._stop])
         if n:
-            if self.trace:
-                self._trace_out(source, at, at + n)
+            if self._trace:
+                self._trace.sent(source, at, at + n)
             self._at = at + n
             if self.payload:
                 self.owed = max(0, self.owed - n)
@@ -242,9 +238,6 @@ class Channel(Receiver):
     def _flush(self):
         # What comes between commands is URCs, or late; a line that has only begun stays.
         self._settle()
-        if self._lent:
-            self._rx[:] = b""
-            self._lent = False
         self._next()
         for _ in range(_STALE_PIECES):
             if not self._read(PIECE):
@@ -253,6 +246,9 @@ class Channel(Receiver):
 
     def _next(self):
         rx = self._rx
+        if self._lent:
+            rx[:] = b""
+            self._lent = False
         while True:
             at = self._taken
             size = len(rx)
@@ -277,12 +273,11 @@ class Channel(Receiver):
                 self._prompting = False
                 return PROMPT
             stop = rx.find(b"\n", at)
-            if (
-                self.counted
-                and rx.startswith(self.expect, at)
-                and self._header(at, size if stop < 0 else stop)
-            ):
-                return DATA
+            if self.counted and rx.startswith(self.expect, at):
+                self.start = at
+                self.end = size if stop < 0 else stop
+                if self.counted(self, at, self.end):
+                    return DATA
             if stop < 0:
                 if size - at > _JOINED_MAX:
                     self._overlong = self._dropped = True
@@ -297,38 +292,23 @@ class Channel(Receiver):
             if event:
                 return event
 
-    def _header(self, at, stop):
-        # True if all that stands before the data is there.
-        rx = self._rx
-        first = syntax.after_colon(rx, at, stop)
-        self.start = at
-        self.first = first
-        self.end = stop
-        if self.counted == TOKENS:
-            self._taken = first
-            return True
-        at = syntax.field(rx, first, stop, self.counted)
-        if at < 0:
-            return False
-        count = self.value(self.counted - 1)
-        if count is None or count < 0:
-            self._dropped = True  # noise: what follows cannot be told from the rest
-            count = 0
-        self.left = count
-        self._taken = at
-        return True
-
     def _judge(self, start, end):
         # What a whole line means; 0 if it is none of the caller's business.
         rx = self._rx
         if rx.startswith(_READY, start):
-            return self._reboot()
+            waited = self.active or self._deadline is not None
+            self._settle()
+            self.owed = 0
+            self.rebooted = True
+            if waited:
+                raise ModemReset("the module rebooted during " + self.command())
+            return WAIT
         if self.active:
             verdict = syntax.final(rx, start, end)
             if verdict and not self.marked:
                 return self._final(verdict, start, end)
-            if self._is_echo(start, end):
-                return WAIT
+            if self._repeats(start, 0, b"\r") == end:
+                return WAIT  # echo is on
         expect = self.expect
         if expect and rx.startswith(expect, start):
             self.marked = False
@@ -336,7 +316,9 @@ class Channel(Receiver):
             return LINE
         unsolicited = False
         for prefix, handler in self._urcs:
-            if rx.startswith(prefix, start) and not (expect == ALL and self._is_own(start)):
+            if rx.startswith(prefix, start) and not (
+                expect == ALL and self._repeats(start, 2, b"=?\r")
+            ):
                 unsolicited = True
                 self._dispatching = True
                 try:
@@ -350,7 +332,7 @@ class Channel(Receiver):
 
     def _final(self, verdict, start, end):
         owed = self.owed
-        self.hushed = self.hushed and not self._secret  # until its own final result
+        self.hushed = self.hushed and not self.secret  # until its own final result
         self._settle()
         if self._dropped:
             raise ProtocolError(
@@ -375,15 +357,6 @@ class Channel(Receiver):
             said = syntax.ascii_str(self._rx[start:end])
         raise CommandError(code, self.command(), said)
 
-    def _reboot(self):
-        waited = self.active or self._deadline is not None
-        self._settle()
-        self.owed = 0
-        self.rebooted = True
-        if waited:
-            raise ModemReset("the module rebooted during " + self.command())
-        return WAIT
-
     def _expire(self, grace_ms=0):
         if self._deadline is None:
             return
@@ -398,31 +371,14 @@ class Channel(Receiver):
             % (self.command(), "prompt" if prompting else "answer", self.timeout_ms)
         )
 
-    def _is_echo(self, start, end):
-        # A module with echo on repeats the command, up to its CR.
-        out = self._out
-        return self._equal(start, end, 0, len(out) - 1)
-
-    def _is_own(self, start):
-        # Whether the line begins with the name of the command under way.
-        stop = 2
-        out = self._out
-        while out[stop] not in b"=?\r":
-            stop += 1
-        return self._equal(start, start + stop - 2, 2, stop)
-
-    def _equal(self, start, end, at, stop):
+    def _repeats(self, at, stop, ends):
+        # Where what the line repeats from `at` on of the command from `stop` on, up to one of
+        # `ends`, is over; 0 if it is something else.
         rx = self._rx
-        out = self._out
-        if end - start != stop - at or end > len(rx):
-            return False
-        while at < stop and rx[start] == out[at]:
-            start += 1
+        out = self.out
+        while out[stop] not in ends:
+            if out[stop] != rx[at]:
+                return 0
+            stop += 1
             at += 1
-        return at == stop
-
-    def _trace_out(self, source, start, stop):
-        shown = stop
-        if self._secret:
-            shown = max(start, min(stop, self.shown)) if source is self._out else start
-        self._show(">", source, start, stop, shown)
+        return at

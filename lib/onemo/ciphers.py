@@ -1,9 +1,10 @@
 # The module's cipher suites (manual 3.9): one line of 1.5 KB, taken token by token as it comes.
 
 from ._port import const
-from .channel import DATA, DONE, TOKENS
+from .channel import DATA, DONE
 from .errors import ProtocolError, Unsupported
 from .receiver import PIECE
+from .syntax import after_colon
 
 _ANSWER_MS = const(5000)
 _LINE = const(4096)  # bytes, a generous bound for what it takes on the wire
@@ -35,13 +36,19 @@ def ids(modem):
 
 def _ids(ch):
     ch.begin(b"+MSSLCIPHER=?")
-    ch.go(_ANSWER_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", counted=TOKENS)
+    ch.go(_ANSWER_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", counted=_begins)
     while (event := ch.poll()) != DONE:
         if event != DATA:
             yield
             continue
         while (token := _token(ch)) is not None:
             yield _number(ch, token) if token else None
+
+
+def _begins(ch, at, stop):
+    # All that comes behind the name is taken as it comes.
+    ch._taken = after_colon(ch._rx, at, stop)
+    return True
 
 
 def _number(ch, token):

@@ -10,6 +10,7 @@ from binascii import hexlify
 from . import _port
 from ._port import const, raw
 from .channel import DATA, DONE, LINE, PROMPT, SENT
+from .counted import after, piece
 from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
 
 _ANSWER_MS = const(5000)
@@ -20,6 +21,7 @@ _READ_MAX = const(4096)  # bytes a MIPRD
 _GROW_MAX = const(65536)
 _SEND_COMMAND = const(24)  # characters of a MIPSEND around its data
 HELD_MAX = const(1024)  # bytes of small writes that are held
+_RECEIVED = after(3)
 
 
 class Flow:
@@ -55,7 +57,7 @@ class Flow:
         self._begin()
         most = min(most, _READ_MAX)
         ch.begin(b"+MIPRD=").number(link.id).number(most)
-        ch.go(_ANSWER_MS + most * 10000 // ch.baud, b"+MIPRD:", counted=3)
+        ch.go(_ANSWER_MS + most * 10000 // ch.baud, b"+MIPRD:", _RECEIVED)
         link.cut = True  # until it is whole
         link.unread = 0  # nothing but OK is said then
         at = start
@@ -68,10 +70,10 @@ class Flow:
                             "%d bytes came where %d were asked for" % (ch.left, most)
                         )
                     while ch.left:
-                        piece = ch.data()
-                        if piece:
-                            into[at : at + len(piece)] = piece
-                            at += len(piece)
+                        data = piece(ch)
+                        if data:
+                            into[at : at + len(data)] = data
+                            at += len(data)
                         else:
                             yield
                 elif event == LINE:

@@ -33,10 +33,12 @@ from .certs import CERT, KEY, PSK
 from .channel import DONE
 from .digest import md5
 from .errors import CommandError, ModemError
+from .inventory import check, find, listing
 from .journal import Journal
 from .profile import KIND, checked, digest, settings
+from .restore import forget
 from .tls import TLSContext
-from .upload import comparison, upload
+from .upload import form
 
 _MISSING_FILE = const(2)  # errno
 _CLOSE_MS = const(5000)
@@ -296,7 +298,7 @@ def _surplus(modem, wanted, drop, foreign):
     keep = [(item["name"], KIND[item["kind"]]) for item in wanted["objects"]]
     found = []
     for kind in (CERT, KEY, PSK) if modem.needed_model().psk else (CERT, KEY):
-        yield from modem.certs._list(kind)
+        yield from listing(ch, kind)
         for name, _ in ch.result:
             if (name in drop or foreign) and (name, kind) not in keep and name not in found:
                 found.append(name)
@@ -312,14 +314,18 @@ def _compare(modem, item):
         if kind == PSK:
             yield from _compare_psk(modem, name, _psk(modem, item))
         else:
-            yield from comparison(modem, name, item["source"], kind)
+            source = form(modem)
+            try:
+                yield from source.there(name, item["source"], kind, None)
+            finally:
+                source.close()
             if ch.result is not None:
                 ch.result = ch.result is True
     except OSError as error:
         if isinstance(error, ModemError) or error.args[0] != _MISSING_FILE:
             raise
         # Products remove a key's file once the module has it: then what is there is right.
-        yield from modem.certs.find(name, kind)
+        yield from find(ch, name, kind)
         if ch.result is None:
             raise error
         ch.result = True
@@ -339,7 +345,7 @@ def _write(modem, item, progress):
         def told(done, total):
             progress(name, done, total)
 
-    yield from upload(modem, name, item["source"], kind, None, False, told)
+    yield from form(modem).write(name, item["source"], kind, None, False, told)
 
 
 def _psk(modem, item):
@@ -352,7 +358,7 @@ def _psk(modem, item):
 
 def _compare_psk(modem, name, psk):
     ch = modem.channel
-    yield from modem.certs.find(name, PSK)
+    yield from find(ch, name, PSK)
     if ch.result is None:
         return
     same = False
@@ -360,7 +366,7 @@ def _compare_psk(modem, name, psk):
         hashed = md5()
         hashed.update(psk)
         try:
-            yield from modem.certs.check(name)
+            yield from check(ch, name)
             same = ch.result == hexlify(hashed.digest()).decode()
         except CommandError:
             pass  # a module that gives no code for PSKs: it is written once more
@@ -373,7 +379,7 @@ def _remove(modem, name):
         yield from modem.certs.removal(name)
     except CommandError:
         # Not while a connection uses it (manual 3.6): one of before the host's reset may.
-        if modem._sockets is not None:
+        if modem.links is not None:
             raise
         for number in range(modem.needed_model().connections):
             ch.begin(b"+MIPCLOSE=").number(number).go(_CLOSE_MS)
@@ -383,7 +389,7 @@ def _remove(modem, name):
             except CommandError:
                 pass  # it was closed
         yield from modem.certs.removal(name)
-    modem.forget(name)
+    forget(modem, name)
 
 
 def _contexts(modem, profile, dry_run, done):

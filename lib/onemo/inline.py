@@ -5,11 +5,15 @@
 from binascii import hexlify
 
 from ._port import const
-from .certs import ASCII, ESCAPED, HEX, KEY, SIZE_MAX
+from .certs import KEY, SIZE_MAX
 from .channel import DONE, LINE, SENT
 from .digest import md5
 from .errors import Unsupported
 from .upload import Upload
+
+ASCII = const(0)  # encodings of data inside a command (manual 3.1)
+HEX = const(1)
+ESCAPED = const(2)
 
 _ANSWER_MS = const(5000)
 _FLASH_MS = const(30000)
@@ -33,18 +37,6 @@ class InlineUpload(Upload):
         # Most line ends in a stretch of a buffer's size or more, which tells how few packets do.
         self._dense = self._stretch = self._ends = 0
 
-    def check(self):
-        if self._crlf and self.digests and self._text + self._lines > SIZE_MAX:
-            raise ValueError(
-                "%s would be %d bytes if the module stores its line ends as CR LF; it takes %d"
-                % (self.name, self._text + self._lines, SIZE_MAX)
-            )
-
-    def sizes(self):
-        if self._encoding == HEX:
-            return (self.size,)
-        return (self._text, self._text + self._lines) if self._crlf else (self._text,)
-
     def hash(self, data):
         if self._encoding == HEX:
             self._hash.update(data)
@@ -63,10 +55,18 @@ class InlineUpload(Upload):
             self._crlf.update(data.replace(b"\n", b"\r\n"))
 
     def hashed(self):
-        digests = super().hashed()
+        super().hashed()
+        if self._encoding == HEX:
+            return
+        self.least = self.most = self._text
         if self._crlf:
-            digests += (self._crlf.digest(),)
-        return digests
+            self.most += self._lines
+            if self.base is not None and self.most > SIZE_MAX:
+                raise ValueError(
+                    "%s would be %d bytes if the module stores its line ends as CR LF; it takes %d"
+                    % (self.name, self.most, SIZE_MAX)
+                )
+            self.digests += (self._crlf.digest(),)
 
     def packets(self, progress):
         yield from self._encode()
@@ -79,7 +79,7 @@ class InlineUpload(Upload):
         self.end_packets()
         while (event := self.channel.poll()) != DONE:
             if event == LINE:
-                self.modem.certs.hear(self.digests)
+                self.hear()
             else:
                 yield
 

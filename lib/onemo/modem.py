@@ -2,9 +2,9 @@
 # network. Holds the parts. A front (blocking.py, aio.py) adds `run_operation`, which drives an
 # operation: a generator that yields where it must wait, and leaves its result in channel.result.
 
-from . import _port, syntax
+from . import _port, method, syntax
 from ._port import const
-from .certs import CERT, KEY, PSK, CertStore
+from .certs import CertStore
 from .channel import ALL, DONE, LINE, SENT, Channel
 from .errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout
 
@@ -12,7 +12,6 @@ _ANSWER_MS = const(5000)
 _ASK_MODEL = const(2)
 _PROBE_MS = const(500)
 _SYNC_MS = const(30000)
-_BOOT_MS = const(30000)
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # for the final result of a packet that was filled up
@@ -21,12 +20,14 @@ _SILENT_PROBES = const(3)  # after so many, the module may be in data mode
 _PACKET_MAX = const(8192)
 _BUFFER_MIN = const(32)
 _LINE_MIN = const(160)  # the longest name has to fit in, with some data
-_FILLER = b"\r" * 32  # ends data mode, is nothing to a module that has left it
+# Ends data mode, is nothing to a module that has left it.
+_FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
 # Methods that a product may do without, and the module of each.
-_ELSEWHERE = (
+_ELSEWHERE = const(
     "attach network clock clock set_baud baud restore restore ciphers ciphers connect stream "
-    "open_link stream socket_module socket_module sync identity rotate identity"
+    "open_link stream socket_module socket_module sync identity rotate identity reboot reboot "
+    "tls tls sockets sockets"
 )
 
 
@@ -53,9 +54,9 @@ class Modem:
         self._model = None  # what it can do
         if model is not None:
             self._be(model)
-        self._contexts = {}
-        self._sources = {}  # of what was written, where the store is volatile
-        self._sockets = None
+        self.contexts = {}  # TLS contexts that were asked for, by ssl_id
+        self.sources = {}  # of what was written, where the store is volatile: restore.py's
+        self.links = None  # sockets.py's, once there was one
         self.profile = None  # as `sync` was given it
         self.certs = CertStore(self)
 
@@ -202,25 +203,6 @@ class Modem:
         except Timeout:
             pass
 
-    def reboot(self, timeout_ms=_BOOT_MS):
-        """Reboots the module (AT+MREBOOT) and sets it up again. Sockets are gone, contexts are
-        sent again when used."""
-        return self.run_operation(self._reboot(timeout_ms))
-
-    def _reboot(self, timeout_ms):
-        ch = self.channel
-        try:
-            ch.begin(b"+MREBOOT").go(_ANSWER_MS)
-            while ch.poll() != DONE:
-                yield
-            # A module whose speed is automatic may not say that it is ready.
-            yield from self.listen(timeout_ms)
-        except ModemReset:
-            pass
-        ch.rebooted = True
-        yield from self.recovery(timeout_ms)
-        ch.result = None
-
     # Commands
 
     def command(self, text, timeout_ms=_ANSWER_MS):
@@ -261,47 +243,9 @@ class Modem:
 
         self.channel.on_urc(prefix, look)
 
-    # Parts
-
-    def tls(self, ssl_id):
-        """TLS context `ssl_id`: the same object for the same id. Nothing is sent yet."""
-        syntax.check_range(ssl_id, "ssl_id", 0, self.needed_model().ssl_ids - 1)
-        if ssl_id not in self._contexts:
-            from .tls import TLSContext
-
-            self._contexts[ssl_id] = TLSContext(self, ssl_id)
-        return self._contexts[ssl_id]
-
-    def sockets(self):
-        """What keeps the connection ids; loaded when the first connection is made."""
-        if self._sockets is None:
-            from .sockets import Sockets
-
-            self._sockets = Sockets(self)
-        return self._sockets
-
     def rewire(self, uart):
         # The UART from now on; a front that watches it does so anew.
         self.channel.uart = uart
 
     def __getattr__(self, name):
-        # A method that stands in a module of its own: loaded when first called.
-        words = _ELSEWHERE.split()
-        for i in range(0, len(words), 2):
-            if words[i] == name:
-                method = getattr(__import__("onemo." + words[i + 1], None, None, (name,)), name)
-                return lambda *args, **settings: method(self, *args, **settings)
-        raise AttributeError("Modem has no " + name)
-
-    # NB models forget all in deep sleep
-
-    def remember(self, name, source, kind, size, base=None):
-        # `base`: where a stream stood; None where it cannot be rewound.
-        if self._model.volatile:
-            if isinstance(source, str):
-                base = None
-            self._sources[name, kind] = (source, size, base)
-
-    def forget(self, name):
-        for kind in (CERT, KEY, PSK):
-            self._sources.pop((name, kind), None)
+        return method(self, _ELSEWHERE, name)

@@ -21,7 +21,7 @@ _TEXT = const(5)  # other printable ASCII and the tab: fine outside blocks only
 _NUL = const(6)
 _BAD = const(7)  # control characters, and what is not ASCII
 
-_CLASSES = (
+_CLASSES = const(
     b"\6\7\7\7\7\7\7\7\7\5\1\7\7\2\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7"
     b"\5\5\5\5\5\5\5\5\5\5\5\0\5\4\5\0\0\0\0\0\0\0\0\0\0\0\5\5\5\3\5\5"
     b"\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\5\5\5\5"
@@ -33,12 +33,14 @@ _CLASSES = (
 )
 
 # What blocks may be, with what ends their BEGIN and END lines.
-_LABELS = (
-    b"CERTIFICATE-----\n",
-    b"PRIVATE KEY-----\n",
-    b"RSA PRIVATE KEY-----\n",
-    b"EC PRIVATE KEY-----\n",
-    b"EC PARAMETERS-----\n",
+_LABELS = const(
+    (
+        b"CERTIFICATE-----\n",
+        b"PRIVATE KEY-----\n",
+        b"RSA PRIVATE KEY-----\n",
+        b"EC PRIVATE KEY-----\n",
+        b"EC PARAMETERS-----\n",
+    )
 )
 _CERTIFICATE = const(0)
 _EC_KEY = const(3)
@@ -47,33 +49,25 @@ _BEGIN = const(11)  # where the label stands in a BEGIN line
 _END = const(9)  # and in an END line
 _LINE = const(48)  # bytes kept of a line that begins with a dash; the longest known one has 39
 
-# Verdicts; the words for them are in _pem_faults.py, which is loaded only when a file is refused.
+# Verdicts. The words for them are in _pem_faults.py, which is loaded only when a file is refused,
+# and looks closer at the last four.
 _BIG = const(1)
 _EMPTY = const(2)
 _NOT_PEM = const(3)
-_DER = const(4)
-_UTF16 = const(5)
-_NOT_ASCII = const(6)
-_NO_END = const(7)
-_NO_BEGIN = const(8)
-_MISMATCH = const(9)
-_BAD_CHARACTER = const(10)
-_BAD_LENGTH = const(11)
-_BAD_PADDING = const(12)
-_HEADER = const(13)
-_BLANK = const(14)
-_BOUNDARY = const(15)
-_ENCRYPTED = const(16)
-_PUBLIC = const(17)
-_REQUEST = const(18)
-_UNKNOWN = const(19)
-_KEY_FOR_CERT = const(20)
-_KEY_AMONG_CERTS = const(21)
-_CERT_FOR_KEY = const(22)
-_CERT_AFTER_KEY = const(23)
-_SECOND_KEY = const(24)
-_LINE_END = const(25)
-_LONE_PARAMETERS = const(26)
+_NO_END = const(4)
+_NO_BEGIN = const(5)
+_MISMATCH = const(6)
+_BAD_CHARACTER = const(7)
+_BAD_LENGTH = const(8)
+_BAD_PADDING = const(9)
+_BLANK = const(10)
+_SECOND_KEY = const(11)
+_LINE_END = const(12)
+_LONE_PARAMETERS = const(13)
+_NOT_TEXT = const(14)
+_NOT_BASE64 = const(15)
+_OTHER_KIND = const(16)
+_UNKNOWN = const(17)
 
 
 class Judge:
@@ -95,12 +89,13 @@ class Judge:
         self.size = 0
         self.blocks = 0
         self.fault = 0
+        self.odd = 0  # the byte at fault
         self._block = -1  # index into _LABELS while inside a block
         self._last = -1  # the block before
-        self._count = 0  # base64 characters of this block, padding included
+        self.count = 0  # base64 characters of this block, padding included
         self._pads = 0
         self.lines = 1  # the line now being read, for messages
-        self._column = 0  # bytes of this line so far
+        self.column = 0  # bytes of this line so far
         self._cr = False  # a CR was the last byte
         self._boundary = False  # this line began with a dash
 
@@ -137,24 +132,22 @@ class Judge:
         if not self.fault:
             if self._boundary:
                 self._end_of_line()
-                if self.fault and self.line.find(b"-----\n", _END, self._column + 1) < 0:
+                if self.fault and self.line.find(b"-----\n", _END, self.column + 1) < 0:
                     self.fault = _NO_END  # cut off within the last line
-            if not self.fault:
-                self._judge_end()
+            if self.fault:
+                pass
+            elif not self.size:
+                self.fault = _EMPTY
+            elif self._block >= 0:
+                self.fault = _NO_END
+            elif self._last == _EC_PARAMETERS:
+                self.fault = _LONE_PARAMETERS
+            elif not self.blocks:
+                self.fault = _NOT_PEM
         if self.fault:
             from . import _pem_faults
 
-            raise ValueError(_pem_faults.text(self.fault, self.lines))
-
-    def _judge_end(self):
-        if not self.size:
-            self.fault = _EMPTY
-        elif self._block >= 0:
-            self.fault = _NO_END
-        elif self._last == _EC_PARAMETERS:
-            self.fault = _LONE_PARAMETERS
-        elif not self.blocks:
-            self.fault = _NOT_PEM
+            raise ValueError(_pem_faults.text(self))
 
     def _plain(self, buf, start, end):
         """A run of base64 characters, buf[start:end]."""
@@ -166,11 +159,11 @@ class Judge:
             for i in range(start, end):
                 self._keep(buf[i])
         else:
-            if self._column == 0:
+            if self.column == 0:
                 self.line[0] = buf[start]  # tells DER
-            self._column += end - start
+            self.column += end - start
             if self._block >= 0:
-                self._count += end - start
+                self.count += end - start
                 if self._pads:
                     self.fault = _BAD_PADDING
 
@@ -180,66 +173,64 @@ class Judge:
             self._cr = False
             self._end_of_line()
             self.lines += 1
-            self._column = 0
+            self.column = 0
         elif self._cr:
             self.fault = _LINE_END
         elif kind == _CR:
             self._cr = True
         elif kind >= _NUL:
-            self._not_text(byte, kind)
+            self.fault = _NOT_TEXT
+            self.odd = byte
         else:
-            if self._column == 0:
+            if self.column == 0:
                 self._boundary = kind == _DASH
             if self._boundary:
                 self._keep(byte)
                 return
-            if self._block >= 0:
-                self._inside(byte, kind)
-            elif self._column == 0:
-                self.line[0] = byte
-            self._column += 1
+            if self._block < 0:
+                if self.column == 0:
+                    self.line[0] = byte
+            elif kind == _PAD:
+                self.count += 1
+                self._pads += 1
+                if self._pads > 2:
+                    self.fault = _BAD_PADDING
+            else:
+                self.fault = _NOT_BASE64
+                self.odd = byte
+                return
+            self.column += 1
 
     def _keep(self, byte):
         """One more byte of a line that may be a BEGIN or an END."""
-        if self._column < _LINE - 1:
-            self.line[self._column] = byte
-        self._column += 1
-
-    def _not_text(self, byte, kind):
-        begin = self.lines == 1 and self._column < 4
-        if begin and self._column and self.line[0] == 0x30:
-            self.fault = _DER
-        elif kind == _NUL or (begin and self._column == 0 and byte in b"\xef\xfe\xff"):
-            self.fault = _UTF16
-        else:
-            self.fault = _NOT_ASCII
-
-    def _inside(self, byte, kind):
-        """Padding, or what does not belong into a block."""
-        if kind == _PAD:
-            self._count += 1
-            self._pads += 1
-            if self._pads > 2:
-                self.fault = _BAD_PADDING
-        elif self._count == self._column and byte in b":-":
-            self.fault = _HEADER  # first line of a block, such as "Proc-Type: 4,ENCRYPTED"
-        else:
-            self.fault = _BAD_CHARACTER
+        if self.column < _LINE - 1:
+            self.line[self.column] = byte
+        self.column += 1
 
     def _end_of_line(self):
         if not self._boundary:
-            if self._block >= 0 and self._column == 0:
+            if self._block >= 0 and self.column == 0:
                 self.fault = _BLANK
             return
         self._boundary = False
         line = self.line
-        line[min(self._column, _LINE - 1)] = 10
+        line[min(self.column, _LINE - 1)] = 10
         if line.startswith(b"-----BEGIN "):
             self._begin(line)
-        elif line.startswith(b"-----END "):
-            self._end(line)
-        elif self._block >= 0:
-            self.fault = _BAD_CHARACTER
+        elif not line.startswith(b"-----END "):
+            if self._block >= 0:
+                self.fault = _BAD_CHARACTER
+        elif self._block < 0:
+            self.fault = _NO_BEGIN
+        elif not line.startswith(_LABELS[self._block], _END):
+            self.fault = _MISMATCH
+        elif not self.count or self.count % 4:
+            self.fault = _BAD_LENGTH
+        else:
+            if self._block != _EC_PARAMETERS:
+                self.blocks += 1
+            self._last = self._block
+            self._block = -1
 
     def _begin(self, line):
         if self._block >= 0:
@@ -249,45 +240,14 @@ class Judge:
         while not line.startswith(_LABELS[block], _BEGIN):
             block += 1
             if block == len(_LABELS):
-                self.fault = self._refused(line)
+                self.fault = _UNKNOWN
                 return
-        if self.kind == CERT:
-            if block != _CERTIFICATE:
-                self.fault = _KEY_AMONG_CERTS if self.blocks else _KEY_FOR_CERT
-        elif block == _CERTIFICATE:
-            self.fault = _CERT_AFTER_KEY if self.blocks else _CERT_FOR_KEY
-        elif self.blocks:
+        if (block == _CERTIFICATE) != (self.kind == CERT):
+            self.fault = _OTHER_KIND
+        elif self.blocks and self.kind == KEY:
             self.fault = _SECOND_KEY
         elif self._last == _EC_PARAMETERS and block != _EC_KEY:
             self.fault = _LONE_PARAMETERS
         self._block = block
-        self._count = 0
+        self.count = 0
         self._pads = 0
-
-    def _refused(self, line):
-        """Why a BEGIN line that is none of _LABELS is refused."""
-        end = line.find(b"\n")
-        if line.find(b"-----\n", _BEGIN, end + 1) < 0:
-            return _BOUNDARY
-        if line.find(b"PRIVATE KEY", _BEGIN, end) > 0:
-            if self.kind == CERT:
-                return _KEY_AMONG_CERTS if self.blocks else _KEY_FOR_CERT
-            return _ENCRYPTED if line.startswith(b"ENCRYPTED ", _BEGIN) else _UNKNOWN
-        if line.find(b"PUBLIC KEY", _BEGIN, end) > 0:
-            return _PUBLIC
-        if line.find(b"REQUEST", _BEGIN, end) > 0:
-            return _REQUEST
-        return _UNKNOWN
-
-    def _end(self, line):
-        if self._block < 0:
-            self.fault = _NO_BEGIN
-        elif not line.startswith(_LABELS[self._block], _END):
-            self.fault = _MISMATCH
-        elif not self._count or self._count % 4:
-            self.fault = _BAD_LENGTH
-        else:
-            if self._block != _EC_PARAMETERS:
-                self.blocks += 1
-            self._last = self._block
-            self._block = -1

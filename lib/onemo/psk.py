@@ -7,10 +7,21 @@ from .certs import PSK
 from .channel import DONE, LINE
 from .digest import md5
 from .errors import CommandError, Unsupported, VerifyError
+from .inventory import check, find
 from .syntax import check_text
 
 _TIMEOUT_MS = const(10000)
 _FLASH_MS = const(30000)
+
+
+def write_psk(certs, pskid, psk):
+    """Adds a pre-shared key (manual 3.7; no 4G model has it). `psk`: str or bytes, 1..8192,
+    printable ASCII without quote or backslash, and the command has to fit the module's line. It is
+    checked by MSSLCHECK where the module answers that for a PSK, else by its length in MSSLLIST:
+    `psk_verified` says which. A PSK that is there under this id is removed first. ValueError or
+    Unsupported before anything is sent."""
+    modem = certs.modem
+    return modem.run_operation(writing(modem, pskid, checked(modem, pskid, psk)))
 
 
 def checked(modem, pskid, psk):
@@ -48,7 +59,7 @@ def writing(modem, pskid, psk):
     # Operation of `CertStore.write_psk`.
     ch = modem.channel
     certs = modem.certs
-    yield from certs.find(pskid, PSK)
+    yield from find(ch, pskid, PSK)
     if ch.result is not None:
         yield from certs.removal(pskid)
     ch.begin(b"+MSSLPSK=").quote(pskid).hide().quote(psk).go(_FLASH_MS)
@@ -58,11 +69,11 @@ def writing(modem, pskid, psk):
     hashed.update(psk)
     hashed = hexlify(hashed.digest()).decode()
     try:
-        yield from certs.check(pskid)
+        yield from check(ch, pskid)
         said = "MSSLCHECK"
         same = ch.result == hashed
     except CommandError:
-        yield from certs.find(pskid, PSK)
+        yield from find(ch, pskid, PSK)
         said = "MSSLLIST"
         same = ch.result == len(psk)
     if not same:
@@ -72,13 +83,20 @@ def writing(modem, pskid, psk):
             "again" % (pskid, said)
         )
     certs.psk_verified = said
-    modem.remember(pskid, psk, PSK, len(psk))
+    if modem.needed_model().volatile:
+        from .restore import remember
+
+        remember(modem, pskid, psk, PSK, len(psk))
     ch.result = True
 
 
-def algorithms(ch):
-    # Operation of `CertStore.algorithms`. The form is `+MSSLCHECK: ,(0,1,2,3)` or a range, with
-    # that leading comma.
+def algorithms(certs):
+    """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8)."""
+    return certs.modem.run_operation(_algorithms(certs.channel))
+
+
+def _algorithms(ch):
+    # The form is `+MSSLCHECK: ,(0,1,2,3)` or a range, with that leading comma.
     ch.begin(b"+MSSLCHECK=?").go(_TIMEOUT_MS, b"+MSSLCHECK:")
     found = []
     while (event := ch.poll()) != DONE:

@@ -9,17 +9,21 @@ WAIT = const(0)  # nothing yet
 LINE = const(1)  # an information line of the answer, see `line`, `value`, `text`
 PROMPT = const(2)  # the module takes the payload now
 SENT = const(3)  # what `push` was given is with the UART
-DATA = const(4)  # counted data begins, see `data`
+DATA = const(4)  # counted data begins, see counted.py
 DONE = const(5)  # final result OK
 
-_HEX = b"0123456789abcdef"
+_HEX = const(b"0123456789abcdef")
 PIECE = const(64)  # bytes a read; more makes no difference to speed, less does
 
 
 class Receiver:
     def __init__(self, uart, buffer, trace):
         self.uart = uart
-        self.trace = trace
+        self._trace = None
+        if trace:
+            from .tracing import Tracing
+
+            self._trace = Tracing(self, trace)
         self.received = 0  # bytes, modulo 2**24
         self.left = 0  # counted data not handed out yet
         self.start = self.first = self.end = 0  # the line at hand; its first parameter
@@ -28,21 +32,11 @@ class Receiver:
         self._rx = bytearray(buffer + PIECE)
         self._rx[:] = b""
         self._taken = 0  # bytes at the front of _rx that are done with
-        self._lent = False  # `data` handed all of _rx out
-        self._secret = False  # what goes out now is no trace's business
+        self._lent = False  # all of _rx was handed out as counted data
+        self.secret = False  # what goes out now is no trace's business
         self.hushed = False  # nor is what comes in: it may be an echo of that, and late
         self._dropped = False  # something of this answer was: it was too long
         self._surplus = False  # counted data is over: a line end has to follow
-
-    def _expire(self, grace_ms=0):
-        """Raises Timeout once the deadline has passed."""
-
-    def _show(self, direction, data, start, stop, shown):
-        # Tells the trace data[start:stop], of which what stands from `shown` on is secret.
-        text = bytes(memoryview(data)[start:shown])
-        if shown < stop:
-            text += b"<%d bytes>" % (stop - shown)
-        self.trace(direction, text)
 
     def _read(self, most):
         # Appends what the UART has, at most a piece. False: nothing there.
@@ -53,8 +47,8 @@ class Receiver:
         n = self.uart.readinto(piece, min(n, most, PIECE))
         if not n:
             return False
-        if self.trace:
-            self._show("<", piece, 0, n, 0 if self.hushed else n)
+        if self._trace:
+            self._trace.came(piece, n)
         self.received = (self.received + n) & 0xFFFFFF
         rx = self._rx
         if self._taken:
@@ -65,31 +59,6 @@ class Receiver:
         if n < len(rx):
             rx[n:] = b""
         return True
-
-    def data(self):
-        """The next piece of counted data, good until the next call; empty: wait. `left` counts
-        down to 0."""
-        rx = self._rx
-        if self._lent:
-            rx[:] = b""
-            self._lent = False
-        if self._taken:
-            rx[: self._taken] = b""
-            self._taken = 0
-        self._surplus = True
-        if len(rx) > self.left:  # the end of the answer came along
-            self._taken = self.left
-            self.left = 0
-            return rx[: self._taken]
-        most = min(self.left, self._room)
-        while len(rx) < most and self._read(most - len(rx)):
-            pass
-        if rx:
-            self.left -= len(rx)
-            self._lent = True
-        else:
-            self._expire()
-        return rx
 
     # The line at hand, until the next poll
 

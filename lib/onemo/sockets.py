@@ -27,6 +27,13 @@ _BAD_PARAMETER = const(50)
 _LOST = const(2)  # MIPURC "disconn": 1 the peer closed, 2 abnormal, 3 no PDP context
 
 
+def sockets(modem):
+    """What keeps a modem's connection ids."""
+    if modem.links is None:
+        modem.links = Sockets(modem)
+    return modem.links
+
+
 class Link:
     """One connection: what URCs told about it."""
 

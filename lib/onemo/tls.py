@@ -7,6 +7,7 @@ from ._port import const
 from .certs import CERT, KEY, PSK
 from .channel import DONE, LINE
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
+from .inventory import find
 
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
@@ -34,6 +35,14 @@ OPTIONS = (
 _TIMEOUT_MS = const(5000)
 _BAD_PARAMETER = const(50)
 _FLAGS = ("session", "ignorestamp", "ignoreverify")
+
+
+def tls(modem, ssl_id):
+    """TLS context `ssl_id`: the same object for the same id. Nothing is sent yet."""
+    syntax.check_range(ssl_id, "ssl_id", 0, modem.needed_model().ssl_ids - 1)
+    if ssl_id not in modem.contexts:
+        modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
+    return modem.contexts[ssl_id]
 
 
 class TLSContext:
@@ -182,7 +191,7 @@ class TLSContext:
         for i in range(len(kinds)):
             name = names[i]
             if name:
-                yield from self._modem.certs.find(name, kinds[i])
+                yield from find(self._modem.channel, name, kinds[i])
                 if self._ch.result is None:
                     raise ModemReset(
                         "the module started anew and has lost %s: call modem.restore()" % name

@@ -2,6 +2,7 @@
 # prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
 # for a write replaces what was there; the module's digest is compared with that.
 
+from . import load
 from ._port import const
 from .certs import CERT, KEY, SIZE_MAX
 from .channel import DONE, LINE, PROMPT, SENT
@@ -13,28 +14,17 @@ from .syntax import check_range
 _ANSWER_MS = const(10000)
 _PROMPT_MS = const(10000)
 _FLASH_MS = const(30000)  # a write to the module's flash can take seconds
-_KINDS = (1, 2)  # CERT, KEY: a constant, which costs nothing
-_LEFT_OVER = (763, 765)
+_LEFT_OVER = const((763, 765))
 
 
-def upload(modem, name, source, kind, size, force, progress):
-    """Operation of `CertStore.write`."""
-    return _form(modem).write(name, source, kind, size, force, progress)
-
-
-def comparison(modem, name, path, kind):
-    """Operation: in result whether the module holds this file's content under `name`; None where
-    it holds nothing there. ValueError for a file that no write would take."""
-    return _form(modem).compare(name, path, kind)
-
-
-def _form(modem):
+def form(modem):
+    """The Upload for what the model takes."""
     certs = modem.certs
     if certs.uploads is None:
-        form = Upload
+        kind = Upload
         if not modem.needed_model().prompt:
-            from .inline import InlineUpload as form
-        certs.uploads = form(modem)
+            from .inline import InlineUpload as kind
+        certs.uploads = kind(modem)
     return certs.uploads
 
 
@@ -44,14 +34,14 @@ class Upload:
     def __init__(self, modem):
         self.modem = modem
         self.channel = modem.channel
-        self.digests = ()  # any of these from the module means that it holds what the source has
         self._judge = Judge(CERT)
         self._opened = False  # _stream is ours to close
 
     def write(self, name, source, kind, size, force, progress):
+        """Operation of `CertStore.write`."""
         ch = self.channel
         try:
-            yield from self._there(name, source, kind, size)
+            yield from self.there(name, source, kind, size)
             if ch.result is True and self.base is not None and not force:
                 ch.result = False
                 return
@@ -72,7 +62,7 @@ class Upload:
                     yield from self.modem.recovery()
                 raise error
         finally:
-            self._close()
+            self.close()
         if ch.result is not True:
             size = ch.result
             yield from self.modem.certs.removal(name)
@@ -80,51 +70,48 @@ class Upload:
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, size)
             )
-        self.modem.remember(name, source, kind, size, self.base)
+        if self.modem.needed_model().volatile:
+            load("restore", "remember")(self.modem, name, source, kind, size, self.base)
 
-    def compare(self, name, path, kind):
-        try:
-            yield from self._there(name, path, kind, None)
-        finally:
-            self._close()
-
-    def _there(self, name, source, kind, size):
-        # In result whether the module has this content under this name; None: nothing.
+    def there(self, name, source, kind, size):
+        """Operation: in result whether the module holds this content under `name`; None where it
+        holds nothing there. ValueError for a source that no write would take. To be closed."""
         ch = self.channel
         self._open(name, source, kind, size)
         size = None
         source = name.encode()
-        for listed in _KINDS:
+        for listed in range(1, 3):  # CERT, KEY: so it costs nothing
             ch.begin(b"+MSSLLIST=").number(listed).go(_ANSWER_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
                 elif ch.says(0, source):
-                    if listed != kind:
-                        self._namesake()
+                    if listed != kind:  # MSSLCHECK and MSSLRM take no type: they would mix them up
+                        raise ValueError(
+                            "%s is the name of a %s already: give each its own name"
+                            % (name, "certificate" if kind == KEY else "key")
+                        )
                     size = ch.value(1)
         ch.result = size
         if size is not None:
             ch.result = False
-            if size in self.sizes() and self.digests:
-                yield from self.modem.certs.compare(name, self.digests)
-
-    def _namesake(self):
-        # MSSLCHECK and MSSLRM take no type: they would mix the two up.
-        raise ValueError(
-            "%s is the name of a %s already: give each its own name"
-            % (self.name, "certificate" if self.kind == KEY else "key")
-        )
+            if size in (self.least, self.most):
+                self.ask()
+                while (event := ch.poll()) != DONE:
+                    if event == LINE:
+                        self.hear()
+                    else:
+                        yield
 
     # The source
 
     def _open(self, name, source, kind, size):
-        self._close()  # a write that was interrupted may have left its file
+        self.close()  # a write that was interrupted may have left its file
         self._stream = source
         self.name = name
         self.kind = kind
         self.size = size
-        self.digests = ()
+        self.least = self.most = None
         self._judge.begin(kind)
         self.begin_hash()
         if isinstance(source, str):
@@ -143,50 +130,36 @@ class Upload:
         except (AttributeError, OSError):
             self.base = None  # cannot be rewound
         if self.base is not None:
-            self._survey()
+            size = 0
+            while n := self._stream.readinto(self.channel.buffer):
+                self._look(n)
+                size += n
+                if self._judge.fault:
+                    break  # it is known to be bad, however long it is
+            self._judge.finish()
+            if self.size is None:
+                self.size = size
+            elif self.size != size:
+                raise ValueError(
+                    "size is %d, but the source of %s has %d bytes" % (self.size, name, size)
+                )
+            self.hashed()
         elif size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % name)
         check_range(self.size, "size", 1, SIZE_MAX)
-        self.check()
 
-    def _close(self):
+    def close(self):
         if self._opened:
             self._stream.close()
             self._opened = False
         self._stream = None
-
-    def _survey(self):
-        total = 0
-        while n := self._stream.readinto(self.channel.buffer):
-            self._look(n)
-            total += n
-            if self._judge.fault:
-                break  # it is known to be bad, however long it is
-        self._judged()
-        if self.size is None:
-            self.size = total
-        elif self.size != total:
-            raise ValueError(
-                "size is %d, but the source of %s has %d bytes" % (self.size, self.name, total)
-            )
 
     def _look(self, n):
         buffer = self.channel.buffer
         self._judge.feed(buffer, n)
         self.hash(buffer if n == len(buffer) else memoryview(buffer)[:n])
 
-    def _judged(self):
-        self._judge.finish()
-        self.digests = self.hashed()
-
     # What depends on the form; inline.py has the other one
-
-    def check(self):
-        """Refuses what this form cannot carry."""
-
-    def sizes(self):
-        """The sizes under which the module may list this content."""
-        return (self.size,)
 
     def begin_hash(self):
         self._hash = md5()
@@ -195,8 +168,9 @@ class Upload:
         self._hash.update(data)
 
     def hashed(self):
-        """The digests, once all is hashed."""
-        return (self._hash.digest(),)
+        """Once all is hashed: the digests and sizes that it may have in the module."""
+        self.digests = (self._hash.digest(),)
+        self.least = self.most = self.size
 
     def packets(self, progress):
         ch = self.channel
@@ -228,7 +202,7 @@ class Upload:
         self.end_packets()
         while (event := ch.poll()) != DONE:
             if event == LINE:
-                self.modem.certs.hear(self.digests)
+                self.hear()
             else:
                 yield
 
@@ -243,9 +217,27 @@ class Upload:
     def end_packets(self):
         """All is sent: the module is asked what it has."""
         if self.base is None:
-            self._judged()
+            self._judge.finish()
+            self.hashed()
         self.modem.certs.unfinished = None
-        self.modem.certs.ask(self.name)
+        self.ask()
+
+    def ask(self):
+        ch = self.channel
+        ch.result = None
+        ch.begin(b"+MSSLCHECK=").quote(self.name).go(_ANSWER_MS, b"+MSSLCHECK:")
+
+    def hear(self):
+        """In result True if the module's MD5 is one of ours, else what it is."""
+        ch = self.channel
+        digests = self.digests
+        for i in range(len(digests)):
+            if ch.spells(digests[i]):
+                ch.result = True
+                if len(digests) > 1:  # which one it is tells how it stores line ends
+                    self.modem.certs.newline = b"\r\n" if i else b"\n"
+                return
+        ch.result = ch.text(0)
 
     def command(self, remain):
         name = b"+MSSLKEYWR=" if self.kind == KEY else b"+MSSLCERTWR="

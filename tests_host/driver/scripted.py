@@ -2,6 +2,7 @@
 
 from onemo import _port
 from onemo.channel import DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
+from onemo.counted import piece
 
 NAMES = {LINE: "line", PROMPT: "prompt", SENT: "sent", DATA: "data", DONE: "done", WAIT: "waits"}
 
@@ -77,7 +78,7 @@ class Talk:
             if event == DATA:
                 data = bytearray()
                 while self.ch.left:
-                    data += self.ch.data()
+                    data += piece(self.ch)
                 said[-1] = ("data", bytes(data))
 
     def sent(self):

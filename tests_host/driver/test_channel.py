@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, WAIT, Channel
+from onemo.counted import after, piece
 from onemo.errors import CommandError, ModemReset, ProtocolError
 
 
@@ -33,14 +34,14 @@ class Script:
         return n
 
 
-def events(pieces, expect=ALL, counted=0, payload=0):
+def events(pieces, expect=ALL, counted=None, payload=0):
     """What the channel makes of an answer that comes in these pieces."""
     uart = Script()
     ch = Channel(uart, 115200, 64, None)
     urcs = []
     ch.on_urc(b"+URC:", lambda buf, start, end: urcs.append(bytes(buf[start:end])))
-    ch.begin(b"+X").go(1000, expect, counted=counted, payload=payload)
-    uart.pieces = [bytearray(piece) for piece in pieces if piece]
+    ch.begin(b"+X").go(1000, expect, counted=counted and after(counted), payload=payload)
+    uart.pieces = [bytearray(part) for part in pieces if part]
     said = []
     try:
         while True:
@@ -57,9 +58,9 @@ def events(pieces, expect=ALL, counted=0, payload=0):
             elif event == DATA:
                 data = bytearray()
                 while ch.left:
-                    piece = ch.data()
-                    data += piece
-                    if not piece and not uart.pieces:
+                    got = piece(ch)
+                    data += got
+                    if not got and not uart.pieces:
                         said.append("data waits")
                         break
                 said.append(("data", bytes(data)))

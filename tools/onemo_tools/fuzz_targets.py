@@ -11,6 +11,7 @@ from onemo import _port, ciphers, models, pem, profile, psk, suites, syntax
 from onemo import trace as trace_module
 from onemo.certs import CERT, KEY
 from onemo.channel import DATA, DONE, LINE, PROMPT, SENT, Channel
+from onemo.counted import after, piece
 from onemo.errors import CommandError, ModemError
 
 _POLLS = 100_000  # more than any input can take
@@ -179,12 +180,12 @@ def on_channel(data: bytes, rng: random.Random) -> None:
         channel.forget()
         expect, counted = rng.choice(
             (
-                (None, 0),
-                (b"", 0),
-                (b"+MSSLLIST:", 0),
-                (b"+MSSLCFG:", 0),
-                (b"+MSSLCERTRD:", 1),
-                (b"+MIPRD:", 3),
+                (None, None),
+                (b"", None),
+                (b"+MSSLLIST:", None),
+                (b"+MSSLCFG:", None),
+                (b"+MSSLCERTRD:", after(1)),
+                (b"+MIPRD:", after(3)),
             )
         )
         payload = rng.choice((0, 0, 5, 300))
@@ -222,7 +223,7 @@ def _consume(channel: Channel, now: list[int]) -> None:
     for _ in range(_POLLS):
         if not channel.left:
             return
-        if not channel.data():
+        if not piece(channel):
             now[0] += 50
     raise Hang("data does not end")
 

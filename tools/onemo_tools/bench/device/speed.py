@@ -7,6 +7,7 @@ from time import ticks_diff, ticks_us
 
 import plain
 from common import NAME, Sink, listing, scripted, started, store
+from onemo.inventory import find
 
 LINES = (1, 10, 25, 50, 100)
 _REPEAT = 4  # calls a timing, for some take a few microseconds only
@@ -53,7 +54,7 @@ def _acts(pems):
 
 
 def _find(modem):
-    return modem.run_operation(modem.certs.find(NAME, 1))
+    return modem.run_operation(find(modem.channel, NAME, 1))
 
 
 def _answering(uart, command, prefix, count):
