@@ -81,6 +81,14 @@ class Talk:
                     data += piece(self.ch)
                 said[-1] = ("data", bytes(data))
 
+    def until(self, wanted, *pieces):
+        """Polls up to that event: its line, or data, is at hand then."""
+        self.hear(*pieces)
+        for _ in range(1000):
+            if self.ch.poll() == wanted:
+                return self.ch
+        raise AssertionError(f"no {NAMES[wanted]}")
+
     def sent(self):
         """What was written since the last time."""
         sent = bytes(self.uart.written)

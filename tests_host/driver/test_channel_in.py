@@ -1,0 +1,378 @@
+"""The channel's way in: what is a line, whose it is, what its parameters are."""
+
+import pytest
+from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT
+from onemo.counted import after, piece
+from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout
+
+from .scripted import Script, Talk
+
+
+@pytest.fixture
+def talk(monkeypatch):
+    return Talk(monkeypatch)
+
+
+def asked(talk, expect=ALL, **settings):
+    talk.ch.begin(b"+X=").number(1).go(1000, expect, **settings)
+    return talk
+
+
+def test_no_event_is_another():
+    assert sorted((WAIT, LINE, PROMPT, SENT, DATA, DONE)) == list(range(6))
+    assert WAIT == 0  # so that `while not` reads well
+
+
+# Lines
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (b"\r\nabc\r\n", b"abc"),
+        (b"abc\n", b"abc"),
+        (b"\r\n  abc  \r\n", b"abc"),
+        (b"\xe0\x00\x7f\xff abc\r\n", b"abc"),
+        (b"\r\n!abc~\r\n", b"!abc~"),
+        (b"\r\n~\r\n", b"~"),
+        (b"\r\n!\r\n", b"!"),
+        (b"\r\na\tb\r\n", b"a\tb"),
+        (b"\r\nabc\r\r\n", b"abc"),
+        (b"\r\nab\xe0c\r\n", b"ab\xe0c"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 100])
+def test_a_line_is_without_what_stands_around_it(talk, sent, line, step):
+    asked(talk)
+    pieces = [sent[i : i + step] for i in range(0, len(sent), step)]
+    assert talk.poll(*pieces) == [line]
+    assert talk.poll(b"\r\nOK\r\n") == ["done"]
+
+
+def test_empty_lines_and_junk_are_none(talk):
+    assert asked(talk).poll(b"\r\n\r\n \r\n\xff\xff\r\n\x00\r\n") == []
+
+
+def test_a_line_is_one_only_when_it_is_whole(talk):
+    asked(talk)
+    assert talk.poll(b"\r\nabc") == []
+    assert talk.poll(b"def") == []
+    assert talk.poll(b"\r\n") == [b"abcdef"]
+    assert talk.poll(b"OK") == []
+    assert talk.poll(b"\r\n") == ["done"]
+
+
+def test_lines_that_came_together(talk):
+    asked(talk)
+    assert talk.poll(b"\r\na\r\nb\r\nc\r\n\r\nOK\r\n") == [b"a", b"b", b"c", "done"]
+
+
+@pytest.mark.parametrize("length", [60, 64, 65, 127, 128, 129, 500, 2000, 2048])
+def test_a_line_longer_than_the_buffer_is_joined(talk, length):
+    line = b"x" * length
+    asked(talk)
+    assert talk.poll(b"\r\n" + line + b"\r\n\r\nshort\r\n") == [line, b"short"]
+    assert talk.poll(b"\r\n" + line, b"\r\n\r\nOK\r\n") == [line, "done"]
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("length", [2300, 10000])
+def test_a_line_that_is_too_long_is_an_error_in_step(talk, length, ending):
+    asked(talk)
+    with pytest.raises(ProtocolError) as caught:
+        talk.poll(b"\r\nbefore\r\n" + b"x" * length + ending, b"behind\r\n\r\nOK\r\n")
+    assert str(caught.value) == (
+        "AT+X=1 was answered by a line over 2048 bytes, or by data of a size not announced"
+    )
+    asked(talk)
+    assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
+    assert talk.ch.ready()
+
+
+def test_what_is_too_long_is_dropped_up_to_its_end_and_no_further(talk):
+    asked(talk)
+    assert talk.poll(b"x" * 3000) == []
+    assert talk.poll(b"OK\r\n") == []  # its end
+    assert talk.poll(b"next\r\n") == [b"next"]
+    with pytest.raises(ProtocolError):
+        talk.poll(b"OK\r\n")
+
+
+def test_what_is_too_long_may_end_with_a_piece(talk):
+    asked(talk)
+    assert talk.poll(b"x" * 3000, b"xx\n", b"next\r\n") == [b"next"]
+
+
+def test_a_flood_between_commands_spoils_none(talk):
+    talk.hear(b"x" * 3000 + b"\r\n")
+    asked(talk)
+    assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
+
+
+def test_bytes_received_are_counted(talk):
+    asked(talk).poll(b"\r\nabc\r\n", b"\r\nOK\r\n")
+    assert talk.ch.received == 13
+    talk.ch.received = (1 << 24) - 3
+    talk.poll(b"12345678")
+    assert talk.ch.received == 5
+
+
+def test_reads_are_small(talk):
+    asked(talk).poll(b"x" * 1000 + b"\r\n")
+    assert max(talk.uart.asked) == 64
+
+
+def test_a_uart_may_say_that_there_is_something_and_give_nothing(talk):
+    asked(talk)
+    given = talk.uart.readinto
+    talk.uart.readinto = lambda buf, n: None
+    assert talk.ch.poll() == talk.ch.poll() == WAIT
+    talk.hear(b"\r\na\r\n")
+    assert talk.ch.poll() == talk.ch.poll() == WAIT
+    talk.uart.readinto = given
+    assert talk.poll(b"\r\nOK\r\n") == [b"a", "done"]
+
+
+# Whose a line is
+
+
+def test_the_commands_own_lines_and_no_others(talk):
+    asked(talk, b"+X:")
+    assert talk.poll(b"\r\n+Y: 1\r\n+X: 1\r\nX\r\n+XY: 3\r\n\r\nOK\r\n") == [b"+X: 1", "done"]
+    asked(talk, None)
+    assert talk.poll(b"\r\n+X: 1\r\nfree text\r\n\r\nOK\r\n") == ["done"]
+
+
+def test_every_line_but_urcs(talk):
+    asked(talk, ALL)
+    answer = b"\r\n+X: 1\r\nfree text\r\n+URC: 1\r\n+URC: 2\r\n\r\nOK\r\n"
+    assert talk.poll(answer) == [b"+X: 1", b"free text", "done"]
+    assert talk.urcs == [b"+URC: 1", b"+URC: 2"]
+
+
+def test_a_line_of_the_commands_own_name_is_its_answer(talk):
+    for name in (b"+URC", b"+URC?", b"+URC=?"):
+        talk.ch.begin(name).go(1000, ALL)
+        assert talk.poll(b"\r\n+URC: 1\r\n\r\nOK\r\n") == [b"+URC: 1", "done"]
+    assert talk.urcs == []
+    for name in (b"+URCS", b"+XRC", b"+URD"):
+        talk.ch.begin(name).go(1000, ALL)
+        assert talk.poll(b"\r\n+URC: 1\r\n\r\nOK\r\n") == ["done"]
+    assert len(talk.urcs) == 3
+
+
+def test_what_a_command_expects_is_no_urc(talk):
+    asked(talk, b"+URC: 7")
+    assert talk.poll(b"\r\n+URC: 1\r\n+URC: 7\r\n\r\nOK\r\n") == [b"+URC: 7", "done"]
+    assert talk.urcs == [b"+URC: 1"]
+
+
+def test_all_handlers_hear_a_urc_where_it_lies(talk):
+    heard = []
+    talk.ch.on_urc(b"+URC: 1", lambda buf, at, end: heard.append(bytes(buf[at:end])))
+    talk.ch.on_urc(b"+OTHER", lambda buf, at, end: heard.append(b"no"))
+    assert talk.poll(b"\r\n+URC: 12 \r\n+URC: 2\r\n") == []
+    assert heard == [b"+URC: 12"]
+    assert talk.urcs == [b"+URC: 12", b"+URC: 2"]
+
+
+@pytest.mark.parametrize("step", [1, 100])
+def test_an_echo_is_no_line(talk, step):
+    asked(talk)
+    sent = b"AT+X=1\r\r\n+X: 1\r\n\r\nOK\r\n"
+    assert talk.poll(*(sent[i : i + step] for i in range(0, len(sent), step))) == [
+        b"+X: 1",
+        "done",
+    ]
+
+
+@pytest.mark.parametrize("like", [b"AT+X=", b"AT+X=12", b"AT+X=2", b"BT+X=1", b"at+x=1"])
+def test_what_is_like_an_echo_is_a_line(talk, like):
+    assert asked(talk).poll(b"\r\n" + like + b"\r\n\r\nOK\r\n") == [like, "done"]
+
+
+def test_an_echo_counts_while_its_command_does(talk):
+    asked(talk)
+    assert talk.poll(b"\r\nOK\r\n") == ["done"]
+    talk.ch.on_urc(b"AT+X", lambda buf, at, end: talk.urcs.append(bytes(buf[at:end])))
+    talk.poll(b"AT+X=1\r\r\n")
+    assert talk.urcs == [b"AT+X=1"]
+
+
+def test_final_results_are_nobodys_between_commands(talk):
+    assert talk.poll(b"\r\nOK\r\n\r\nERROR\r\n\r\n+CME ERROR: 1\r\n") == []
+    assert talk.ch.ready()
+
+
+def test_a_reboot_is_seen_wherever_it_is_said(talk):
+    assert talk.poll(b"\r\n+MATREADY\r\n") == []
+    assert talk.ch.rebooted
+    talk.ch.forget()
+    assert talk.poll(b"\r\nx+MATREADY\r\n+MATREAD\r\n") == []
+    assert not talk.ch.rebooted
+    asked(talk, ALL)
+    with pytest.raises(ModemReset):
+        talk.poll(b"\r\n+MATREADY: 1\r\n")
+
+
+# Prompts
+
+
+def test_a_prompt_is_taken_once(talk):
+    asked(talk, None, payload=5)
+    assert talk.poll(b"\r\n> ") == ["prompt"]
+    talk.ch.push(b"12345", 0, 5)
+    assert talk.poll() == ["sent"]
+    assert talk.poll(b"> \r\n> \r\n") == []
+    assert talk.poll(b"\r\nOK\r\n") == ["done"]
+
+
+def test_lines_before_a_prompt(talk):
+    asked(talk, ALL, payload=5)
+    assert talk.poll(b"\r\nfirst\r\n", b"\r\n+URC: 1\r\n\r\n>") == [b"first", "prompt"]
+
+
+def test_a_prompt_within_a_line_is_none(talk):
+    asked(talk, ALL, payload=5)
+    assert talk.poll(b"\r\na > b\r\n") == [b"a > b"]
+
+
+# Parameters
+
+
+def test_parameters_of_the_line_at_hand(talk):
+    asked(talk, b"+X:")
+    ch = talk.until(LINE, b'\r\n+X: "a,b",-7,,x\r\n')
+    assert ch.line() == b'+X: "a,b",-7,,x'
+    assert [ch.text(index) for index in range(5)] == ["a,b", "-7", "", "x", None]
+    assert [ch.value(index) for index in range(5)] == [None, -7, None, None, None]
+    assert [ch.says(index, b"a,b") for index in range(5)] == [True, False, False, False, False]
+    assert [ch.says(index, b"x") for index in range(5)] == [False, False, False, True, False]
+    assert ch.says(2, b"")
+    assert not ch.says(4, b"")
+    assert talk.poll(b"\r\nOK\r\n") == ["done"]
+    for expect in (ALL, b"+X:"):
+        asked(talk, expect)
+        assert talk.until(LINE, b"\r\n+X:9\r\n").value(0) == 9
+        assert talk.poll(b"\r\nOK\r\n") == ["done"]
+
+
+DIGEST = bytes([0x01, 0x23, 0xAF, 0xFA, 0x90])
+
+
+@pytest.mark.parametrize(
+    ("shown", "it_is"),
+    [
+        (b"0123affa90", True),
+        (b"0123AFFA90", True),
+        (b"0123AffA90", True),
+        (b'"0123affa90"', True),
+        (b'"0123affa90",0', True),
+        (b"0123affa9", False),
+        (b"0123affa901", False),
+        (b"0123affa90,0", False),
+        (b"1123affa90", False),
+        (b"0223affa90", False),
+        (b"0123affa91", False),
+        (b"0123affa80", False),
+        (b"0123agfa90", False),
+        (b'"0123affa9"', False),
+        (b'"0123affa901"', False),
+        (b'"', False),
+        (b"x", False),
+    ],
+)
+def test_a_digest_in_hexadecimal(talk, shown, it_is):
+    asked(talk, b"+X:")
+    ch = talk.until(LINE, b"\r\n+X: " + shown + b"\r\n0123affa90\r\n")
+    assert ch.line() == b"+X: " + shown
+    assert ch.spells(DIGEST) is it_is
+
+
+# Counted data
+
+
+def counted(talk, commas=1):
+    return asked(talk, b"+X:", counted=after(commas))
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+@pytest.mark.parametrize("size", [0, 1, 2, 63, 64, 65, 128, 129, 1000])
+def test_data_is_what_was_announced(talk, size, step):
+    data = bytes(i & 0xFF for i in range(size))
+    counted(talk, 3)
+    answer = b'\r\n+X: 0,"a,b",%d,' % size + data + b"\r\n\r\nOK\r\n"
+    pieces = [answer[i : i + step] for i in range(0, len(answer), step)]
+    assert talk.poll(*pieces) == [("data", data), "done"]
+    assert talk.ch.ready()
+
+
+def test_data_that_is_slow(talk):
+    counted(talk)
+    assert talk.until(DATA, b"\r\n+X: 100,").left == 100
+    assert not piece(talk.ch)
+    talk.hear(b"a" * 10)
+    assert piece(talk.ch) == b"a" * 10
+    assert talk.ch.left == 90
+    assert not piece(talk.ch)
+    talk.hear(b"b" * 50, b"c" * 20)
+    assert piece(talk.ch) == b"b" * 50 + b"c" * 14  # as much as the buffer has room for
+    assert piece(talk.ch) == b"c" * 6
+    assert talk.ch.left == 20
+    talk.now += 10000
+    with pytest.raises(Timeout):
+        piece(talk.ch)
+    assert talk.ch.left == 0
+    assert talk.ch.stale
+
+
+def test_two_answers_with_data_in_one(talk):
+    counted(talk)
+    answer = b"\r\n+X: 3,abc\r\n+URC: 1\r\n+X: 5,defgh\r\n\r\nOK\r\n"
+    assert talk.poll(answer) == [("data", b"abc"), ("data", b"defgh"), "done"]
+    assert talk.urcs == [b"+URC: 1"]
+
+
+@pytest.mark.parametrize("behind", [b"", b"\r\n"])
+def test_data_ends_with_its_line(talk, behind):
+    counted(talk)
+    assert talk.poll(b"\r\n+X: 3,abc", behind, b"\r\n\r\nOK\r\n") == [("data", b"abc"), "done"]
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+@pytest.mark.parametrize("extra", [b"d", b"OK", b"+"])
+def test_data_that_goes_on_is_an_error(talk, step, extra):
+    counted(talk)
+    answer = b"\r\n+X: 3,abc" + extra + b"\r\n\r\nOK\r\n"
+    with pytest.raises(ProtocolError, match="not announced"):
+        talk.poll(*(answer[i : i + step] for i in range(0, len(answer), step)))
+    counted(talk)
+    assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [("data", b"abc"), "done"]
+
+
+def test_a_line_with_too_few_parameters_has_no_data(talk):
+    counted(talk, 2)
+    assert talk.poll(b"\r\n+X: 1,2\r\n\r\nOK\r\n") == [b"+X: 1,2", "done"]
+
+
+def test_data_is_nobodys_where_none_is_counted(talk):
+    asked(talk, b"+X:")
+    assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [b"+X: 3,abc", "done"]
+
+
+@pytest.mark.parametrize("leave", ["forget", "abandon"])
+def test_data_that_is_left_half_way(monkeypatch, leave):
+    talk = counted(Talk(monkeypatch, Script()))
+    talk.until(DATA, b"\r\n+X: 1000," + b"a" * 40)
+    assert piece(talk.ch) == b"a" * 40
+    getattr(talk.ch, leave)()
+    assert talk.ch.left == 0
+    talk.hear(b"a" * 100 + b"\r\n\r\nOK\r\n")
+    asked(talk)
+    assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
+
+
+def test_an_error_instead_of_data(talk):
+    counted(talk)
+    with pytest.raises(CommandError, match="762"):
+        talk.poll(b"\r\n+CME ERROR: 762\r\n")
