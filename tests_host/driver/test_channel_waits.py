@@ -1,4 +1,4 @@
-"""The channel's waits: deadlines, what a front may sleep, what is left behind; on a still clock."""
+"""The channel's waits: deadlines, what a front may sleep, what is left; on a still clock."""
 
 import pytest
 from onemo import _port
