@@ -70,9 +70,12 @@ class Channel(Receiver):
         return self
 
     def quote(self, text):
-        """Appends a string parameter."""
+        """Appends a string parameter. What it may hold is the caller's to check."""
         self._separate()
-        syntax.quoted(self.out, text)
+        out = self.out
+        out.append(0x22)
+        out += raw(text)
+        out.append(0x22)
         return self
 
     def number(self, value):

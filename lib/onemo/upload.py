@@ -49,7 +49,7 @@ class Upload:
                 yield from self.modem.certs.removal(name)
             yield from self.packets(progress)
         except Exception as error:
-            if not self.modem.certs.unfinished:
+            if not self.modem.unfinished:
                 raise
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
@@ -211,7 +211,7 @@ class Upload:
     def begin_packets(self):
         if self.base is not None:
             self._stream.seek(self.base)
-        self.modem.certs.unfinished = self.name
+        self.modem.unfinished = self.name
         return self.size
 
     def end_packets(self):
@@ -219,7 +219,7 @@ class Upload:
         if self.base is None:
             self._judge.finish()
             self.hashed()
-        self.modem.certs.unfinished = None
+        self.modem.unfinished = None
         self.ask()
 
     def ask(self):
