@@ -127,12 +127,6 @@ class Channel(Receiver):
         self.payload = not ended
         self.wait(timeout_ms, len(out))
 
-    def resume(self, timeout_ms):
-        """Waits for a final result once more, of a command that was left."""
-        self.active = True
-        self.marked = False
-        self.wait(timeout_ms)
-
     def push(self, source, start, stop):
         """Writes source[start:stop] as (part of) the payload; `poll` says SENT when the source is
         free again."""

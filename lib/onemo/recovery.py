@@ -118,7 +118,9 @@ def _filling_up(ch):
     # has left it.
     if not ch.owed:
         return
-    ch.resume(_FILLED_MS + ch.owed * 10000 // ch.baud)
+    ch.active = True  # the command that it belongs to has no final result yet
+    ch.marked = False
+    ch.wait(_FILLED_MS, ch.owed)
     try:
         while ch.owed:
             ch.push(_FILLER, 0, min(len(_FILLER), ch.owed))
