@@ -12,17 +12,15 @@ import asyncio
 import logging
 import ssl
 import tempfile
-import threading
-from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from amqtt.broker import Broker as AmqttBroker  # type: ignore[import-untyped]
 
+from .loop_thread import LoopThread
 from .pki import Identity
 
-_PATIENCE_S = 20.0
 _PIECE = 16384
 
 
@@ -39,8 +37,7 @@ class Broker:
         self.refused = 0
         self._identity = identity
         self._client_ca = client_ca
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="broker", daemon=True)
+        self._thread = LoopThread("broker")
         self._broker: AmqttBroker | None = None
         self._front: asyncio.Server | None = None
         self._links: set[asyncio.StreamWriter] = set()
@@ -49,10 +46,10 @@ class Broker:
     def __enter__(self) -> Self:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
         logging.getLogger("transitions").setLevel(logging.CRITICAL)
-        self._loop.set_exception_handler(self._failed)
+        self._thread.loop.set_exception_handler(self._failed)
         self._thread.start()
         try:
-            self._do(self._start())
+            self._thread.do(self._start())
         except BaseException:
             self.close()
             raise
@@ -68,22 +65,16 @@ class Broker:
 
     def close(self) -> None:
         """Ends broker and front."""
-        if self._loop.is_closed():
+        if self._thread.loop.is_closed():
             return
         try:
-            self._do(self._stop())
+            self._thread.do(self._stop())
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_PATIENCE_S)
-            if not self._thread.is_alive():
-                self._loop.close()
+            self._thread.close()
 
     def cut(self) -> None:
         """Breaks every connection through the front, without a good-bye."""
-        self._do(self._cut())
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+        self._thread.do(self._cut())
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if isinstance(context.get("exception"), ssl.SSLError):
