@@ -5,7 +5,8 @@
         broker.cut()                          # every connection breaks
 
 amqtt's own listener does not insist on client certificates; the front does, and passes on what it
-has decrypted. Without an identity there is no front: plain TCP, and nothing to cut.
+has decrypted. Without an identity there is no front: plain TCP, and nothing to cut. What comes
+with QoS 1 for a client that is away is kept for it, unless it asked for a clean session.
 """
 
 import asyncio
@@ -17,11 +18,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from amqtt.broker import Broker as AmqttBroker  # type: ignore[import-untyped]
+from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
+from amqtt.session import Session  # type: ignore[import-untyped]
 
 from .loop_thread import LoopThread
 from .pki import Identity
 
 _PIECE = 16384
+
+
+class Anybody(BaseAuthPlugin):  # type: ignore[misc]
+    """Lets in whom the front let in. amqtt's AnonymousAuthPlugin does, too, but for those that
+    it calls anonymous amqtt keeps nothing: no session, and no messages while they are away."""
+
+    async def authenticate(self, *, session: Session) -> bool:
+        return True
 
 
 class Broker:
@@ -80,9 +91,7 @@ class Broker:
         self._broker = AmqttBroker(
             {
                 "listeners": {"default": {"type": "tcp", "bind": f"{self.host}:0"}},
-                "plugins": {
-                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
-                },
+                "plugins": {f"{__name__}.Anybody": {}},
             }
         )
         await self._broker.start()
