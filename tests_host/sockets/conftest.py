@@ -96,6 +96,13 @@ def network():
     return net
 
 
+def talker(data, **how):
+    """The same, and a talker at port 20."""
+    net = network()
+    net.listen(HOST, 20, Talker(data, **how))
+    return net
+
+
 @pytest.fixture
 def rigs():
     """Makes rigs with the blocking front; at the end no module has seen a breach of protocol."""
