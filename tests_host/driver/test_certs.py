@@ -8,20 +8,9 @@ from onemo import CERT, KEY
 from onemo.errors import CommandError, ModemReset, Timeout, VerifyError
 from onemo_tools.simulator import Fault, damage_store
 
-from .conftest import md5, pem
+from .conftest import Tape, md5, pem
 
 GOLDEN = "9e5e120bc7827646a0c4b007ec3e1453"  # manual 3.8
-
-
-class Tape:
-    """A source that cannot be rewound, and gives what it likes."""
-
-    def __init__(self, data, most=100):
-        self._file = io.BytesIO(data)
-        self._most = most
-
-    def readinto(self, buf):
-        return self._file.readinto(memoryview(buf)[: self._most])
 
 
 def test_the_manuals_key_has_the_manuals_digest(rig, manual_key):
