@@ -136,7 +136,7 @@ class Upload:
                 size += n
                 if self._judge.fault:
                     break  # it is known to be bad, however long it is
-            self._judge.finish()
+            self._judge.finish(self.name)
             if self.size is None:
                 self.size = size
             elif self.size != size:
@@ -217,7 +217,7 @@ class Upload:
     def end_packets(self):
         """All is sent: the module is asked what it has."""
         if self.base is None:
-            self._judge.finish()
+            self._judge.finish(self.name)
             self.hashed()
         self.modem.unfinished = None
         self.ask()

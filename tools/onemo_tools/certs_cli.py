@@ -127,9 +127,9 @@ def write(
         try:
             written = store.write(name, file, number, force)
         except ValueError as error:
-            if not str(error).startswith("PEM refused"):
+            if "PEM refused" not in str(error):
                 raise
-            raise ValueError(f"{file}, which is to be {name}: {error}") from None
+            raise ValueError(f"{file}, which is to be {error}") from None
     said = "written and confirmed by the module" if written else "unchanged"
     _tell(as_json, {"name": name, "written": written}, f"{name} {said}")
 

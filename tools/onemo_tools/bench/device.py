@@ -55,7 +55,9 @@ class Device:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={"MICROPYPATH": f"{self.folder}:.frozen", "PATH": "/usr/bin:/bin"},
+            # A module keeps its path: one as short as on a board.
+            env={"MICROPYPATH": "./.:.frozen", "PATH": "/usr/bin:/bin"},
+            cwd=self.folder,
             pass_fds=fds,
         )
 
