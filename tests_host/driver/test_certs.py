@@ -88,7 +88,7 @@ def test_bad_pem_from_a_tape_is_broken_off_and_removed(rig, manual_ca, cut):
     bad = manual_ca.replace(b"-----END CERTIFICATE-----", b"-----END CERTIFICATE?----")
     if not cut:
         bad = manual_ca[:600] + b"\x00" + manual_ca[601:]
-    with pytest.raises(ValueError, match="^ca.pem: PEM refused"):
+    with pytest.raises(ValueError, match=r"^ca\.pem: PEM refused"):
         rig.modem.certs.write("ca.pem", Tape(bad), size=len(bad))
     assert rig.modem.certs.list() == []
     assert rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca)) is True
