@@ -71,7 +71,7 @@ size: $(READY)
 # On a board: make test-device PORT=/dev/ttyUSB0 [ARGS=--real-module]
 .PHONY: test-device
 test-device: $(READY)
-	$(BIN)/python -m onemo_tools test-device --port $(PORT) $(ARGS)
+	$(BIN)/python -m onemo_tools test-device --board $(PORT) $(ARGS)
 
 # package.json, lib/*.json, manifest.py; the .mpy variants under build/mpy.
 .PHONY: packages

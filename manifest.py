@@ -31,6 +31,7 @@ PROVISION = (
     "psk.py",
     "reboot.py",
     "receiver.py",
+    "recovery.py",
     "restore.py",
     "syntax.py",
     "tls.py",

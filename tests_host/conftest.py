@@ -1,4 +1,7 @@
-"""In every test: no trace, exception, repr or output may show a key or a PSK."""
+"""In every test: no trace, exception, repr or output may show a key or a PSK. And, as
+fixtures, the manual's example files."""
+
+from pathlib import Path
 
 import pytest
 import watched
@@ -25,3 +28,18 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = "\n".join(leaks)
     return report
+
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def manual_key() -> bytes:
+    """The manual's example key: 1674 bytes."""
+    return (DATA / "manual-key.pem").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def manual_ca() -> bytes:
+    """The manual's example certificate: 1261 bytes."""
+    return (DATA / "manual-ca.pem").read_bytes()

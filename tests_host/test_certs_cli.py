@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
 import time
 
 import pytest
+from onemo import codes
 from onemo_tools.board import VirtualBoard, images
+from onemo_tools.certs_cli import in_the_shell
 from onemo_tools.certs_serial import PcUart
 from onemo_tools.cli import app
 from onemo_tools.deploy import deploy, library
@@ -30,6 +33,7 @@ class Desk:
         done = CliRunner().invoke(app, ["certs", *map(str, words), *self.where])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.exit_code == status, done.output
+        self.stderr = done.stderr
         return done.stdout if status == 0 or done.stdout else done.stderr
 
     def stored(self):
@@ -64,6 +68,7 @@ def desk(request, tmp_path):
 
 def test_there_and_back(desk, tmp_path):
     assert desk("ls") == ""
+    assert desk.stderr == "no certificates or keys\n"
     assert desk("write", "ca.pem", CA) == "ca.pem written and confirmed by the module\n"
     assert desk("write", "ca.pem", CA) == "ca.pem unchanged\n"
     assert json.loads(desk("write", "dev.key", KEY, "--kind", "key", "--json")) == {
@@ -90,19 +95,78 @@ def test_what_goes_wrong_is_told_in_a_sentence(desk, tmp_path):
     bad = tmp_path / "bad.pem"
     bad.write_bytes(b"\x30\x82\x01\x0a" * 30)
     for words, expected in (
-        (("rm", "none.pem"), ": 762, "),
-        (("read", "none.pem"), ": 762, "),
-        (("check", "none.pem"), ": 762, "),
-        (("write", "bad.pem", bad), "PEM"),
+        (("rm", "none.pem"), '"none.pem": 762, no such certificate or key: check the name with '),
+        (("read", "none.pem"), "with `onemo certs ls`, or write it first"),
+        (("check", "none.pem"), "with `onemo certs ls`, or write it first"),
+        (("write", "ca.pem", bad), f"{bad}, which is to be ca.pem: PEM refused at line 1: "),
+        (("write", "ca.pem", KEY), "give the certificate, or write it with --kind key"),
+        (("write", "k", CA, "--kind", "key"), "give the key, or write it with --kind cert"),
         (("write", 'a"b', CA), "quote"),
-        (("write", "ca.pem", tmp_path / "none.pem"), "none.pem"),
-        (("write", "p", CA, "--kind", "psk"), "--kind is one of cert, key"),
-        (("ls", "--kind", "cart"), "--kind is one of cert, key, psk"),
+        (("write", "ca.pem", tmp_path), f"{tmp_path} is a folder: give a PEM file"),
+        (("write", "ca.pem", tmp_path / "none"), f"there is no {tmp_path}/none: give a PEM"),
+        (("check", "ca.pem", tmp_path / "none"), f"there is no {tmp_path}/none: give the file"),
     ):
         said = desk(*words, status=1)
         assert said.startswith("certs: ") and expected in said, said
-        assert len(said.splitlines()) == 1, said
+        assert len(said.splitlines()) == 1 and "Errno" not in said, said
     assert desk.stored() == {}
+
+
+@pytest.mark.parametrize("kinds", [[], ["--kind", "cert"], ["--kind", "key"], ["--kind", "psk"]])
+def test_an_empty_store_is_told_but_not_to_programs(kinds):
+    with Line(Module("MN316-S"), "pty") as line:
+        desk = Desk(None, line, ["--serial", line.path])
+        assert desk("ls", *kinds) == ""
+        nothing = {"cert": "certificates", "key": "keys", "psk": "PSKs"}
+        assert desk.stderr == f"no {nothing[kinds[1]] if kinds else 'certificates or keys'}\n"
+        assert desk("ls", *kinds, "--json") == "[]\n"
+        assert desk.stderr == ""
+
+
+@pytest.mark.parametrize("code", range(760, 770))
+def test_remedies_are_this_commands_not_the_librarys(code):
+    assert not re.search(r"certs\.|\(\)|modem|kind [A-Z]", in_the_shell(codes.explain(code)))
+
+
+def refused(*words):
+    """What `onemo certs` said in one line, and its exit status."""
+    done = CliRunner().invoke(app, ["certs", *map(str, words)])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.stdout == ""
+    [said] = done.stderr.splitlines()
+    return said, done.exit_code
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ls"], "say where the module is: --serial PORT or --board PORT"),
+        (["ls", "--serial", "x", "--board", "y"], "--serial PORT or --board PORT, not both"),
+        (["ls", "--serial", "x", "--port", "y"], "--serial PORT or --board PORT, not both"),
+        (["ls", "--serial", "x", "--kind", "cart"], "--kind is one of cert, key, psk, not 'cart'"),
+        (["write", "p", CA, "--kind", "psk"], "--kind is one of cert, key, not 'psk'"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(words, said):
+    told, status = refused(*words)
+    assert told.startswith(f"certs: {said}")
+    assert status == 2
+
+
+@pytest.mark.parametrize("option", ["--serial", "--board", "--port"])
+def test_a_wrong_port_is_named_once(option, tmp_path):
+    for port, expected in (
+        (tmp_path / "none", f"certs: there is no port {tmp_path}/none: plug it in"),
+        (CA, f"certs: {CA} is a file, no serial port: give one such as /dev/ttyUSB0"),
+    ):
+        said, status = refused("ls", option, port)
+        assert said.startswith(expected) and said.count(str(port)) == 1
+        assert status == 1
+
+
+def test_port_is_another_word_for_board_that_help_does_not_show():
+    done = CliRunner().invoke(app, ["certs", "ls", "--help"])
+    assert "--board" in done.stdout and "--port" not in done.stdout
 
 
 def test_standard_output_takes_a_certificate_as_it_is(desk):
@@ -122,21 +186,17 @@ def test_a_model_that_stores_other_line_ends(model):
     assert module.breaches == []
 
 
-def test_where_the_module_is_has_to_be_said(tmp_path):
-    for where in ([], ["--serial", "x", "--board", "y"]):
-        done = CliRunner().invoke(app, ["certs", "ls", *where])
-        assert done.exit_code == 1
-        assert "--serial PORT or --board PORT" in done.stderr
-    done = CliRunner().invoke(app, ["certs", "ls", "--serial", str(tmp_path / "none")])
-    assert done.exit_code == 1
-    assert "none" in done.stderr and len(done.stderr.splitlines()) == 1
-
-
 def test_a_board_without_the_library_is_told(tmp_path):
     with VirtualBoard(tmp_path / "flash.img") as board:
         done = CliRunner().invoke(app, ["certs", "ls", "--board", board.port])
         assert done.exit_code == 1
         assert "onemo deploy puts it there" in done.stderr
+        deploy(board.port, library(ROOT))
+        said, _ = refused("ls", "--board", board.port)
+        assert said == "certs: there is no config.json on the board: onemo deploy puts it there"
+        deploy(board.port, {"config.json": b"{"})
+        said, _ = refused("ls", "--board", board.port)
+        assert said == "certs: config.json on the board is no JSON: onemo deploy replaces it"
 
 
 def test_the_adapter_never_waits_and_takes_what_there_is():

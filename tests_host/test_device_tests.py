@@ -147,11 +147,11 @@ def test_the_command(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config("rp2")))
     words = ["test-device", "--config", str(tmp_path / "config.json"), "--only", "test_upload"]
     with VirtualBoard(tmp_path / "flash.img", port_like="rp2") as board:
-        done = CliRunner().invoke(app, [*words, "--port", board.port])
+        done = CliRunner().invoke(app, [*words, "--board", board.port])
         assert done.exit_code == 0, done.output
         assert "ok   test_upload.Flash.test_a_file_of_the_largest_size" in done.output
         assert "6 tests ran, 0 failed" in done.output
-        done = CliRunner().invoke(app, [*words, "--port", board.port, "--json"])
+        done = CliRunner().invoke(app, [*words, "--board", board.port, "--json"])
         assert json.loads(done.stdout)["failed"] == []
     done = CliRunner().invoke(app, [*words, "--port", str(tmp_path / "none")])
     assert done.exit_code == 1

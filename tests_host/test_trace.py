@@ -170,8 +170,8 @@ def test_what_is_no_trace(tmp_path, text):
         path.write_text("    0.000 > AT\n" + text)
     done = CliRunner().invoke(app(), [str(path)])
     assert done.exit_code == 1
-    assert "trace.txt" in done.output
-    assert "Traceback" not in done.output
+    assert done.stderr.startswith("trace: ") and "trace.txt" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "Errno" not in done.stderr
 
 
 def test_rich_markup_in_a_trace_is_text():

@@ -59,7 +59,7 @@ _TEXTS = (
 )
 
 
-def text(judge):
+def text(judge, name):
     """What is wrong and what to do; `judge.fault` is the closer verdict from now on."""
     closer = {
         _NOT_TEXT: _not_text,
@@ -69,7 +69,8 @@ def text(judge):
     }.get(judge.fault)
     if closer:
         judge.fault = closer(judge)
-    return "PEM refused at line %d: %s" % (judge.lines, _TEXTS[judge.fault - 1])
+    said = "PEM refused at line %d: %s" % (judge.lines, _TEXTS[judge.fault - 1])
+    return name + ": " + said if name else said
 
 
 def _not_text(judge):

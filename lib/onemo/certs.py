@@ -38,7 +38,6 @@ class CertStore:
         # what an inline model stored for a line's end when last verified: b"\n" or b"\r\n"
         self.newline = None
         self.psk_verified = None  # what confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"
-        self.unfinished = None  # name whose upload broke off
         self.uploads = None  # upload.py's, once there was one
 
     def write(self, name, source, kind=CERT, *, size=None, force=False, progress=None):
@@ -88,8 +87,8 @@ class CertStore:
             if not missing_ok or error.code != MISSING:
                 raise
             ch.result = False
-        if self.unfinished == name:
-            self.unfinished = None
+        if self.modem.unfinished == name:
+            self.modem.unfinished = None
 
     def __getattr__(self, name):
         return method(self, _ELSEWHERE, name)

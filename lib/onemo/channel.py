@@ -70,9 +70,12 @@ class Channel(Receiver):
         return self
 
     def quote(self, text):
-        """Appends a string parameter."""
+        """Appends a string parameter. What it may hold is the caller's to check."""
         self._separate()
-        syntax.quoted(self.out, text)
+        out = self.out
+        out.append(0x22)
+        out += raw(text)
+        out.append(0x22)
         return self
 
     def number(self, value):
@@ -123,12 +126,6 @@ class Channel(Receiver):
         self._stop = len(out) if ended else len(out) - 1
         self.payload = not ended
         self.wait(timeout_ms, len(out))
-
-    def resume(self, timeout_ms):
-        """Waits for a final result once more, of a command that was left."""
-        self.active = True
-        self.marked = False
-        self.wait(timeout_ms)
 
     def push(self, source, start, stop):
         """Writes source[start:stop] as (part of) the payload; `poll` says SENT when the source is

@@ -4,6 +4,7 @@ from . import _port
 from ._port import const
 from .channel import DONE, LINE
 from .errors import ClockError, CommandError
+from .recovery import listen
 
 _ANSWER_MS = const(5000)
 _LOOK_MS = const(500)  # between looks whether the time has come
@@ -50,7 +51,7 @@ def _setting(modem, timeout_ms):
                     yield
             except CommandError:
                 asked = False  # no network yet
-        yield from modem.listen(_LOOK_MS)
+        yield from listen(modem.channel, _LOOK_MS)
         yield from asking(ch)
     now = ch.result
     try:

@@ -4,6 +4,7 @@ from . import _port
 from ._port import const
 from .channel import DONE, LINE
 from .errors import CommandError, ModemError, Timeout
+from .recovery import listen
 from .syntax import check_text
 
 _ANSWER_MS = const(5000)
@@ -36,7 +37,7 @@ def _attaching(modem, apn, timeout_ms):
                 break
             if _port.ticks_diff(end, _port.ticks_ms()) <= 0:
                 raise Timeout("%s within %d ms" % (missing, timeout_ms))
-            yield from modem.listen(_RETRY_MS)
+            yield from listen(modem.channel, _RETRY_MS)
     yield from _addresses(ch)
     if ch.result is None:
         yield from _dial(modem, apn, end)
@@ -113,7 +114,7 @@ def _dial(modem, apn, end):
         yield from _addresses(ch)
         if ch.result is not None or _port.ticks_diff(end, _port.ticks_ms()) <= 0:
             break
-        yield from modem.listen(_RETRY_MS)
+        yield from listen(modem.channel, _RETRY_MS)
     found = ch.result
-    yield from modem.listen(_SETTLE_MS)
+    yield from listen(modem.channel, _SETTLE_MS)
     ch.result = found

@@ -127,8 +127,9 @@ class Judge:
         if over and not self.fault:
             self.fault = _BIG
 
-    def finish(self):
-        """The file is complete: ValueError says what is wrong with it, and what to do."""
+    def finish(self, name=None):
+        """The file, which is to be `name`, is complete: ValueError says what is wrong with it, and
+        what to do."""
         if not self.fault:
             if self._boundary:
                 self._end_of_line()
@@ -147,7 +148,7 @@ class Judge:
         if self.fault:
             from . import _pem_faults
 
-            raise ValueError(_pem_faults.text(self))
+            raise ValueError(_pem_faults.text(self, name))
 
     def _plain(self, buf, start, end):
         """A run of base64 characters, buf[start:end]."""

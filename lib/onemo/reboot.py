@@ -3,6 +3,7 @@
 from ._port import const
 from .channel import DONE
 from .errors import ModemReset
+from .recovery import listen
 
 _ANSWER_MS = const(5000)
 _BOOT_MS = const(30000)
@@ -21,7 +22,7 @@ def _rebooting(modem, timeout_ms):
         while ch.poll() != DONE:
             yield
         # A module whose speed is automatic may not say that it is ready.
-        yield from modem.listen(timeout_ms)
+        yield from listen(modem.channel, timeout_ms)
     except ModemReset:
         pass
     ch.rebooted = True

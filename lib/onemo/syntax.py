@@ -2,7 +2,7 @@
 # here does I/O, and nothing here allocates but what it returns: a response is looked at where it
 # lies, buf[start:end].
 
-from ._port import const, raw
+from ._port import const
 
 OK = const(1)
 ERROR = const(2)
@@ -19,13 +19,6 @@ def decimal(out, number):
     if number > 9:
         decimal(out, number // 10)
     out.append(48 + number % 10)
-
-
-def quoted(out, text):
-    """Appends a string parameter. What it may hold is the caller's to check: see `check_text`."""
-    out.append(_QUOTE)
-    out += raw(text)
-    out.append(_QUOTE)
 
 
 def check_text(value, what, most=_NAME_MAX):

@@ -49,7 +49,7 @@ class Upload:
                 yield from self.modem.certs.removal(name)
             yield from self.packets(progress)
         except Exception as error:
-            if not self.modem.certs.unfinished:
+            if not self.modem.unfinished:
                 raise
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
@@ -136,7 +136,7 @@ class Upload:
                 size += n
                 if self._judge.fault:
                     break  # it is known to be bad, however long it is
-            self._judge.finish()
+            self._judge.finish(self.name)
             if self.size is None:
                 self.size = size
             elif self.size != size:
@@ -211,15 +211,15 @@ class Upload:
     def begin_packets(self):
         if self.base is not None:
             self._stream.seek(self.base)
-        self.modem.certs.unfinished = self.name
+        self.modem.unfinished = self.name
         return self.size
 
     def end_packets(self):
         """All is sent: the module is asked what it has."""
         if self.base is None:
-            self._judge.finish()
+            self._judge.finish(self.name)
             self.hashed()
-        self.modem.certs.unfinished = None
+        self.modem.unfinished = None
         self.ask()
 
     def ask(self):

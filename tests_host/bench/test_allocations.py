@@ -64,3 +64,9 @@ def test_live_heap(device):
     found = device.run("live.main()")
     assert 4096 < found["import"] <= limits.ceiling("live_import")
     assert found["import"] < found["loaded"] <= limits.ceiling("live_loaded")
+
+
+def test_live_heap_with_the_library_in_romfs(device):
+    found = device.run(f"live.in_place({str(device.romfs)!r})")
+    assert 4096 < found["import"] <= limits.ceiling("live_import_rom")
+    assert found["import"] < found["loaded"] <= limits.ceiling("live_loaded_rom")

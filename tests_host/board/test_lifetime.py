@@ -86,6 +86,7 @@ def test_the_command_line_says_what_is_wrong(tmp_path):
         (["--port-like", "avr"], "no such port: 'avr'"),
         (["--uart", "one"], "ID=PATH"),
         (["--uart", "1=/nowhere"], "cannot open the UART's line /nowhere"),
+        (["--link", str(tmp_path / "none" / "link")], f"'{tmp_path}/none/link'"),
     ):
         done = subprocess.run(
             command + arguments,
@@ -96,7 +97,8 @@ def test_the_command_line_says_what_is_wrong(tmp_path):
             check=False,
         )
         assert done.returncode == 1
-        assert said in done.stderr and "Traceback" not in done.stderr
+        assert said in done.stderr and "Errno" not in done.stderr
+        assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("board: ")
 
 
 def test_boards_side_by_side(start, at):

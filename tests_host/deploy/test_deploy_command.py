@@ -24,7 +24,7 @@ def onemo(*words):
 
 def deployed(board, *words):
     """What `onemo deploy --json` says it did."""
-    status, out, err = onemo("deploy", "--port", board.port, "--json", *words)
+    status, out, err = onemo("deploy", "--board", board.port, "--json", *words)
     assert status == 0, out + err
     return json.loads(out)
 
@@ -84,7 +84,7 @@ def test_a_dry_run_says_and_does_nothing(tmp_path):
         assert said["dry_run"] is True
         assert len(said["copied"]) == len(modules()) + len(APPLICATION)
         assert images.read_files(board.flash) == {}
-        status, out, _ = onemo("deploy", "--port", board.port, "--dry-run")
+        status, out, _ = onemo("deploy", "--board", board.port, "--dry-run")
         assert status == 0
         assert "would be copied, 0 unchanged" in out
 
@@ -92,7 +92,7 @@ def test_a_dry_run_says_and_does_nothing(tmp_path):
 def test_a_flash_that_is_too_small_stays_as_it_was(tmp_path):
     """Library and application together need more than 64 KB: nothing at all is copied."""
     with VirtualBoard(tmp_path / "flash.img", size=16 * 4096) as board:
-        status, out, err = onemo("deploy", "--port", board.port)
+        status, out, err = onemo("deploy", "--board", board.port)
         assert status == 1
         assert out == ""
         assert "bytes free, but" in err and "nothing was changed" in err
@@ -153,17 +153,40 @@ def test_stm32_without_md5_gets_it_in_viper(tmp_path):
 def test_wrong_arguments_are_told_in_a_sentence(tmp_path, checkout):
     (checkout / "bad.json").write_text("{")
     (tmp_path / "empty").mkdir()
-    nowhere = ("deploy", "--port", tmp_path / "none")
+    nowhere = ("deploy", "--board", tmp_path / "none")
     for words, expected in (
-        (nowhere, "no board answers"),
-        ((*nowhere, "--root", tmp_path), "is this the project's folder?"),
+        (nowhere, f"there is no port {tmp_path}/none: plug it in"),
+        (("deploy", "--port", tmp_path / "none"), f"there is no port {tmp_path}/none: plug"),
+        (("deploy", "--board", checkout / "main.py"), "main.py is a file, no serial port"),
+        (("deploy", "--board", "/dev/null"), "no board answers"),
         ((*nowhere, "--config", checkout / "bad.json"), "bad.json is no JSON"),
-        ((*nowhere, "--config", checkout / "none.json"), "none.json"),
+        ((*nowhere, "--config", checkout / "none.json"), "none.json: give a config.json"),
+        ((*nowhere, "--config", tmp_path), f"{tmp_path} is a folder: give a config.json"),
+        ((*nowhere, "--certs", tmp_path / "no"), "no: give the folder that holds the PEM files"),
+        ((*nowhere, "--certs", checkout / "main.py"), "main.py is a file: give the folder"),
         ((*nowhere, "--certs", tmp_path / "empty"), "there is no file in"),
-        ((*nowhere, "--romfs", "--source"), "leave --source out"),
     ):
         status, out, err = onemo(*words)
+        assert (status, out) == (1, ""), err
+        assert err.startswith("deploy: ") and expected in err, err
+        assert len(err.splitlines()) == 1 and "Errno" not in err, err
+    status, _, err = onemo(*nowhere, "--romfs", "--source")
+    assert status == 2
+    assert err == "deploy: --romfs holds compiled modules: leave --source out\n"
+
+
+def test_a_wrong_path_is_told_before_the_board_is_touched(tmp_path):
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        for words in (("--certs", tmp_path / "no"), ("--config", tmp_path / "no.json")):
+            status, _, err = onemo("deploy", "--port", board.port, *words)
+            assert status == 1
+            assert f"there is no {words[1]}: " in err
+        assert images.read_files(board.flash) == {}
+        status, _, err = onemo("deploy", "--port", board.port, "--root", tmp_path)
         assert status == 1
-        assert out == ""
-        assert err.startswith("deploy: ") and expected in err and "Traceback" not in err
-        assert len(err.splitlines()) == 1
+        assert "is this the project's folder?" in err
+
+
+def test_port_is_another_word_for_board_that_help_does_not_show():
+    _, out, _ = onemo("deploy", "--help")
+    assert "--board" in out and "--port" not in out

@@ -57,7 +57,7 @@ def test_folders_and_contents_of_any_size():
 
 def test_a_board_without_romfs_says_so_in_a_sentence(tmp_path):
     with VirtualBoard(tmp_path / "flash.img") as board:
-        done = CliRunner().invoke(app, ["deploy", "--port", board.port, "--romfs"])
+        done = CliRunner().invoke(app, ["deploy", "--board", board.port, "--romfs"])
         assert done.exit_code == 1
         assert done.stderr.startswith("deploy: this board's MicroPython has no ROMFS partition")
         assert len(done.stderr.splitlines()) == 1

@@ -1,31 +1,17 @@
 """A rig a test: driver and simulated module on a virtual clock, and no breach of protocol."""
 
 import hashlib
-from pathlib import Path
+import io
 
 import pytest
-from onemo_tools.rig import Rig
-
-DATA = Path(__file__).parent.parent / "data"
+from rigs import making
 
 
 @pytest.fixture
 def rigs():
     """Makes rigs; at the end none of their modules has seen a breach of protocol by the driver."""
-    made = []
-
-    def make(model="ML307R", *, strict=True, started=True, **settings):
-        rig = Rig(model, **settings)
-        made.append((rig, strict))
-        if started:
-            rig.modem.start()
-        return rig
-
-    yield make
-    for rig, _ in reversed(made):
-        rig.close()
-    for rig, strict in made:
-        assert not strict or rig.module.breaches == []
+    with making() as make:
+        yield make
 
 
 @pytest.fixture
@@ -34,16 +20,15 @@ def rig(rigs):
     return rigs()
 
 
-@pytest.fixture(scope="session")
-def manual_key():
-    """The manual's example key: 1674 bytes."""
-    return (DATA / "manual-key.pem").read_bytes()
+class Tape:
+    """A source that cannot be rewound, and gives `most` bytes at a time."""
 
+    def __init__(self, data, most=100):
+        self._file = io.BytesIO(data)
+        self._most = most
 
-@pytest.fixture(scope="session")
-def manual_ca():
-    """The manual's example certificate: 1261 bytes."""
-    return (DATA / "manual-ca.pem").read_bytes()
+    def readinto(self, buf):
+        return self._file.readinto(memoryview(buf)[: self._most])
 
 
 def pem(size, kind="CERTIFICATE", end=b"\n"):

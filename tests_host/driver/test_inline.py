@@ -11,21 +11,10 @@ from onemo.errors import CommandError, ModemReset, Timeout, Unsupported, VerifyE
 from onemo_tools.rig import Rig
 from onemo_tools.simulator import Fault
 
-from .conftest import md5, pem
+from .conftest import Tape, md5, pem
 
 NB = ("MN316", "MN316-S", "MN326")
 WRITE = re.compile(rb'AT\+MSSL(?:CERT|KEY)WR="([^"]*)",(\d+),(\d+),"([^"]*)"', re.DOTALL)
-
-
-class Tape:
-    """A source that cannot be rewound, and gives what it likes."""
-
-    def __init__(self, data, most=100):
-        self._file = io.BytesIO(data)
-        self._most = most
-
-    def readinto(self, buf):
-        return self._file.readinto(memoryview(buf)[: self._most])
 
 
 class Hesitant(Tape):

@@ -7,20 +7,10 @@ from onemo import AUTH_MUTUAL, CERT, HEX, KEY
 from onemo.errors import ModemReset
 from onemo_tools.simulator import EchoPeer, LoopNetwork
 
-from .conftest import pem
+from .conftest import Tape, pem
 
 VOLATILE = ["MN316", "MN326"]
 HOST, PORT = "peer.example", 8883
-
-
-class Tape:
-    """A source that cannot be rewound."""
-
-    def __init__(self, data):
-        self._file = io.BytesIO(data)
-
-    def readinto(self, buf):
-        return self._file.readinto(buf)
 
 
 @pytest.fixture

@@ -76,6 +76,13 @@ def test_a_silent_module_is_a_timeout_that_says_what_to_look_at(rigs):
     works(rig)
 
 
+def test_another_device_that_answers_is_no_silence(rigs):
+    rig = rigs(started=False, strict=False)
+    rig.module.reply(b"AT+CMEE?", b"ERROR", times=100)
+    with pytest.raises(Timeout, match=r"in what came.*115200.*OneMO"):
+        rig.modem.start(timeout_ms=3000)
+
+
 def test_parts_before_start_say_so(rigs):
     rig = rigs(started=False)
     for use in (

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from cryptography.x509.oid import NameOID
 from onemo_tools.simulator import EchoPeer, LoopNetwork, Module, VirtualClock
 
 PATIENCE = 20  # s of real time for anything on this machine
-DATA = Path(__file__).parent.parent / "data"
 UTC = timezone.utc  # noqa: UP017 (hosts older than 3.11 have no other name)
 
 
@@ -91,16 +89,6 @@ def online() -> Iterator[Host]:
     host = Host(network=network)
     yield host
     assert host.module.breaches == []
-
-
-@pytest.fixture(scope="session")
-def manual_key() -> bytes:
-    return (DATA / "manual-key.pem").read_bytes()
-
-
-@pytest.fixture(scope="session")
-def manual_ca() -> bytes:
-    return (DATA / "manual-ca.pem").read_bytes()
 
 
 @cache

@@ -265,3 +265,16 @@ def test_the_command_refuses_nonsense():
         )
         assert done.returncode == 2
         assert "Invalid value" in done.stderr
+
+
+def test_the_command_names_a_port_that_is_taken():
+    env = {**os.environ, "PYTHONPATH": str(TOOLS), "NO_COLOR": "1"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = f"tcp:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "onemo_tools.simulator", "--port", port]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=env, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"simulate: {port} cannot be had: Address already in use")
+    assert len(done.stderr.splitlines()) == 1

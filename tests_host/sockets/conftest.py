@@ -1,12 +1,12 @@
 """Connections: rigs on a virtual clock for both fronts, peers, and a thread for real time."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from onemo import aio
 from onemo_tools.rig import Rig
 from onemo_tools.simulator import EchoPeer, LoopNetwork, Peer
+from rigs import making
 
 HOST = "echo.example"
 
@@ -85,21 +85,6 @@ class AioRig(Rig):
         super().close()
 
 
-def _maker(kind, strict_default):
-    made = []
-
-    def make(model="ML307R", *, strict=strict_default, started=True, **settings):
-        settings.setdefault("network", network())
-        rig = kind(model, **settings)
-        rig.network = settings["network"]
-        made.append((rig, strict))
-        if started:
-            rig.modem.start()
-        return rig
-
-    return made, make
-
-
 def network():
     """A network with an echo, a sink, a talker and TLS servers of every verdict."""
     net = LoopNetwork()
@@ -111,26 +96,25 @@ def network():
     return net
 
 
+def talker(data, **how):
+    """The same, and a talker at port 20."""
+    net = network()
+    net.listen(HOST, 20, Talker(data, **how))
+    return net
+
+
 @pytest.fixture
 def rigs():
     """Makes rigs with the blocking front; at the end no module has seen a breach of protocol."""
-    made, make = _maker(Rig, True)
-    yield make
-    for rig, _ in reversed(made):
-        rig.close()
-    for rig, strict in made:
-        assert not strict or rig.module.breaches == []
+    with making(network=network) as make:
+        yield make
 
 
 @pytest.fixture
 def aios():
     """Makes rigs with the asyncio front."""
-    made, make = _maker(AioRig, True)
-    yield lambda *args, **settings: make(*args, started=False, **settings)
-    for rig, _ in reversed(made):
-        rig.close()
-    for rig, strict in made:
-        assert not strict or rig.module.breaches == []
+    with making(AioRig, network) as make:
+        yield lambda *args, **settings: make(*args, started=False, **settings)
 
 
 @pytest.fixture
@@ -149,9 +133,3 @@ def sends(rig):
 
 def commands(rig, prefix):
     return [command for command in rig.module.commands if command.startswith(prefix)]
-
-
-@pytest.fixture(scope="session")
-def manual_ca():
-    """The manual's example certificate: 1261 bytes."""
-    return (Path(__file__).parents[1] / "data" / "manual-ca.pem").read_bytes()

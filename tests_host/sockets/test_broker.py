@@ -16,6 +16,7 @@ from onemo_tools.broker import Broker
 from onemo_tools.pki import Authority
 from onemo_tools.simulator import Module, SystemNetwork
 
+from .away import back_from_away
 from .device import run
 from .small_mqtt import SmallMqtt
 
@@ -213,6 +214,14 @@ def test_nothing_that_was_acknowledged_is_lost(rigs, authority, broker, network,
 @pytest.mark.timeout(1200)
 def test_nothing_of_ten_thousand_is_lost(rigs, authority, broker, network, listen):
     lost_none(rigs(network=network), authority, broker, listen, 10_000, 271)
+
+
+def test_what_was_sent_while_the_device_was_away_comes(aios, authority, broker, network):
+    rig = aios(network=network)
+    rig.modem.start()
+    provisioned(rig, authority)
+    sender = SmallMqtt(HostSocket(), b"operator", "127.0.0.1", broker.plain_port)
+    back_from_away(rig, BROKER, broker.port, sender)
 
 
 def test_asyncio_publishes_while_it_listens(aios, authority, broker, network, listen):

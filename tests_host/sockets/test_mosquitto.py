@@ -14,8 +14,9 @@ from onemo.errors import CommandError
 from onemo_tools.pki import Authority
 from onemo_tools.simulator import SystemNetwork
 
+from .away import back_from_away
 from .small_mqtt import SmallMqtt
-from .test_broker import BROKER, Listener, provisioned
+from .test_broker import BROKER, HostSocket, Listener, provisioned
 
 pytestmark = pytest.mark.mosquitto
 
@@ -85,6 +86,14 @@ def test_a_client_without_a_certificate_is_refused(rigs, authority, broker, netw
     with pytest.raises(CommandError) as caught:
         rig.modem.connect(BROKER, broker.port, tls=tls)
     assert caught.value.code == 754
+
+
+def test_what_was_sent_while_the_device_was_away_comes(aios, authority, broker, network):
+    rig = aios(network=network)
+    rig.modem.start()
+    provisioned(rig, authority)
+    sender = SmallMqtt(HostSocket(), b"operator", "127.0.0.1", broker.plain_port)
+    back_from_away(rig, BROKER, broker.port, sender)
 
 
 @pytest.mark.timeout(1200)

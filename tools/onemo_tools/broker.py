@@ -5,30 +5,39 @@
         broker.cut()                          # every connection breaks
 
 amqtt's own listener does not insist on client certificates; the front does, and passes on what it
-has decrypted. Without an identity there is no front: plain TCP, and nothing to cut.
+has decrypted. Without an identity there is no front: plain TCP, and nothing to cut. What comes
+with QoS 1 for a client that is away is kept for it, unless it asked for a clean session.
 """
 
 import asyncio
 import logging
 import ssl
 import tempfile
-import threading
-from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from amqtt.broker import Broker as AmqttBroker  # type: ignore[import-untyped]
+from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
+from amqtt.session import Session  # type: ignore[import-untyped]
 
+from .loop_thread import LoopThread
 from .pki import Identity
 
-_PATIENCE_S = 20.0
 _PIECE = 16384
+
+
+class Anybody(BaseAuthPlugin):  # type: ignore[misc]
+    """Lets in whom the front let in. amqtt's AnonymousAuthPlugin does, too, but for those that
+    it calls anonymous amqtt keeps nothing: no session, and no messages while they are away."""
+
+    async def authenticate(self, *, session: Session) -> bool:
+        return True
 
 
 class Broker:
     """A broker in a thread of its own. `port` is the front's, or the broker's where there is none;
-    `plain_port` the broker's; `refused` counts handshakes that failed."""
+    `plain_port` the broker's."""
 
     def __init__(
         self, *, identity: Identity | None = None, client_ca: bytes | None = None, port: int = 0
@@ -36,11 +45,9 @@ class Broker:
         self.host = "127.0.0.1"
         self.port = port
         self.plain_port = 0
-        self.refused = 0
         self._identity = identity
         self._client_ca = client_ca
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="broker", daemon=True)
+        self._thread = LoopThread("broker")
         self._broker: AmqttBroker | None = None
         self._front: asyncio.Server | None = None
         self._links: set[asyncio.StreamWriter] = set()
@@ -49,10 +56,11 @@ class Broker:
     def __enter__(self) -> Self:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
         logging.getLogger("transitions").setLevel(logging.CRITICAL)
-        self._loop.set_exception_handler(self._failed)
+        # Clients that break off leave tasks behind, amqtt's too, and asyncio would tell of those.
+        self._thread.loop.set_exception_handler(lambda loop, context: None)
         self._thread.start()
         try:
-            self._do(self._start())
+            self._thread.do(self._start())
         except BaseException:
             self.close()
             raise
@@ -68,34 +76,22 @@ class Broker:
 
     def close(self) -> None:
         """Ends broker and front."""
-        if self._loop.is_closed():
+        if self._thread.loop.is_closed():
             return
         try:
-            self._do(self._stop())
+            self._thread.do(self._stop())
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_PATIENCE_S)
-            if not self._thread.is_alive():
-                self._loop.close()
+            self._thread.close()
 
     def cut(self) -> None:
         """Breaks every connection through the front, without a good-bye."""
-        self._do(self._cut())
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
-
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if isinstance(context.get("exception"), ssl.SSLError):
-            self.refused += 1
+        self._thread.do(self._cut())
 
     async def _start(self) -> None:
         self._broker = AmqttBroker(
             {
                 "listeners": {"default": {"type": "tcp", "bind": f"{self.host}:0"}},
-                "plugins": {
-                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
-                },
+                "plugins": {f"{__name__}.Anybody": {}},
             }
         )
         await self._broker.start()

@@ -6,6 +6,7 @@ from binascii import unhexlify
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from onemo_tools import ports
 from onemo_tools.board.errors import MpremoteError
 from onemo_tools.board.mpremote import mpremote
 from onemo_tools.certs_serial import digests_of
@@ -25,8 +26,13 @@ class Hex:
 try:
     from onemo import Modem
     from onemo.uart import open_uart
-    with open("config.json") as file:
-        settings = json.load(file)
+    try:
+        with open("config.json") as file:
+            settings = json.load(file)
+    except OSError:
+        raise ValueError("there is no config.json on the board: onemo deploy puts it there")
+    except ValueError:
+        raise ValueError("config.json on the board is no JSON: onemo deploy replaces it")
     uart = open_uart(settings["uart"])
     modem = Modem(uart, baud=settings["uart"]["baud"])
     modem.start()
@@ -53,6 +59,7 @@ class OnBoard:
         self._port = port
 
     def __enter__(self) -> Self:
+        ports.check(self._port)
         return self
 
     def __exit__(self, *_: object) -> None:

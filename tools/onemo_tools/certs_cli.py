@@ -17,14 +17,23 @@ import typer
 from onemo_tools.board.errors import MpremoteError
 from onemo_tools.certs_board import OnBoard
 from onemo_tools.certs_serial import OnSerial
-from onemo_tools.deploy_cli import AS_JSON, fail
+from onemo_tools.cli_parts import AS_JSON, BOARD_OR_PORT, fail, need_file
+from onemo_tools.ports import unnumbered
 
 app = typer.Typer(
     help="Certificates and keys in the module: list, write, read, remove, check.",
     no_args_is_help=True,
+    context_settings=BOARD_OR_PORT,
 )
 
 KINDS = {"cert": 1, "key": 2, "psk": 3}  # MSSLLIST's types
+_IN_THE_SHELL = (
+    ("certs.list()", "`onemo certs ls`"),
+    ("certs.remove", "`onemo certs rm`"),
+    ("as kind KEY", "with --kind key"),
+    ("as kind CERT", "with --kind cert"),
+)
+_NONE = {"cert": "no certificates", "key": "no keys", "psk": "no PSKs"}
 _ERRORS = (OSError, ValueError, MpremoteError)
 
 Serial = Annotated[
@@ -44,19 +53,28 @@ Store = OnSerial | OnBoard
 @contextmanager
 def _store(serial: str | None, board: str | None, baud: int) -> Iterator[Store]:
     """The store, wherever it is; whatever goes wrong with it ends the command in a sentence."""
-    if (serial is None) == (board is None):
-        raise fail("certs", "say where the module is: --serial PORT or --board PORT")
+    if serial is None and board is None:
+        raise fail("certs", "say where the module is: --serial PORT or --board PORT", 2)
+    if serial is not None and board is not None:
+        raise fail("certs", "--serial PORT or --board PORT, not both: there is one module", 2)
     try:
         store: Store = OnSerial(serial, baud) if serial is not None else OnBoard(board or "")
         with store:
             yield store
     except _ERRORS as error:
-        raise fail("certs", error) from None
+        raise fail("certs", in_the_shell(unnumbered(error))) from None
+
+
+def in_the_shell(text: str) -> str:
+    """A remedy in the driver's words, in this command's."""
+    for there, here in _IN_THE_SHELL:
+        text = text.replace(there, here)
+    return text
 
 
 def _kind(text: str, known: tuple[str, ...] = ("cert", "key", "psk")) -> int:
     if text not in known:
-        raise fail("certs", f"--kind is one of {', '.join(known)}, not {text!r}")
+        raise fail("certs", f"--kind is one of {', '.join(known)}, not {text!r}", 2)
     return KINDS[text]
 
 
@@ -84,7 +102,10 @@ def list_(
         ]
     if as_json:
         typer.echo(json.dumps(found))
-    for item in [] if as_json else found:
+        return
+    if not found:  # not to standard output: there is nothing to be read there
+        typer.echo(_NONE.get(kind or "", "no certificates or keys"), err=True)
+    for item in found:
         typer.echo(f"{item['kind']:<5} {item['size']:>5} {item['name']}")
 
 
@@ -101,8 +122,14 @@ def write(
 ) -> None:
     """Writes a certificate or key and checks it there; nothing if it is there already."""
     number = _kind(kind, ("cert", "key"))
+    need_file("certs", file, "a PEM file")
     with _store(serial, board, baud) as store:
-        written = store.write(name, file, number, force)
+        try:
+            written = store.write(name, file, number, force)
+        except ValueError as error:
+            if "PEM refused" not in str(error):
+                raise
+            raise ValueError(f"{file}, which is to be {error}") from None
     said = "written and confirmed by the module" if written else "unchanged"
     _tell(as_json, {"name": name, "written": written}, f"{name} {said}")
 
@@ -161,6 +188,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """The module's MD5 of an object; with a file, exit status 1 unless the file has the same."""
+    if file is not None:
+        need_file("certs", file, "the file to compare with")
     with _store(serial, board, baud) as store:
         digest = store.digest(name)
         wanted = None if file is None else store.digests_of(file)

@@ -1,11 +1,15 @@
 """The module at a serial port of this PC."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import serial  # type: ignore[import-untyped]
 from onemo import Modem
+
+from onemo_tools import ports
 
 _WRITE_S = 5.0
 
@@ -14,26 +18,42 @@ class PcUart:
     """A pyserial port as the driver wants a UART: `any`, `readinto`, `write`, never waiting."""
 
     def __init__(self, port: str, baud: int) -> None:
-        self._serial = serial.serial_for_url(
-            port, baud, timeout=0, write_timeout=_WRITE_S, exclusive=True
-        )
+        ports.check(port)
+        self._port = port
+        try:
+            self._serial = serial.serial_for_url(
+                port, baud, timeout=0, write_timeout=_WRITE_S, exclusive=True
+            )
+        except (OSError, ValueError) as error:
+            raise ports.opening(port, error) from None
 
     def any(self) -> int:
-        return int(self._serial.in_waiting)
+        with self._plugged_in():
+            return int(self._serial.in_waiting)
 
     def readinto(self, buf: bytearray | memoryview, nbytes: int | None = None) -> int | None:
-        data = self._serial.read(len(buf) if nbytes is None else min(nbytes, len(buf)))
+        with self._plugged_in():
+            data = self._serial.read(len(buf) if nbytes is None else min(nbytes, len(buf)))
         buf[: len(data)] = data
         return len(data) or None
 
     def write(self, buf: bytes | bytearray | memoryview) -> int | None:
-        try:
-            return int(self._serial.write(buf) or 0) or None
-        except serial.SerialTimeoutException:
-            return None  # nobody takes it: the driver's own deadline speaks
+        with self._plugged_in():
+            try:
+                return int(self._serial.write(buf) or 0) or None
+            except serial.SerialTimeoutException:
+                return None  # nobody takes it: the driver's own deadline speaks
 
     def close(self) -> None:
         self._serial.close()
+
+    @contextmanager
+    def _plugged_in(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = ports.unnumbered(error)
+            raise ports.PortError(f"{self._port} fails: is it still plugged in? {why}") from None
 
 
 class OnSerial:

@@ -7,6 +7,7 @@ import typer
 
 from onemo_tools import certs_cli
 from onemo_tools.board.cli import main as board
+from onemo_tools.cli_parts import BOARD_OR_PORT
 from onemo_tools.deploy_cli import deploy
 from onemo_tools.simulator.__main__ import main as simulate
 from onemo_tools.size_cli import size
@@ -22,8 +23,8 @@ app = typer.Typer(
 )
 app.command("simulate")(simulate)
 app.command("board")(board)
-app.command("deploy")(deploy)
-app.command("test-device")(test_device)
+app.command("deploy", context_settings=BOARD_OR_PORT)(deploy)
+app.command("test-device", context_settings=BOARD_OR_PORT)(test_device)
 app.command("size")(size)
 app.command("trace")(trace)
 app.add_typer(certs_cli.app, name="certs")

@@ -10,23 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from onemo_tools import deploy as deployment
+from onemo_tools import ports
 from onemo_tools.board.errors import MpremoteError
+from onemo_tools.cli_parts import AS_JSON, BOARD, fail, need_file, need_folder
 from onemo_tools.deploy import Deployed, DeployError
 from onemo_tools.packages import ROOT
 from onemo_tools.romfs import RomfsError
 
-PORT = typer.Option(help="Where the board is, /dev/ttyUSB0 for example.")
-AS_JSON = typer.Option("--json", help="One JSON object, for a machine.")
-
-
-def fail(command: str, error: Exception | str) -> typer.Exit:
-    """Says what went wrong in a sentence; to be raised."""
-    typer.echo(f"{command}: {error}", err=True)
-    return typer.Exit(1)
-
 
 def deploy(
-    port: Annotated[str, PORT],
+    board: Annotated[str, BOARD],
     certs: Annotated[
         Path | None, typer.Option(help="A folder whose files go to /certs on the board.")
     ] = None,
@@ -47,14 +40,15 @@ def deploy(
 
     What runs on the board is interrupted; `mpremote connect PORT reset` starts it again."""
     if romfs and source:
-        raise fail("deploy", "--romfs holds compiled modules: leave --source out")
+        raise fail("deploy", "--romfs holds compiled modules: leave --source out", 2)
     try:
         more = _more(certs, config)
+        ports.check(board)
         if romfs:
-            done = deployment.deploy_romfs(port, root, more, dry_run=dry_run)
+            done = deployment.deploy_romfs(board, root, more, dry_run=dry_run)
         else:
             files = deployment.application(root, source) | more
-            done = _with_bar(port, files, dry_run, as_json)
+            done = _with_bar(board, files, dry_run, as_json)
     except (DeployError, RomfsError, MpremoteError, OSError) as error:
         raise fail("deploy", error) from None
     if as_json:
@@ -74,12 +68,14 @@ def deploy(
 def _more(certs: Path | None, config: Path | None) -> dict[str, bytes]:
     files = {}
     if certs is not None:
+        need_folder("deploy", certs, "the folder that holds the PEM files")
         for path in sorted(certs.iterdir()):
             if path.is_file():
                 files[f"certs/{path.name}"] = path.read_bytes()
         if not files:
             raise DeployError(f"there is no file in {certs}")
     if config is not None:
+        need_file("deploy", config, "a config.json")
         files["config.json"] = config.read_bytes()
         try:
             json.loads(files["config.json"])

@@ -18,7 +18,8 @@ PACKAGE = "onemo"
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
 __init__ _md5_viper _pem_faults _port baud blocking certs channel codes counted digest errors
-inline inventory models modem pem psk reboot receiver restore syntax tls tracing uart upload
+inline inventory models modem pem psk reboot receiver recovery restore syntax tls tracing uart
+upload
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.

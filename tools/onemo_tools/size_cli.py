@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from onemo_tools import size as meter
-from onemo_tools.deploy_cli import AS_JSON, fail
+from onemo_tools.cli_parts import AS_JSON, fail
 from onemo_tools.mpy import CompileError
 
 

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from onemo_tools import testdevice
+from onemo_tools import ports, testdevice
 from onemo_tools.board.errors import MpremoteError
+from onemo_tools.cli_parts import AS_JSON, BOARD, fail, need_file
 from onemo_tools.deploy import DeployError
-from onemo_tools.deploy_cli import AS_JSON, PORT, fail
 from onemo_tools.packages import ROOT
 
 
 def test_device(
-    port: Annotated[str, PORT],
+    board: Annotated[str, BOARD],
     config: Annotated[
         Path, typer.Option(help='A config.json; its "uart" says where the wires are.')
     ] = ROOT / "config.json",
@@ -29,10 +29,12 @@ def test_device(
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Runs the device tests on a board. Wire TX to RX, or give --real-module."""
+    need_file("test-device", config, "a config.json")
     try:
         found = json.loads(config.read_text())
+        ports.check(board)
         say = (lambda line: None) if as_json else _say
-        results = testdevice.run(port, found, real_module=real_module, only=only, say=say)
+        results = testdevice.run(board, found, real_module=real_module, only=only, say=say)
     except (testdevice.DeviceTestError, DeployError, MpremoteError, OSError) as error:
         raise fail("test-device", error) from None
     except ValueError as error:

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from onemo_tools.cli_parts import fail, need_file
+from onemo_tools.ports import unnumbered
+
 _LINE = re.compile(r" *(\d+\.\d{3}) ([<>]) (.*)")
 _PAYLOAD = re.compile(r"(.*?)<(\d+) bytes>")
 _FAILED = re.compile(r"ERROR|\+C(ME|MS|IS) ERROR:.*")
@@ -67,11 +70,11 @@ def table(rows: Iterable[Row]) -> Table:
 
 def main(file: Annotated[Path, typer.Argument(help="what onemo.trace.Trace wrote")]) -> None:
     """Shows a recorded conversation between driver and module as a table."""
+    need_file("trace", file, "what onemo.trace.Trace wrote")
     try:
         rows = list(parse(file.read_text(encoding="ascii", errors="replace").splitlines()))
     except (OSError, ValueError) as error:
-        typer.echo(f"{file}: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise fail("trace", f"{file}: {unnumbered(error)}") from None
     Console().print(table(rows))
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from onemo_tools import packages
+from onemo_tools import packages, romfs
 from onemo_tools.mpy import compile_mpy
 
 _BIN = Path(sys.executable).parent
@@ -30,6 +30,9 @@ class Device:
         packages.write_mpy(folder)
         for script in _SCRIPTS.glob("*.py"):
             (folder / f"{script.stem}.mpy").write_bytes(compile_mpy(script))
+        library = {f"onemo/{path.name}": path.read_bytes() for path in folder.glob("onemo/*.mpy")}
+        self.romfs = folder / "onemo.romfs"
+        self.romfs.write_bytes(romfs.build(library))
         self.pems = {size: self._pem(size) for size in SIZES}
 
     def _pem(self, size: int) -> tuple[int, str, str]:
@@ -52,7 +55,9 @@ class Device:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={"MICROPYPATH": f"{self.folder}:.frozen", "PATH": "/usr/bin:/bin"},
+            # A module keeps its path: one as short as on a board.
+            env={"MICROPYPATH": "./.:.frozen", "PATH": "/usr/bin:/bin"},
+            cwd=self.folder,
             pass_fds=fds,
         )
 

@@ -15,6 +15,7 @@ _ALLOCATED = {
 _LIVE = {
     "live_import": "imported",
     "live_loaded": "all loaded",
+    "live_loaded_rom": "all loaded,\nROMFS",
     "small_live_loaded": "all loaded,\n32 bit",
 }
 

@@ -85,6 +85,8 @@ def _sizes(device: Device, ours: Values) -> list[dict[str, Any]]:
     ours["flash_everything"] = report.everything.flash
     for key, value in device.run("live.main()").items():
         ours[f"live_{key}"] = value
+    for key, value in device.run(f"live.in_place({str(device.romfs)!r})").items():
+        ours[f"live_{key}_rom"] = value
     return [
         {"name": m.name, "part": m.part, "flash": m.flash, "heap": m.heap} for m in report.modules
     ]

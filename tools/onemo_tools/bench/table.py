@@ -7,7 +7,8 @@ PEER = "plain script"
 HEADINGS = ("figure", "limit", "promised", "onemo", PEER)
 # What the README shows; all else is in docs/bench.json.
 _README = """
-command line upload read_back refill_out aio_command live_loaded heap_upload heap_growth
+command line upload read_back refill_out aio_command
+live_import live_loaded live_loaded_rom heap_upload heap_growth
 small_command small_upload small_live_loaded flash_loaded wire_extra exact_115200 exact_921600
 paced_115200 paced_921600 growth_upload
 """

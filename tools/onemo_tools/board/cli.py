@@ -1,6 +1,5 @@
 """Starts a virtual board from the command line."""
 
-import os
 import signal
 import sys
 import threading
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from onemo_tools.cli_parts import fail
 from onemo_tools.simulator import Line, Module, SystemNetwork
 
 from .chip.ports import PORTS
@@ -115,5 +115,4 @@ def main(
                 show_output=output,
             )
     except (BoardError, ValueError, OSError) as error:
-        print(f"{os.path.basename(str(flash))}: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail("board", error) from None

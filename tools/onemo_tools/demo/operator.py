@@ -2,15 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
 from amqtt.client import MQTTClient  # type: ignore[import-untyped]
 
+from onemo_tools.loop_thread import LoopThread
+
 from .errors import DemoFailed
 
-_PATIENCE_S = 20.0
 _QOS = 1
 
 
@@ -20,8 +20,7 @@ class Operator:
     def __init__(self, port: int, topic: str) -> None:
         self._uri = f"mqtt://127.0.0.1:{port}"
         self._topic = topic
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="operator")
+        self._thread = LoopThread("operator")
         self._client: Any = None
         self._listening: Any = None
         self._news = threading.Condition()
@@ -30,9 +29,9 @@ class Operator:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._do(self._begin())
+            self._thread.do(self._begin())
         except BaseException:
-            self._end()
+            self._thread.close()
             raise
         return self
 
@@ -43,9 +42,9 @@ class Operator:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._do(self._finish())
+            self._thread.do(self._finish())
         finally:
-            self._end()
+            self._thread.close()
 
     def wait_for(self, message: str, timeout: float) -> str:
         """The topic that `message` came under; DemoFailed when it does not come in time (s)."""
@@ -60,18 +59,10 @@ class Operator:
 
     def send(self, topic: str, message: str) -> None:
         """Publishes; returns once the broker has it."""
-        self._do(self._client.publish(topic, message.encode(), qos=_QOS))
+        self._thread.do(self._client.publish(topic, message.encode(), qos=_QOS))
 
     def _said(self) -> list[tuple[str, str]]:
         return [(message, topic) for topic, message in self._came]
-
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
-
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE_S)
-        self._loop.close()
 
     async def _begin(self) -> None:
         self._client = MQTTClient(client_id="operator", config={"auto_reconnect": False})

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from onemo_tools.cli_parts import fail
+from onemo_tools.ports import unnumbered
+
 from .serve import serve_until_signalled
 
 
@@ -33,6 +36,8 @@ def main(
         serve_until_signalled(model, port, baud, hosts, echo=echo, date=date)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        raise fail("simulate", f"{port} cannot be had: {unnumbered(error)}") from None
 
 
 if __name__ == "__main__":

@@ -23,6 +23,22 @@ def main():
     return found
 
 
+def in_place(path):
+    """The same with the library in the ROMFS image `path`, which is not counted: on a board it
+    lies in flash, and code runs there."""
+    import sys
+
+    import vfs
+
+    with open(path, "rb") as file:
+        image = file.read()
+    vfs.mount(vfs.VfsRom(image), "/library")
+    sys.path.insert(0, "/library")
+    found = main()
+    assert sys.modules["onemo"].__file__.startswith("/library"), sys.path
+    return found
+
+
 def uncounted(size, path, digest):
     """The modules that a write leaves loaded and `main` does not count."""
     import sys

@@ -3,7 +3,7 @@
 # What the measurements themselves and the library need of the firmware.
 BUILT_IN = ("binascii", "hashlib", "io", "select", "time")
 # What a certificate's way into the module loads when it is first gone.
-PROVISIONING = ("onemo.digest", "onemo.pem", "onemo.upload")
+PROVISIONING = ("onemo.recovery", "onemo.certs", "onemo.digest", "onemo.pem", "onemo.upload")
 EVERYTHING = (
     "onemo.ciphers",
     "onemo.clock",

@@ -1,0 +1,80 @@
+"""main.py's configuration: what is wrong is named before anything is sent."""
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import MISSING, WRITES, count, put
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("uart", MISSING, "uart is None; it must be an object"),
+        ("uart.tx", MISSING, "uart.tx is missing; it must be the number of the pin"),
+        ("uart.baud", "fast", "uart.baud is 'fast'; it must be 1200 to 4000000"),
+        ("module", 1, "module is 1; it must be an object"),
+        ("module.model", 307, "module.model is 307; it must be a string, or null"),
+        ("module.apn", True, "module.apn is true; it must be a string, or null"),
+        ("objects", {}, "objects is {}; it must be a list"),
+        ("objects.0", "ca.pem", "objects[0].name is missing; it must be a name in the module"),
+        ("objects.1.name", MISSING, "objects[1].name is missing; it must be a name"),
+        ("objects.2.kind", "pem", 'objects[2].kind is \'pem\'; it must be "cert", "key"'),
+        ("objects.2.source", MISSING, "objects[2].source is missing; it must be the path"),
+        ("contexts", MISSING, "contexts is missing; it must be a list of TLS contexts"),
+        ("contexts.0.ssl_id", 6, "contexts[0].ssl_id is 6; it must be 0 to 5"),
+        ("contexts.0.ssl_id", True, "contexts[0].ssl_id is True; it must be 0 to 5"),
+        ("contexts.0.auth", "both", 'contexts[0].auth is \'both\'; it must be "none", "server"'),
+        ("contexts.0.key", MISSING, "contexts[0].key is missing; it must be the name of a key"),
+        ("contexts.0.ca", "root.pem", "contexts[0].ca is 'root.pem'; it must be the name of a"),
+        ("contexts.0.sni", 1, "contexts[0].sni is not known; a context has ssl_id auth ca cert"),
+        ("endpoint.host", "", 'endpoint.host is ""; it must be a host\'s name or address'),
+        ("endpoint.port", 65536, "endpoint.port is 65536; it must be 1 to 65535"),
+        ("endpoint.port", "8883", 'endpoint.port is "8883"; it must be 1 to 65535'),
+        ("endpoint.ssl_id", 2, "endpoint.ssl_id is 2; it must be a context's ssl_id"),
+        ("endpoint.every_s", MISSING, "endpoint.every_s is missing; it must be seconds"),
+        ("retry.first_s", 0, "retry.first_s is 0; it must be seconds, 1 or more"),
+        ("retry.most_s", 0.5, "retry.most_s is 0.5; it must be seconds, first_s or more"),
+        ("endpoint.topic", MISSING, "endpoint.topic is missing; it must be how topics begin"),
+        ("endpoint.topic", "a/#", 'endpoint.topic is "a/#"; it must be how topics begin'),
+        ("watchdog_s", 0, "watchdog_s is 0; it must be seconds, 1 or more; null for none"),
+        ("watchdog_s", True, "watchdog_s is true; it must be seconds"),
+        ("retry", MISSING, "retry is missing; it must be an object"),
+    ],
+)
+def test_a_wrong_or_missing_entry_is_named_and_nothing_is_sent(start, path, value, said):
+    device = start()
+    put(path, value)(device.config)
+    [line] = device.boot()
+    assert line.startswith("config.json: ")
+    assert said in line
+    assert device.module.commands == []
+
+
+def test_a_context_takes_the_other_options_of_configure(start):
+    device = start()
+    device.config["contexts"][0]["negotime_s"] = 30
+    device.config["contexts"][0]["session"] = False
+    device.boot()
+    [connection] = device.network.connections
+    assert connection.tls.negotime == 30
+    assert connection.tls.session is False
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_no_configuration_is_told_too(start, monkeypatch, text):
+    device = start()
+    monkeypatch.setattr(Path, "write_text", lambda self, data: 0)
+    if text is not None:
+        Path("config.json").write_bytes(text.encode())
+    [line] = device.boot()
+    assert line.startswith("config.json: ")
+    assert device.module.commands == []
+
+
+def test_a_file_that_is_no_pem_is_told_before_the_module_sees_it(start):
+    device = start()
+    Path(device.config["objects"][0]["source"]).write_bytes(b"no certificate\n")
+    lines = device.boot(count("again ", 1))
+    assert lines[-2].startswith("failed: ") and "PEM" in lines[-2]
+    assert not [line for line in device.module.commands if line.startswith(WRITES)]
