@@ -249,6 +249,10 @@ class Channel(Receiver):
         while True:
             at = self._taken
             size = len(rx)
+            if self._overlong:
+                at = rx.find(b"\n", at) + 1
+                self._overlong = not at
+                at = at or size
             if self._surplus and at < size:
                 self._surplus = False
                 self._dropped = self._dropped or rx[at] not in b"\r\n"
@@ -261,10 +265,6 @@ class Channel(Receiver):
                 rx[:] = b""
                 self._taken = 0
                 return WAIT
-            if self._overlong:
-                self._taken = rx.find(b"\n", at) + 1 or size
-                self._overlong = self._taken == size and rx[size - 1] != 0x0A
-                continue
             if self._prompting and rx[at] == 0x3E:
                 self._taken = at + 1
                 self._prompting = False
