@@ -2,10 +2,9 @@
 
 import pytest
 from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT
-from onemo.counted import after, piece
-from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout
+from onemo.errors import ModemReset, ProtocolError
 
-from .scripted import Script, Talk
+from .scripted import Talk
 
 
 @pytest.fixture
@@ -67,8 +66,10 @@ def test_lines_that_came_together(talk):
     assert talk.poll(b"\r\na\r\nb\r\nc\r\n\r\nOK\r\n") == [b"a", b"b", b"c", "done"]
 
 
+@pytest.mark.parametrize("buffer", [32, 64])
 @pytest.mark.parametrize("length", [60, 64, 65, 127, 128, 129, 500, 2000, 2048])
-def test_a_line_longer_than_the_buffer_is_joined(talk, length):
+def test_a_line_longer_than_the_buffer_is_joined(monkeypatch, length, buffer):
+    talk = Talk(monkeypatch, buffer=buffer)
     line = b"x" * length
     asked(talk)
     assert talk.poll(b"\r\n" + line + b"\r\n\r\nshort\r\n") == [line, b"short"]
@@ -103,6 +104,23 @@ def test_what_is_too_long_may_end_with_a_piece(talk):
     assert talk.poll(b"x" * 3000, b"xx\n", b"next\r\n") == [b"next"]
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b" \r\n"])
+@pytest.mark.parametrize("size", [3000, 3008, 3072])
+def test_the_end_of_what_is_too_long_may_come_later(talk, size, end):
+    asked(talk)
+    pieces = [b"x" * size, *(bytes([byte]) for byte in end), b"\n"[: not end.endswith(b"\n")]]
+    assert talk.poll(*pieces, b"next\r\n") == [b"next"]
+    with pytest.raises(ProtocolError):
+        talk.poll(b"OK\r\n")
+
+
+def test_of_what_came_with_the_end_of_a_line_too_long_nothing_is_lost(talk):
+    asked(talk)
+    assert talk.poll(b"x" * 3008, b"xx\r\nnext\r\nlast\r\n") == [b"next", b"last"]
+    with pytest.raises(ProtocolError):
+        talk.poll(b"OK\r\n")
+
+
 def test_a_flood_between_commands_spoils_none(talk):
     talk.hear(b"x" * 3000 + b"\r\n")
     asked(talk)
@@ -125,10 +143,10 @@ def test_reads_are_small(talk):
 def test_a_uart_may_say_that_there_is_something_and_give_nothing(talk):
     asked(talk)
     given = talk.uart.readinto
-    talk.uart.readinto = lambda buf, n: None
-    assert talk.ch.poll() == talk.ch.poll() == WAIT
+    talk.uart.readinto = lambda buf, n: talk.uart.asked.append(n)
     talk.hear(b"\r\na\r\n")
     assert talk.ch.poll() == talk.ch.poll() == WAIT
+    assert len(talk.uart.asked) <= 2  # it is asked again at the next poll, not in a loop
     talk.uart.readinto = given
     assert talk.poll(b"\r\nOK\r\n") == [b"a", "done"]
 
@@ -227,6 +245,12 @@ def test_a_prompt_is_taken_once(talk):
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
 
 
+@pytest.mark.parametrize("pieces", [(b">+X: 1\r\n",), (b">", b"+X: 1\r\n")])
+def test_what_follows_a_prompt_at_once_is_whole(talk, pieces):
+    asked(talk, payload=5)
+    assert talk.poll(*pieces) == ["prompt", b"+X: 1"]
+
+
 def test_lines_before_a_prompt(talk):
     asked(talk, ALL, payload=5)
     assert talk.poll(b"\r\nfirst\r\n", b"\r\n+URC: 1\r\n\r\n>") == [b"first", "prompt"]
@@ -238,6 +262,16 @@ def test_a_prompt_within_a_line_is_none(talk):
 
 
 # Parameters
+
+
+@pytest.mark.parametrize("expect", [ALL, b"+X:"])
+def test_parameters_are_those_of_this_line(talk, expect):
+    asked(talk, expect)
+    assert talk.until(LINE, b"\r\n+X: 1,2\r\n+X: 3\r\n77").value(0) == 1
+    assert talk.until(LINE).value(0) == 3
+    assert talk.ch.value(1) is None
+    assert talk.ch.text(1) is None
+    assert not talk.ch.says(1, b"77")
 
 
 def test_parameters_of_the_line_at_hand(talk):
@@ -287,92 +321,3 @@ def test_a_digest_in_hexadecimal(talk, shown, it_is):
     ch = talk.until(LINE, b"\r\n+X: " + shown + b"\r\n0123affa90\r\n")
     assert ch.line() == b"+X: " + shown
     assert ch.spells(DIGEST) is it_is
-
-
-# Counted data
-
-
-def counted(talk, commas=1):
-    return asked(talk, b"+X:", counted=after(commas))
-
-
-@pytest.mark.parametrize("step", [1, 7, 1000])
-@pytest.mark.parametrize("size", [0, 1, 2, 63, 64, 65, 128, 129, 1000])
-def test_data_is_what_was_announced(talk, size, step):
-    data = bytes(i & 0xFF for i in range(size))
-    counted(talk, 3)
-    answer = b'\r\n+X: 0,"a,b",%d,' % size + data + b"\r\n\r\nOK\r\n"
-    pieces = [answer[i : i + step] for i in range(0, len(answer), step)]
-    assert talk.poll(*pieces) == [("data", data), "done"]
-    assert talk.ch.ready()
-
-
-def test_data_that_is_slow(talk):
-    counted(talk)
-    assert talk.until(DATA, b"\r\n+X: 100,").left == 100
-    assert not piece(talk.ch)
-    talk.hear(b"a" * 10)
-    assert piece(talk.ch) == b"a" * 10
-    assert talk.ch.left == 90
-    assert not piece(talk.ch)
-    talk.hear(b"b" * 50, b"c" * 20)
-    assert piece(talk.ch) == b"b" * 50 + b"c" * 14  # as much as the buffer has room for
-    assert piece(talk.ch) == b"c" * 6
-    assert talk.ch.left == 20
-    talk.now += 10000
-    with pytest.raises(Timeout):
-        piece(talk.ch)
-    assert talk.ch.left == 0
-    assert talk.ch.stale
-
-
-def test_two_answers_with_data_in_one(talk):
-    counted(talk)
-    answer = b"\r\n+X: 3,abc\r\n+URC: 1\r\n+X: 5,defgh\r\n\r\nOK\r\n"
-    assert talk.poll(answer) == [("data", b"abc"), ("data", b"defgh"), "done"]
-    assert talk.urcs == [b"+URC: 1"]
-
-
-@pytest.mark.parametrize("behind", [b"", b"\r\n"])
-def test_data_ends_with_its_line(talk, behind):
-    counted(talk)
-    assert talk.poll(b"\r\n+X: 3,abc", behind, b"\r\n\r\nOK\r\n") == [("data", b"abc"), "done"]
-
-
-@pytest.mark.parametrize("step", [1, 1000])
-@pytest.mark.parametrize("extra", [b"d", b"OK", b"+"])
-def test_data_that_goes_on_is_an_error(talk, step, extra):
-    counted(talk)
-    answer = b"\r\n+X: 3,abc" + extra + b"\r\n\r\nOK\r\n"
-    with pytest.raises(ProtocolError, match="not announced"):
-        talk.poll(*(answer[i : i + step] for i in range(0, len(answer), step)))
-    counted(talk)
-    assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [("data", b"abc"), "done"]
-
-
-def test_a_line_with_too_few_parameters_has_no_data(talk):
-    counted(talk, 2)
-    assert talk.poll(b"\r\n+X: 1,2\r\n\r\nOK\r\n") == [b"+X: 1,2", "done"]
-
-
-def test_data_is_nobodys_where_none_is_counted(talk):
-    asked(talk, b"+X:")
-    assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [b"+X: 3,abc", "done"]
-
-
-@pytest.mark.parametrize("leave", ["forget", "abandon"])
-def test_data_that_is_left_half_way(monkeypatch, leave):
-    talk = counted(Talk(monkeypatch, Script()))
-    talk.until(DATA, b"\r\n+X: 1000," + b"a" * 40)
-    assert piece(talk.ch) == b"a" * 40
-    getattr(talk.ch, leave)()
-    assert talk.ch.left == 0
-    talk.hear(b"a" * 100 + b"\r\n\r\nOK\r\n")
-    asked(talk)
-    assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
-
-
-def test_an_error_instead_of_data(talk):
-    counted(talk)
-    with pytest.raises(CommandError, match="762"):
-        talk.poll(b"\r\n+CME ERROR: 762\r\n")

@@ -105,6 +105,18 @@ def test_more_than_was_promised_owes_nothing(talk):
     assert talk.ch.owed == 0
 
 
+@pytest.mark.parametrize("kind", [Script, Plain])
+def test_of_a_source_what_was_said_and_no_more(monkeypatch, kind):
+    talk = Talk(monkeypatch, kind())
+    for start, stop in ((0, 3), (0, 6), (2, 6), (2, 4)):
+        talk.ch.begin(b"+X").go(1000, payload=stop - start)
+        assert talk.poll(b">") == ["prompt"]
+        talk.sent()
+        talk.ch.push(b"abcdef", start, stop)
+        assert talk.poll(b"\r\nOK\r\n") == ["sent", "done"]
+        assert talk.sent() == b"abcdef"[start:stop]
+
+
 def test_a_line_whose_rest_is_pushed(talk):
     talk.ch.begin(b"+X=").number(1).verbatim(b'"').go(1000, ended=False)
     assert talk.poll() == ["sent"]
@@ -227,6 +239,9 @@ def test_its_echo_is_not_shown_until_its_own_result(monkeypatch, tape):
     talk.ch.begin(b"+Y").go(1000)  # an echo of the one before may still come
     talk.poll(b"late\r\n")
     assert tape.told == [(">", b"AT+Y\r"), ("<", b"<6 bytes>")]
+    ends(talk)
+    talk.poll(b"later\r\n")  # nor is it known to be over when that has its result
+    assert tape.told[-1] == ("<", b"<7 bytes>")
     tape.told.clear()
     talk.ch.forget()
     talk.ch.begin(b"+Z=").hide().quote(SECRET).go(1000)
@@ -276,13 +291,12 @@ def test_a_uart_that_never_falls_silent_delays_a_command_for_a_while_only(talk):
             return True
 
         def __getitem__(self, at):
-            return bytearray(b"\r\n" * 32)
+            return bytearray(b"\r\n" * 33)
 
     talk.uart.pieces = Endless()
-    talk.uart.pieces.pop = lambda at: None
     talk.ch.begin(b"+X").go(1000)
     looked = len(talk.uart.asked)
     assert 256 <= looked <= 1024
     assert talk.ch.poll() == WAIT
-    assert 32 <= len(talk.uart.asked) - looked <= 128
+    assert 48 <= len(talk.uart.asked) - looked <= 96
     assert talk.sent() == b"AT+X\r"

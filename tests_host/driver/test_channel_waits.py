@@ -2,7 +2,7 @@
 
 import pytest
 from onemo import _port
-from onemo.channel import ALL, LINE, WAIT
+from onemo.channel import ALL, DONE, LINE, WAIT, Channel
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout
 
 from .scripted import Script, Talk
@@ -48,6 +48,16 @@ def test_a_deadline_may_be_set_anew(talk):
     talk.ch.wait(20)  # with no command under way: a front listens
     silent(talk, 19)
     assert late(talk).endswith("no answer within 20 ms")
+
+
+def test_a_deadline_is_in_whole_milliseconds(monkeypatch):
+    talk = Talk(monkeypatch, baud=115200)
+    talk.ch.begin(b"+CSQ").go(1000)  # 7 bytes: 0.6 ms
+    silent(talk, 999)
+    assert late(talk) == "AT+CSQ: no answer within 1000 ms"
+    talk.ch.wait(0, 115200)
+    silent(talk, 9999)
+    assert late(talk).endswith("within 10000 ms")
 
 
 def test_a_prompt_that_does_not_come(talk):
@@ -128,17 +138,36 @@ def test_how_long_a_front_may_sleep(monkeypatch):
 # In step or not
 
 
-def test_a_new_channel_is_out_of_step(monkeypatch):
-    talk = Talk(monkeypatch)
-    fresh = type(talk.ch)(Script(), 115200, 64, None)
-    assert not fresh.ready()
-    assert (fresh.stale, fresh.active, fresh.rebooted) == (True, False, False)
+@pytest.fixture
+def fresh(monkeypatch):
+    """One that nothing was done with."""
+    return Channel(Script(), 115200, 64, None)
+
+
+def test_a_new_channel_is_out_of_step(fresh):
+    assert (fresh.stale, fresh.active, fresh.rebooted, fresh.hushed) == (True, False, False, False)
     assert (fresh.owed, fresh.left, fresh.received, fresh.result) == (0, 0, 0, None)
     assert fresh.patience_ms() == 10
-    assert fresh.poll() == WAIT
     assert fresh.command() == ""
+    assert not fresh.ready()
     fresh.forget()
     assert fresh.ready()
+    assert (fresh.stale, fresh.active, fresh.rebooted) == (False, False, False)
+
+
+def test_a_new_channel_expects_nothing(fresh):
+    assert fresh.poll() == WAIT
+    fresh.uart.pieces = [bytearray(b"> 1\r\n> 2\r\n+X: 1\r\nOK\r\n")]
+    assert fresh.poll() == WAIT
+    assert not fresh.uart.pieces
+    assert fresh.uart.written == b""
+
+
+def test_a_new_channel_may_wait_for_a_result(fresh):
+    fresh.uart.pieces = [bytearray(b"OK\r\n")]
+    fresh.active = True  # of a command that its host sent before it was reset
+    fresh.wait(1000)
+    assert fresh.poll() == DONE
 
 
 def test_ready_serves_what_came_meanwhile(talk):
@@ -201,13 +230,13 @@ def test_a_command_that_was_left_leaves_nothing_behind(talk, leave):
 def test_its_final_result_may_be_waited_for_once_more(talk):
     talk.ch.begin(b"+X").go(100, payload=4)
     talk.ch.forget()
-    talk.ch.resume(300)
+    talk.resume(300)
     assert talk.ch.active
     talk.ch.push(b"abcd", 0, 4)
     assert talk.poll() == ["sent"]
     silent(talk, 299)
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
-    talk.ch.resume(300)
+    talk.resume(300)
     silent(talk, 299)
     assert late(talk).endswith("within 300 ms")
 
@@ -218,7 +247,7 @@ def test_a_marked_command_takes_no_result_before_its_own_line(talk):
     assert talk.poll(b"\r\n+CMEE: 1\r\n") == [b"+CMEE: 1"]
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
     talk.ch.begin(b"+CMEE?").go(1000, b"+CMEE:", marked=True)
-    talk.ch.resume(1000)  # what is waited for once more is not
+    talk.resume(1000)  # what is waited for once more is not
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
     talk.ch.begin(b"+X").go(1000, b"+X:")
     assert talk.poll(b"\r\nOK\r\n") == ["done"]

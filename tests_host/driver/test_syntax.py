@@ -26,13 +26,6 @@ def test_numbers_are_written_in_decimal(value):
     assert out == b"x%d" % value
 
 
-@pytest.mark.parametrize("text", ["a", b"a", ""])
-def test_a_string_stands_between_quotes(text):
-    out = bytearray(b"x")
-    syntax.quoted(out, text)
-    assert out == (b'x"a"' if text else b'x""')
-
-
 def test_all_of_printable_ascii_but_three():
     allowed = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '",\\')
     syntax.check_text(allowed, "text", 200)
