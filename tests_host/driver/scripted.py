@@ -1,7 +1,7 @@
 """A UART that gives what a test tells it, and a clock that stands still: for the channel alone."""
 
 from onemo import _port
-from onemo.channel import DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
+from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
 from onemo.counted import piece
 
 NAMES = {LINE: "line", PROMPT: "prompt", SENT: "sent", DATA: "data", DONE: "done", WAIT: "waits"}
@@ -57,6 +57,11 @@ class Talk:
         self.ch.forget()  # in step from the beginning
         self.urcs = []
         self.ch.on_urc(b"+URC:", lambda buf, at, end: self.urcs.append(bytes(buf[at:end])))
+
+    def ask(self, expect=ALL, **settings):
+        """A command goes out; keywords of `Channel.go`."""
+        self.ch.begin(b"+X=").number(1).go(1000, expect, **settings)
+        return self
 
     def hear(self, *pieces):
         """What the module sends next."""

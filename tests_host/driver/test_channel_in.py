@@ -12,11 +12,6 @@ def talk(monkeypatch):
     return Talk(monkeypatch)
 
 
-def asked(talk, expect=ALL, **settings):
-    talk.ch.begin(b"+X=").number(1).go(1000, expect, **settings)
-    return talk
-
-
 def test_no_event_is_another():
     assert sorted((WAIT, LINE, PROMPT, SENT, DATA, DONE)) == list(range(6))
     assert WAIT == 0  # so that `while not` reads well
@@ -42,18 +37,18 @@ def test_no_event_is_another():
 )
 @pytest.mark.parametrize("step", [1, 100])
 def test_a_line_is_without_what_stands_around_it(talk, sent, line, step):
-    asked(talk)
+    talk.ask()
     pieces = [sent[i : i + step] for i in range(0, len(sent), step)]
     assert talk.poll(*pieces) == [line]
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
 
 
 def test_empty_lines_and_junk_are_none(talk):
-    assert asked(talk).poll(b"\r\n\r\n \r\n\xff\xff\r\n\x00\r\n") == []
+    assert talk.ask().poll(b"\r\n\r\n \r\n\xff\xff\r\n\x00\r\n") == []
 
 
 def test_a_line_is_one_only_when_it_is_whole(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\nabc") == []
     assert talk.poll(b"def") == []
     assert talk.poll(b"\r\n") == [b"abcdef"]
@@ -62,7 +57,7 @@ def test_a_line_is_one_only_when_it_is_whole(talk):
 
 
 def test_lines_that_came_together(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\na\r\nb\r\nc\r\n\r\nOK\r\n") == [b"a", b"b", b"c", "done"]
 
 
@@ -71,7 +66,7 @@ def test_lines_that_came_together(talk):
 def test_a_line_longer_than_the_buffer_is_joined(monkeypatch, length, buffer):
     talk = Talk(monkeypatch, buffer=buffer)
     line = b"x" * length
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\n" + line + b"\r\n\r\nshort\r\n") == [line, b"short"]
     assert talk.poll(b"\r\n" + line, b"\r\n\r\nOK\r\n") == [line, "done"]
 
@@ -79,19 +74,19 @@ def test_a_line_longer_than_the_buffer_is_joined(monkeypatch, length, buffer):
 @pytest.mark.parametrize("ending", [b"\r\n", b"\n"])
 @pytest.mark.parametrize("length", [2300, 10000])
 def test_a_line_that_is_too_long_is_an_error_in_step(talk, length, ending):
-    asked(talk)
+    talk.ask()
     with pytest.raises(ProtocolError) as caught:
         talk.poll(b"\r\nbefore\r\n" + b"x" * length + ending, b"behind\r\n\r\nOK\r\n")
     assert str(caught.value) == (
         "AT+X=1 was answered by a line over 2048 bytes, or by data of a size not announced"
     )
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
     assert talk.ch.ready()
 
 
 def test_what_is_too_long_is_dropped_up_to_its_end_and_no_further(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"x" * 3000) == []
     assert talk.poll(b"OK\r\n") == []  # its end
     assert talk.poll(b"next\r\n") == [b"next"]
@@ -100,14 +95,14 @@ def test_what_is_too_long_is_dropped_up_to_its_end_and_no_further(talk):
 
 
 def test_what_is_too_long_may_end_with_a_piece(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"x" * 3000, b"xx\n", b"next\r\n") == [b"next"]
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b" \r\n"])
 @pytest.mark.parametrize("size", [3000, 3008, 3072])
 def test_the_end_of_what_is_too_long_may_come_later(talk, size, end):
-    asked(talk)
+    talk.ask()
     pieces = [b"x" * size, *(bytes([byte]) for byte in end), b"\n"[: not end.endswith(b"\n")]]
     assert talk.poll(*pieces, b"next\r\n") == [b"next"]
     with pytest.raises(ProtocolError):
@@ -115,7 +110,7 @@ def test_the_end_of_what_is_too_long_may_come_later(talk, size, end):
 
 
 def test_of_what_came_with_the_end_of_a_line_too_long_nothing_is_lost(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"x" * 3008, b"xx\r\nnext\r\nlast\r\n") == [b"next", b"last"]
     with pytest.raises(ProtocolError):
         talk.poll(b"OK\r\n")
@@ -123,12 +118,12 @@ def test_of_what_came_with_the_end_of_a_line_too_long_nothing_is_lost(talk):
 
 def test_a_flood_between_commands_spoils_none(talk):
     talk.hear(b"x" * 3000 + b"\r\n")
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
 
 
 def test_bytes_received_are_counted(talk):
-    asked(talk).poll(b"\r\nabc\r\n", b"\r\nOK\r\n")
+    talk.ask().poll(b"\r\nabc\r\n", b"\r\nOK\r\n")
     assert talk.ch.received == 13
     talk.ch.received = (1 << 24) - 3
     talk.poll(b"12345678")
@@ -136,12 +131,12 @@ def test_bytes_received_are_counted(talk):
 
 
 def test_reads_are_small(talk):
-    asked(talk).poll(b"x" * 1000 + b"\r\n")
+    talk.ask().poll(b"x" * 1000 + b"\r\n")
     assert max(talk.uart.asked) == 64
 
 
 def test_a_uart_may_say_that_there_is_something_and_give_nothing(talk):
-    asked(talk)
+    talk.ask()
     given = talk.uart.readinto
     talk.uart.readinto = lambda buf, n: talk.uart.asked.append(n)
     talk.hear(b"\r\na\r\n")
@@ -155,14 +150,14 @@ def test_a_uart_may_say_that_there_is_something_and_give_nothing(talk):
 
 
 def test_the_commands_own_lines_and_no_others(talk):
-    asked(talk, b"+X:")
+    talk.ask(b"+X:")
     assert talk.poll(b"\r\n+Y: 1\r\n+X: 1\r\nX\r\n+XY: 3\r\n\r\nOK\r\n") == [b"+X: 1", "done"]
-    asked(talk, None)
+    talk.ask(None)
     assert talk.poll(b"\r\n+X: 1\r\nfree text\r\n\r\nOK\r\n") == ["done"]
 
 
 def test_every_line_but_urcs(talk):
-    asked(talk, ALL)
+    talk.ask(ALL)
     answer = b"\r\n+X: 1\r\nfree text\r\n+URC: 1\r\n+URC: 2\r\n\r\nOK\r\n"
     assert talk.poll(answer) == [b"+X: 1", b"free text", "done"]
     assert talk.urcs == [b"+URC: 1", b"+URC: 2"]
@@ -180,7 +175,7 @@ def test_a_line_of_the_commands_own_name_is_its_answer(talk):
 
 
 def test_what_a_command_expects_is_no_urc(talk):
-    asked(talk, b"+URC: 7")
+    talk.ask(b"+URC: 7")
     assert talk.poll(b"\r\n+URC: 1\r\n+URC: 7\r\n\r\nOK\r\n") == [b"+URC: 7", "done"]
     assert talk.urcs == [b"+URC: 1"]
 
@@ -196,7 +191,7 @@ def test_all_handlers_hear_a_urc_where_it_lies(talk):
 
 @pytest.mark.parametrize("step", [1, 100])
 def test_an_echo_is_no_line(talk, step):
-    asked(talk)
+    talk.ask()
     sent = b"AT+X=1\r\r\n+X: 1\r\n\r\nOK\r\n"
     assert talk.poll(*(sent[i : i + step] for i in range(0, len(sent), step))) == [
         b"+X: 1",
@@ -206,11 +201,11 @@ def test_an_echo_is_no_line(talk, step):
 
 @pytest.mark.parametrize("like", [b"AT+X=", b"AT+X=12", b"AT+X=2", b"BT+X=1", b"at+x=1"])
 def test_what_is_like_an_echo_is_a_line(talk, like):
-    assert asked(talk).poll(b"\r\n" + like + b"\r\n\r\nOK\r\n") == [like, "done"]
+    assert talk.ask().poll(b"\r\n" + like + b"\r\n\r\nOK\r\n") == [like, "done"]
 
 
 def test_an_echo_counts_while_its_command_does(talk):
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
     talk.ch.on_urc(b"AT+X", lambda buf, at, end: talk.urcs.append(bytes(buf[at:end])))
     talk.poll(b"AT+X=1\r\r\n")
@@ -228,7 +223,7 @@ def test_a_reboot_is_seen_wherever_it_is_said(talk):
     talk.ch.forget()
     assert talk.poll(b"\r\nx+MATREADY\r\n+MATREAD\r\n") == []
     assert not talk.ch.rebooted
-    asked(talk, ALL)
+    talk.ask(ALL)
     with pytest.raises(ModemReset):
         talk.poll(b"\r\n+MATREADY: 1\r\n")
 
@@ -237,7 +232,7 @@ def test_a_reboot_is_seen_wherever_it_is_said(talk):
 
 
 def test_a_prompt_is_taken_once(talk):
-    asked(talk, None, payload=5)
+    talk.ask(None, payload=5)
     assert talk.poll(b"\r\n> ") == ["prompt"]
     talk.ch.push(b"12345", 0, 5)
     assert talk.poll() == ["sent"]
@@ -247,17 +242,17 @@ def test_a_prompt_is_taken_once(talk):
 
 @pytest.mark.parametrize("pieces", [(b">+X: 1\r\n",), (b">", b"+X: 1\r\n")])
 def test_what_follows_a_prompt_at_once_is_whole(talk, pieces):
-    asked(talk, payload=5)
+    talk.ask(payload=5)
     assert talk.poll(*pieces) == ["prompt", b"+X: 1"]
 
 
 def test_lines_before_a_prompt(talk):
-    asked(talk, ALL, payload=5)
+    talk.ask(ALL, payload=5)
     assert talk.poll(b"\r\nfirst\r\n", b"\r\n+URC: 1\r\n\r\n>") == [b"first", "prompt"]
 
 
 def test_a_prompt_within_a_line_is_none(talk):
-    asked(talk, ALL, payload=5)
+    talk.ask(ALL, payload=5)
     assert talk.poll(b"\r\na > b\r\n") == [b"a > b"]
 
 
@@ -266,7 +261,7 @@ def test_a_prompt_within_a_line_is_none(talk):
 
 @pytest.mark.parametrize("expect", [ALL, b"+X:"])
 def test_parameters_are_those_of_this_line(talk, expect):
-    asked(talk, expect)
+    talk.ask(expect)
     assert talk.until(LINE, b"\r\n+X: 1,2\r\n+X: 3\r\n77").value(0) == 1
     assert talk.until(LINE).value(0) == 3
     assert talk.ch.value(1) is None
@@ -275,7 +270,7 @@ def test_parameters_are_those_of_this_line(talk, expect):
 
 
 def test_parameters_of_the_line_at_hand(talk):
-    asked(talk, b"+X:")
+    talk.ask(b"+X:")
     ch = talk.until(LINE, b'\r\n+X: "a,b",-7,,x\r\n')
     assert ch.line() == b'+X: "a,b",-7,,x'
     assert [ch.text(index) for index in range(5)] == ["a,b", "-7", "", "x", None]
@@ -286,7 +281,7 @@ def test_parameters_of_the_line_at_hand(talk):
     assert not ch.says(4, b"")
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
     for expect in (ALL, b"+X:"):
-        asked(talk, expect)
+        talk.ask(expect)
         assert talk.until(LINE, b"\r\n+X:9\r\n").value(0) == 9
         assert talk.poll(b"\r\nOK\r\n") == ["done"]
 
@@ -317,7 +312,7 @@ DIGEST = bytes([0x01, 0x23, 0xAF, 0xFA, 0x90])
     ],
 )
 def test_a_digest_in_hexadecimal(talk, shown, it_is):
-    asked(talk, b"+X:")
+    talk.ask(b"+X:")
     ch = talk.until(LINE, b"\r\n+X: " + shown + b"\r\n0123affa90\r\n")
     assert ch.line() == b"+X: " + shown
     assert ch.spells(DIGEST) is it_is

@@ -13,13 +13,8 @@ def talk(monkeypatch):
     return Talk(monkeypatch)
 
 
-def asked(talk, expect, **settings):
-    talk.ch.begin(b"+X=").number(1).go(1000, expect, **settings)
-    return talk
-
-
 def counted(talk, commas=1):
-    return asked(talk, b"+X:", counted=after(commas))
+    return talk.ask(b"+X:", counted=after(commas))
 
 
 @pytest.mark.parametrize("buffer", [32, 64, 256])
@@ -107,7 +102,7 @@ def test_a_line_with_too_few_parameters_has_no_data(talk):
 
 
 def test_data_is_nobodys_where_none_is_counted(talk):
-    asked(talk, b"+X:")
+    talk.ask(b"+X:")
     assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [b"+X: 3,abc", "done"]
 
 
@@ -119,7 +114,7 @@ def test_data_that_is_left_half_way(monkeypatch, leave):
     getattr(talk.ch, leave)()
     assert talk.ch.left == 0
     talk.hear(b"a" * 100 + b"\r\n\r\nOK\r\n")
-    asked(talk)
+    talk.ask()
     assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]
 
 
