@@ -3,6 +3,7 @@
 import pytest
 from onemo import _port
 from onemo.channel import ALL, DONE, LINE, WAIT, Channel
+from onemo.counted import after
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout
 
 from .scripted import Script, Talk
@@ -168,6 +169,69 @@ def test_a_new_channel_may_wait_for_a_result(fresh):
     fresh.active = True  # of a command that its host sent before it was reset
     fresh.wait(1000)
     assert fresh.poll() == DONE
+
+
+def flags(ch):
+    """What is under way, or is not: all that a new channel knows as a yes, a no or a nothing. But
+    for what it was given to write last, which is nobody's business then."""
+    known = vars(ch).items()
+    return {
+        name: what
+        for name, what in known
+        if (what is None or isinstance(what, bool)) and name != "source"
+    }
+
+
+def plain(talk):
+    assert talk.ask(b"+X:").poll(b"\r\n+X: 1\r\n\r\nOK\r\n")[-1] == "done"
+
+
+def refused(talk):
+    with pytest.raises(CommandError):
+        talk.ask(b"+X:", payload=5).poll(b"\r\nERROR\r\n")
+
+
+def written(talk):
+    assert talk.ask(None, payload=5).poll(b"\r\n> ") == ["prompt"]
+    talk.ch.push(b"abcde", 0, 5)
+    assert talk.poll(b"\r\nOK\r\n") == ["sent", "done"]
+
+
+def marked(talk):
+    assert talk.ask(b"+X:", marked=True).poll(b"+X: 1\r\nOK\r\n") == [b"+X: 1", "done"]
+
+
+def read(talk):
+    said = talk.ask(b"+X:", counted=after(1)).poll(b"\r\n+X: 100," + b"x" * 100 + b"\r\nOK\r\n")
+    assert said == [("data", b"x" * 100), "done"]
+
+
+def flooded(talk):
+    with pytest.raises(ProtocolError):
+        talk.ask(ALL).poll(b"x" * 3000 + b"\r\nOK\r\n")
+    plain(talk)
+
+
+def interrupted(talk):
+    assert talk.ask(b"+X:").poll(b"\r\n+URC: 1\r\nOK\r\n") == ["done"]
+
+
+def hidden(talk):
+    talk.ch.begin(b"+X=").hide().quote("abc").go(1000)
+    assert talk.poll(b"\r\nOK\r\n") == ["done"]
+    plain(talk)
+
+
+@pytest.mark.parametrize(
+    "work", [plain, refused, written, marked, read, flooded, interrupted, hidden]
+)
+def test_a_command_that_is_over_leaves_the_channel_as_it_was_new(talk, fresh, work):
+    new = flags(fresh)
+    assert new.pop("stale") is True
+    assert len(new) > 5
+    work(talk)
+    assert {name: vars(talk.ch)[name] for name in new} == new
+    assert talk.ch.stale is False
 
 
 def test_ready_serves_what_came_meanwhile(talk):

@@ -73,6 +73,17 @@ def test_everything_else(rig, manual_ca):
     assert commands(rig, lambda: certs.remove("ca.pem")) == [b'AT+MSSLRM="ca.pem"']
 
 
+def test_a_psk(rigs):
+    rig = rigs("MN316")
+    assert rig.modem.certs.psk_verified is None
+    assert rig.modem.certs.encoded is None
+    assert commands(rig, lambda: rig.modem.certs.write_psk("id", "0123456789abcdef")) == [
+        b"AT+MSSLLIST=3",
+        b'AT+MSSLPSK="id","0123456789abcdef"',
+        b'AT+MSSLCHECK="id"',
+    ]
+
+
 # To the word: what a caller got wrong
 
 
@@ -201,6 +212,14 @@ def test_a_refused_write_leaves_nothing_to_be_removed_later(rig, manual_ca):
     with pytest.raises(CommandError):
         certs.write("ca.pem", io.BytesIO(manual_ca))
     assert rig.module.commands[-1] == b'AT+MSSLRM="ca.pem"'
+    rig.module.reply(b"AT+CSQ", None)
+    with pytest.raises(Timeout):
+        rig.modem.command("+CSQ")
+    assert not any(b"MSSLRM" in line for line in commands(rig, lambda: rig.modem.command("+CSQ")))
+
+
+def test_a_write_that_succeeded_leaves_nothing_either(rig, manual_ca):
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
     rig.module.reply(b"AT+CSQ", None)
     with pytest.raises(Timeout):
         rig.modem.command("+CSQ")
