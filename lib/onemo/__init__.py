@@ -18,13 +18,13 @@ def load(module, name):
 
 
 def method(owner, elsewhere, name):
-    """A method of `owner` that stands in a module of its own, loaded when first called:
-    `elsewhere` is names of methods, each with its module's."""
+    """A method of `owner` that stands in a module of its own: loaded when first called, its
+    class's from then on. `elsewhere` is names of methods, each with its module's."""
     words = elsewhere.split()
     for i in range(0, len(words), 2):
         if words[i] == name:
-            function = load(words[i + 1], name)
-            return lambda *args, **settings: function(owner, *args, **settings)
+            setattr(type(owner), name, load(words[i + 1], name))
+            return getattr(owner, name)
     raise AttributeError("%s has no %s" % (type(owner).__name__, name))
 
 
