@@ -22,6 +22,11 @@ powercut: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m onemo_tools.fuzz
 
+# Small damage to the driver's core, one at a time: do the tests notice?
+.PHONY: mutants
+mutants: $(VENV)/.mutants
+	$(BIN)/python -m onemo_tools.mutants
+
 # What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
 bench: $(VENV)/.bench
 	$(BIN)/python -m onemo_tools.bench
@@ -89,12 +94,20 @@ $(VENV)/.bench: tools/requirements/bench.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# mutmut, which only make mutants needs.
+$(VENV)/.mutants: tools/requirements/mutants.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # Pins anew; needs uv.
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/bench.txt tools/requirements/bench.in
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --upgrade -o tools/requirements/mutants.txt \
+	  tools/requirements/mutants.in
 	for port in $(PORTS); do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/typecheck/$$port.txt tools/typecheck/$$port.in; \

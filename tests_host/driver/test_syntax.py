@@ -102,7 +102,7 @@ def test_ranges():
                 b"OKAY",
                 b"NO",
                 b"ERRORS",
-                b"ERRO",
+                b"ERR",
                 b"TERROR",
                 b"+CME ERROR",
                 b"+CXX ERROR: 1",

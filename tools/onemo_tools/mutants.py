@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +80,20 @@ def verdicts(results: str) -> dict[str, str]:
     return found
 
 
+def change(name: str) -> str:
+    """A mutant's name and the lines that it changes."""
+    shown = mutmut("show", name).stdout.splitlines()
+    lines = [line for line in shown if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return "\n".join([f"{readable(name)}, {shown[0].rpartition(': ')[2]}:", *lines])
+
+
+def readable(name: str) -> str:
+    """onemo.channel.xǁChannelǁpoll__mutmut_3 as channel.Channel.poll 3."""
+    path, _, number = name.removeprefix("onemo.").partition("__mutmut_")
+    group, _, function = path.partition(".x")
+    return f"{group}.{function.removeprefix('_').strip('ǁ').replace('ǁ', '.')} {number}"
+
+
 def module(name: str) -> str:
     """Which module a mutant is of: onemo.channel.xǁChannelǁpoll__mutmut_3 is of channel."""
     return name.split(".")[-2]
@@ -122,9 +137,10 @@ def main(
     found = verdicts(mutmut("results", "--all", "true").stdout)
     if only:
         found = {name: verdict for name, verdict in found.items() if verdict != "not checked"}
-    for name, verdict in found.items():
-        if verdict not in KILLED:
-            console.print(mutmut("show", name).stdout, markup=False, highlight=False)
+    alive = [name for name, verdict in found.items() if verdict not in KILLED]
+    with ThreadPool(jobs) as pool:
+        for text in pool.imap(change, alive):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(table(found))
     killed = rate(Counter(found.values()))
     minutes = (time.monotonic() - began) / 60
