@@ -72,6 +72,13 @@ def test_data_that_stays_away(talk):
     assert talk.ch.stale
 
 
+def test_data_whose_end_came_along(talk):
+    counted(talk)
+    assert piece(talk.until(DATA, b"\r\n+X: 3,abc\r\n\r\nOK\r\n")) == b"abc"
+    assert talk.ch.left == 0
+    assert talk.poll() == ["done"]
+
+
 def test_two_answers_with_data_in_one(talk):
     counted(talk)
     answer = b"\r\n+X: 3,abc\r\n+URC: 1\r\n+X: 5,defgh\r\n\r\nOK\r\n"
