@@ -22,6 +22,11 @@ powercut: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m onemo_tools.fuzz
 
+# The same led by coverage; on Linux on x86_64. make fuzz-coverage SECONDS=60 (for each target)
+.PHONY: fuzz-coverage
+fuzz-coverage: $(VENV)/.atheris
+	$(BIN)/python -m onemo_tools.fuzz_coverage $(if $(SECONDS),--seconds $(SECONDS))
+
 # Small damage to the driver's core, one at a time: do the tests notice?
 .PHONY: mutants
 mutants: $(VENV)/.mutants
@@ -99,15 +104,21 @@ $(VENV)/.mutants: tools/requirements/mutants.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# atheris, which only make fuzz-coverage needs.
+$(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r $<
+	@touch $@
+
 # Pins anew; needs uv.
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --upgrade -o tools/requirements/bench.txt tools/requirements/bench.in
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --upgrade -o tools/requirements/mutants.txt \
-	  tools/requirements/mutants.in
+	for more in bench mutants atheris; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
+	    tools/requirements/$$more.in; \
+	done
 	for port in $(PORTS); do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/typecheck/$$port.txt tools/typecheck/$$port.in; \

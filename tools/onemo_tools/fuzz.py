@@ -3,8 +3,7 @@
 Each target takes bytes and may raise what its docstring names (the library's own errors, and
 ValueError where a user's data is judged), nothing else; it ends; memory does not grow. Inputs are
 mutations of real ones and pieces of a grammar, from a seed, so that each is found again by its
-number: `--target channel --first 4711 --count 1`. With `--atheris` a target is driven by coverage
-instead, where that package is installed.
+number: `--target channel --first 4711 --count 1`. fuzz_coverage.py lets coverage choose instead.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import contextlib
 import gc
 import os
 import random
-import sys
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from rich.table import Table
 from .fuzz_targets import TARGETS, generate
 
 TOTAL = 1_050_000
+LEAST = 100  # so that every target has its share
 _PART = 2_500  # inputs a task
 _GROWTH = 64 * 1024  # bytes that a target may keep
 
@@ -96,33 +95,27 @@ def _part(task: tuple[str, int, int]) -> Tally:
     return run(*task)
 
 
-def _by_coverage(name: str, seconds: int) -> None:
-    import atheris  # type: ignore[import-not-found]
-
-    def take(data: bytes) -> None:
-        TARGETS[name][0](data, random.Random(data))
-
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}"], take)
-    atheris.Fuzz()
+def checked_target(name: str) -> str:
+    """`name`, if there is such a target."""
+    if name not in TARGETS:
+        raise typer.BadParameter(f"there is no target {name!r}; there are {', '.join(TARGETS)}")
+    return name
 
 
 def main(
-    total: Annotated[int, typer.Option(help="inputs")] = TOTAL,
-    jobs: Annotated[int, typer.Option(help="processes")] = os.cpu_count() or 1,
+    total: Annotated[int, typer.Option(min=LEAST, help="inputs")] = TOTAL,
+    jobs: Annotated[int, typer.Option(min=1, help="processes")] = os.cpu_count() or 1,
     target: Annotated[str, typer.Option(help=f"one of {', '.join(TARGETS)}")] = "",
-    first: Annotated[int, typer.Option(help="input to begin with, of one target")] = 0,
-    count: Annotated[int, typer.Option(help="inputs of one target")] = 1,
-    atheris: Annotated[int, typer.Option(help="seconds by coverage, of one target")] = 0,
+    first: Annotated[int, typer.Option(min=0, help="input to begin with, of one target")] = 0,
+    count: Annotated[int | None, typer.Option(min=1, help="inputs of one target")] = None,
 ) -> None:
     """Feeds inputs to every target and prints the counts; exit status 1 on any failure."""
     console = Console()
-    if atheris:
-        _by_coverage(target or "channel", atheris)
-        return
+    if not target and (first or count is not None):
+        raise typer.BadParameter("--first and --count are of one target: name it by --target")
     tally = Tally()
     if target:
-        tally = run(target, first, count)
+        tally = run(checked_target(target), first, count or 1)
     else:
         tasks = list(parts(total))
         with Pool(jobs) as pool:
