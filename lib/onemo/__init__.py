@@ -18,13 +18,14 @@ def load(module, name):
 
 
 def method(owner, elsewhere, name):
-    """A method of `owner` that stands in a module of its own, loaded when first called:
-    `elsewhere` is names of methods, each with its module's."""
+    """A method of `owner` that stands in a module of its own: `elsewhere` is names of methods,
+    each with its module's. Loaded when first called, not before: MicroPython's dir(), and with it
+    the REPL's completion, asks for every name there is."""
     words = elsewhere.split()
     for i in range(0, len(words), 2):
         if words[i] == name:
-            function = load(words[i + 1], name)
-            return lambda *args, **settings: function(owner, *args, **settings)
+            module = words[i + 1]
+            return lambda *args, **settings: load(module, name)(owner, *args, **settings)
     raise AttributeError("%s has no %s" % (type(owner).__name__, name))
 
 
