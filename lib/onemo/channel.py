@@ -37,7 +37,7 @@ class Channel(Receiver):
         self.active = False  # a command waits for its final result
         self.out = bytearray(96)
         self.out[:] = b""
-        self.shown = 0  # bytes of _out that may be shown; the rest is secret
+        self.shown = 0  # bytes of `out` that may be shown; the rest is secret
         self.source = None  # what is being written: source[_at:_stop]
         self._at = self._stop = 0
         self.payload = False
@@ -106,13 +106,13 @@ class Channel(Receiver):
         `counted`: see counted.py. `payload`: bytes that will follow the prompt. `ended=False`: the
         caller pushes the rest of the line, its CR too. `marked`: final results before the first
         information line are others' and do not count."""
+        out = self.out
+        if not self.secret:
+            self.shown = len(out)
         rebooted = self.rebooted
         self._flush()
         if self.rebooted and not rebooted:
             raise ModemReset("the module rebooted before " + self.command())
-        out = self.out
-        if not self.secret:
-            self.shown = len(out)
         out.append(0x0D)
         self.expect = expect
         self.counted = counted
