@@ -281,7 +281,7 @@ class Channel(Receiver):
                     continue
                 return WAIT
             self._taken = stop + 1
-            while rx[stop - 1] <= 0x20 and stop > at:
+            while rx[stop - 1] <= 0x20:  # not at `at`
                 stop -= 1
             self.start = at
             self.end = stop

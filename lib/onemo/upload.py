@@ -35,6 +35,7 @@ class Upload:
         self.modem = modem
         self.channel = modem.channel
         self._judge = Judge(CERT)
+        self._whole = self._part = memoryview(self.channel.buffer)
         self._opened = False  # _stream is ours to close
 
     def write(self, name, source, kind, size, force, progress):
@@ -83,10 +84,14 @@ class Upload:
         """Operation: in result whether the module holds this content under `name`; None where it
         holds nothing there. ValueError for a source that no write would take. To be closed."""
         ch = self.channel
-        self._open(name, source, kind, size)
+        self.name = name
+        self.kind = kind
+        self._open(source, size)
         size = None
         source = name.encode()
-        for listed in range(1, 3):  # CERT, KEY: so it costs nothing
+        listed = 0
+        while listed < 2:  # CERT and KEY; a `for` would make the generator larger
+            listed += 1
             ch.begin(b"+MSSLLIST=").number(listed).go(_ANSWER_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
@@ -111,14 +116,12 @@ class Upload:
 
     # The source
 
-    def _open(self, name, source, kind, size):
+    def _open(self, source, size):
         self.close()  # a write that was interrupted may have left its file
         self._stream = source
-        self.name = name
-        self.kind = kind
         self.size = size
         self.least = self.most = None
-        self._judge.begin(kind)
+        self._judge.begin(self.kind)
         self.begin_hash()
         if isinstance(source, str):
             try:
@@ -128,7 +131,7 @@ class Upload:
                 raise OSError(
                     error.args[0],
                     "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
-                    % (source, name),
+                    % (source, self.name),
                 )
         try:
             self.base = self._stream.tell()
@@ -147,11 +150,11 @@ class Upload:
                 self.size = size
             elif self.size != size:
                 raise ValueError(
-                    "size is %d, but the source of %s has %d bytes" % (self.size, name, size)
+                    "size is %d, but the source of %s has %d bytes" % (self.size, self.name, size)
                 )
             self.hashed()
         elif size is None:
-            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % name)
+            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self.name)
         check_range(self.size, "size", 1, SIZE_MAX)
 
     def close(self):
@@ -161,9 +164,18 @@ class Upload:
         self._stream = None
 
     def _look(self, n):
-        buffer = self.channel.buffer
-        self._judge.feed(buffer, n)
-        self.hash(buffer if n == len(buffer) else memoryview(buffer)[:n])
+        self._judge.feed(self.channel.buffer, n)
+        self.hash(self._first(n))
+
+    def _first(self, n):
+        # The first n bytes of the buffer, as something that can be read into. Packets end alike,
+        # so that what was made for one serves the next.
+        whole = self._whole
+        if n >= len(whole):
+            return self.channel.buffer
+        if len(self._part) != n:
+            self._part = whole[:n]
+        return self._part
 
     # What depends on the form; inline.py has the other one
 
@@ -251,8 +263,7 @@ class Upload:
 
     def fill(self, most):
         """Reads up to `most` bytes into the buffer; how many, None for none yet."""
-        buffer = self.channel.buffer
-        n = self._stream.readinto(buffer if most >= len(buffer) else memoryview(buffer)[:most])
+        n = self._stream.readinto(self._first(most))
         if n == 0:
             raise ValueError("the source of %s ended before its %d bytes" % (self.name, self.size))
         if n and self.base is None:

@@ -36,10 +36,10 @@ class Device:
         self.pems = {size: self._pem(size) for size in SIZES}
 
     def _pem(self, size: int) -> tuple[int, str, str]:
-        path = self.folder / f"{size}.pem"
+        name = f"{size}.pem"
         content = pem(size)
-        path.write_bytes(content)
-        return size, str(path), hashlib.md5(content).hexdigest()
+        (self.folder / name).write_bytes(content)
+        return size, name, hashlib.md5(content).hexdigest()
 
     def start(
         self, call: str, heap: str = "1M", fds: tuple[int, ...] = ()
@@ -55,7 +55,7 @@ class Device:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A module keeps its path: one as short as on a board.
+            # A path takes room where it is kept or opened: all are as short as on a board.
             env={"MICROPYPATH": "./.:.frozen", "PATH": "/usr/bin:/bin"},
             cwd=self.folder,
             pass_fds=fds,

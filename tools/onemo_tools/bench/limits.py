@@ -91,7 +91,6 @@ FIGURES = (
 
 # key -> what the tests guard as long as the promise is not kept.
 OPEN: dict[str, float] = {
-    "upload_odd": 2432,
     "live_loaded": 39000,
 }
 
