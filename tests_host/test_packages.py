@@ -132,6 +132,45 @@ print(json.dumps("onemo.modem" in sys.modules))
     assert run(script, lib=mpy) is True
 
 
+UART = """
+class UART:
+    def __init__(self, *pins):
+        pass
+
+    def any(self):
+        return 0
+
+    def write(self, buf, at=0, n=0):
+        return n
+"""
+LOOKED_AT = """
+import json
+from onemo import Modem
+from machine import UART
+modem = Modem(UART(1, 115200), model="ML307R")
+modem.certs
+loaded = set(sys.modules)
+seen = [set(dir(modem)), set(dir(modem.certs))]
+seen = [{"start", "connect", "tls"} <= seen[0], {"write", "list"} <= seen[1]]
+seen += [hasattr(modem, "sync"), hasattr(modem.certs, "read"), hasattr(modem, "nothing")]
+print(json.dumps([seen, sorted(set(sys.modules) - loaded)]))
+"""
+
+
+@pytest.mark.parametrize("part", ["whole", "provision"])
+def test_looking_at_what_there_is_loads_nothing(tmp_path, part):
+    names = parts()["provision"] if part == "provision" else modules()
+    package = tmp_path / "onemo"
+    package.mkdir()
+    for name in names:
+        source = ROOT / "lib" / "onemo" / f"{name}.py"
+        (package / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "machine.py").write_text(UART)
+    seen, loaded = run(LOOKED_AT, lib=tmp_path)
+    assert seen == [True, True, True, True, False]
+    assert loaded == []
+
+
 PROVISIONING = """
 import sys
 from onemo import AUTH_SERVER, CERT, Modem

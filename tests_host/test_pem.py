@@ -190,6 +190,21 @@ def test_the_first_line_in_error_is_named():
     assert "line 3:" in judge(CERTIFICATE.replace(b"AAA=", b"A*A="), CERT)
 
 
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"x\n-----BEGIN FOO-----\nAAAA\n", 2),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n", 1),
+        (b"x\n\n-----END CERTIFICATE-----\n", 3),
+        (CERTIFICATE.replace(b"-----END", b"\n-----END"), len(CERTIFICATE.splitlines())),
+        (CERTIFICATE.replace(b"AAA=", b"AAA"), len(CERTIFICATE.splitlines())),
+    ],
+)
+def test_a_line_that_is_wrong_as_a_whole_is_the_one_that_is_named(data, line):
+    for sizes in ([1], [4096]):
+        assert f"at line {line}:" in judge(data, CERT, sizes)
+
+
 def test_real_files_pass_and_real_mistakes_do_not():
     authority = pki.Authority("pem test CA")
     device = authority.issue("device")

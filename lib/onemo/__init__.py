@@ -19,13 +19,20 @@ def load(module, name):
 
 def method(owner, elsewhere, name):
     """A method of `owner` that stands in a module of its own: loaded when first called, its
-    class's from then on. `elsewhere` is names of methods, each with its module's."""
+    class's from then on. `elsewhere` is names of methods, each with its module's.
+
+    Not when it is only looked up: MicroPython's dir(), and with it the REPL's completion, asks for
+    every name there is."""
     words = elsewhere.split()
-    for i in range(0, len(words), 2):
-        if words[i] == name:
-            setattr(type(owner), name, load(words[i + 1], name))
-            return getattr(owner, name)
-    raise AttributeError("%s has no %s" % (type(owner).__name__, name))
+    if name not in words[::2]:
+        raise AttributeError("%s has no %s" % (type(owner).__name__, name))
+    module = words[2 * words[::2].index(name) + 1]
+
+    def call(*args, **settings):
+        setattr(type(owner), name, load(module, name))
+        return getattr(owner, name)(*args, **settings)
+
+    return call
 
 
 def __getattr__(name):

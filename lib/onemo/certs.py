@@ -31,9 +31,7 @@ class CertStore:
     def __init__(self, modem):
         self.modem = modem
         self.channel = modem.channel
-        self.encoding = (
-            _ESCAPED  # of inline data; HEX and ASCII where the model has them (MN316-S)
-        )
+        self.encoding = _ESCAPED  # of inline data; MN316-S has HEX and ASCII, too
         self.encoded = None  # (boot, encoding) that the module was told
         # what an inline model stored for a line's end when last verified: b"\n" or b"\r\n"
         self.newline = None

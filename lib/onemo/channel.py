@@ -37,7 +37,7 @@ class Channel(Receiver):
         self.active = False  # a command waits for its final result
         self.out = bytearray(96)
         self.out[:] = b""
-        self.shown = 0  # bytes of _out that may be shown; the rest is secret
+        self.shown = 0  # bytes of `out` that may be shown; the rest is secret
         self.source = None  # what is being written: source[_at:_stop]
         self._at = self._stop = 0
         self.payload = False

@@ -26,14 +26,12 @@
 # As soon as it gives another, such as the new one that it has saved at last, that one is in force,
 # what the journal knows and that one does not need goes, and so does the journal.
 
-from binascii import hexlify
 
 from ._port import const
 from .certs import CERT, KEY, PSK
 from .channel import DONE
-from .digest import md5
 from .errors import CommandError, ModemError
-from .inventory import check, find, listing
+from .inventory import find, listing
 from .journal import Journal
 from .profile import KIND, checked, digest, settings
 from .restore import forget
@@ -312,7 +310,9 @@ def _compare(modem, item):
     ch = modem.channel
     try:
         if kind == PSK:
-            yield from _compare_psk(modem, name, _psk(modem, item))
+            from .psk import comparing
+
+            yield from comparing(modem, name, _psk(modem, item))
         else:
             source = form(modem)
             try:
@@ -321,6 +321,8 @@ def _compare(modem, item):
                 source.close()
             if ch.result is not None:
                 ch.result = ch.result is True
+            if ch.result:
+                source.remember(item["source"], None)
     except OSError as error:
         if isinstance(error, ModemError) or error.args[0] != _MISSING_FILE:
             raise
@@ -354,23 +356,6 @@ def _psk(modem, item):
     with open(item["source"], "rb") as file:
         psk = file.read(_PSK_MAX + 2)
     return checked_psk(modem, item["name"], psk.rstrip(b"\r\n"))
-
-
-def _compare_psk(modem, name, psk):
-    ch = modem.channel
-    yield from find(ch, name, PSK)
-    if ch.result is None:
-        return
-    same = False
-    if ch.result == len(psk):
-        hashed = md5()
-        hashed.update(psk)
-        try:
-            yield from check(ch, name)
-            same = ch.result == hexlify(hashed.digest()).decode()
-        except CommandError:
-            pass  # a module that gives no code for PSKs: it is written once more
-    ch.result = same
 
 
 def _remove(modem, name):

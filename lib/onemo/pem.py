@@ -173,8 +173,9 @@ class Judge:
         if kind == _LF:
             self._cr = False
             self._end_of_line()
-            self.lines += 1
-            self.column = 0
+            if not self.fault:
+                self.lines += 1
+                self.column = 0
         elif self._cr:
             self.fault = _LINE_END
         elif kind == _CR:

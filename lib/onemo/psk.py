@@ -83,11 +83,35 @@ def writing(modem, pskid, psk):
             "again" % (pskid, said)
         )
     certs.psk_verified = said
+    _remember(modem, pskid, psk)
+    ch.result = True
+
+
+def comparing(modem, pskid, psk):
+    # Operation: in result whether the module holds this PSK; None: none of that id.
+    ch = modem.channel
+    yield from find(ch, pskid, PSK)
+    if ch.result is None:
+        return
+    same = False
+    if ch.result == len(psk):
+        hashed = md5()
+        hashed.update(psk)
+        try:
+            yield from check(ch, pskid)
+            same = ch.result == hexlify(hashed.digest()).decode()
+        except CommandError:
+            pass  # a module that gives no code for PSKs: it is written once more
+    if same:
+        _remember(modem, pskid, psk)
+    ch.result = same
+
+
+def _remember(modem, pskid, psk):
     if modem.needed_model().volatile:
         from .restore import remember
 
         remember(modem, pskid, psk, PSK, len(psk))
-    ch.result = True
 
 
 def algorithms(certs):

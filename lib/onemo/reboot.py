@@ -22,7 +22,7 @@ def _rebooting(modem, timeout_ms):
         while ch.poll() != DONE:
             yield
         # A module whose speed is automatic may not say that it is ready.
-        yield from listen(modem.channel, timeout_ms)
+        yield from listen(ch, timeout_ms)
     except ModemReset:
         pass
     ch.rebooted = True

@@ -7,7 +7,6 @@ from ._port import const
 from .certs import CERT, KEY, PSK
 from .channel import DONE, LINE
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
-from .inventory import find
 
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
@@ -185,13 +184,15 @@ class TLSContext:
 
     def _look_for_names(self):
         # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
+        from .inventory import find
+
         settings = self._settings
         names = settings["cert"] + (settings["psk"],)
         kinds = (CERT, CERT, KEY, PSK)
         for i in range(len(kinds)):
             name = names[i]
             if name:
-                yield from find(self._modem.channel, name, kinds[i])
+                yield from find(self._ch, name, kinds[i])
                 if self._ch.result is None:
                     raise ModemReset(
                         "the module started anew and has lost %s: call modem.restore()" % name

@@ -44,6 +44,7 @@ class Upload:
         try:
             yield from self.there(name, source, kind, size)
             if ch.result is True and self.base is not None and not force:
+                self.remember(source, size)
                 ch.result = False
                 return
             if ch.result is not None:
@@ -71,8 +72,13 @@ class Upload:
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, size)
             )
-        if self.modem.needed_model().volatile:
-            load("restore", "remember")(self.modem, name, source, kind, size, self.base)
+        self.remember(source, size)
+
+    def remember(self, source, size):
+        """What is in the module now can be brought back, where it forgets: see restore.py."""
+        modem = self.modem
+        if modem.needed_model().volatile:
+            load("restore", "remember")(modem, self.name, source, self.kind, size, self.base)
 
     def there(self, name, source, kind, size):
         """Operation: in result whether the module holds this content under `name`; None where it

@@ -162,3 +162,15 @@ def test_urcs_anywhere_in_an_answer():
 def test_a_count_that_is_none_is_an_error_in_step(count):
     said = events([b"\r\n+X: " + count + b",data\r\n\r\nOK\r\n"], b"+X:", counted=1)[0]
     assert said == [("data", b""), "ProtocolError"]
+
+
+def test_a_reboot_before_a_command_names_the_command():
+    uart = Script()
+    ch = Channel(uart, 115200, 64, None)
+    uart.pieces = [bytearray(b"+MATREADY\r\n")]
+    with pytest.raises(ModemReset, match=r"before AT\+X=1$"):
+        ch.begin(b"+X=").number(1).go(1000)
+    uart.pieces = [bytearray(b"+MATREADY\r\n")]
+    ch.forget()
+    with pytest.raises(ModemReset, match=r'before AT\+X="a"$'):
+        ch.begin(b"+X=").quote("a").hide().quote("hidden").go(1000)

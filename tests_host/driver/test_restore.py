@@ -174,3 +174,21 @@ def test_hex_is_told_again_after_deep_sleep(rigs):
     rig.module.contexts.clear()
     assert rig.modem.certs.write("ca.pem", io.BytesIO(pem(600))) is True
     assert rig.module.store.certs["ca.pem"] == pem(600)
+
+
+@pytest.mark.parametrize("series", VOLATILE)
+def test_what_was_there_already_comes_back_too(provisioned, series, tmp_path):
+    rig = provisioned(series)
+    rig.modem.certs.remove("device")
+    before = dict(rig.module.store.objects)
+    modem = rig.new_driver()  # the host was reset, the module was not
+    modem.start()
+    assert modem.certs.write("ca.pem", str(tmp_path / "ca.pem")) is False
+    stream = io.BytesIO(b"header" + pem(700))
+    stream.seek(6)
+    assert modem.certs.write("client.pem", stream) is False
+    key = io.BytesIO(before[KEY, "client.key"])
+    assert modem.certs.write("client.key", key, KEY) is False
+    rig.module.deep_sleep()
+    modem.restore()
+    assert rig.module.store.objects == before

@@ -237,3 +237,20 @@ def test_a_volatile_model_that_has_lost_all(tmp_path, device):
         rig.module.deep_sleep()
         rig.modem.restore()
         assert rig.module.store.objects == stored(device.a)
+
+
+def test_what_a_sync_found_comes_back_from_deep_sleep_too(tmp_path, device):
+    (tmp_path / "psk").write_bytes(b"0123456789abcdef\n")
+    psk = {"name": "device", "kind": "psk", "source": str(tmp_path / "psk")}
+    wanted = {**device.a, "objects": [*device.a["objects"], psk]}
+    with Rig("MN316", newline_storage="lf", check_psk=True) as rig:
+        rig.modem.start()
+        rig.modem.sync(wanted, journal=device.journal)
+        before = dict(rig.module.store.objects)
+        assert len(before) == 4
+        modem = rig.new_driver()  # the host was reset, the module was not
+        modem.start()
+        assert modem.sync(wanted, journal=device.journal) == []
+        rig.module.deep_sleep()
+        modem.restore()
+        assert rig.module.store.objects == before

@@ -1,6 +1,7 @@
 """The asyncio front on a virtual clock: many tasks, one modem."""
 
 import asyncio
+import hashlib
 import io
 import random
 
@@ -217,7 +218,17 @@ async def _ciphers(rig):
     assert len([number async for number in rig.aio.ciphers()]) > 100
 
 
-@pytest.mark.parametrize("work", [_command, _connect, _upload, _ciphers])
+async def _inventory(rig):
+    certs = rig.aio.certs
+    await certs.write("ca.pem", io.BytesIO(rig.ca))
+    assert await certs.list() == [("ca.pem", len(rig.ca))]
+    kept = io.BytesIO()
+    await certs.read("ca.pem", kept)
+    assert kept.getvalue() == rig.ca
+    assert await certs.digest("ca.pem") == hashlib.md5(rig.ca).hexdigest()
+
+
+@pytest.mark.parametrize("work", [_command, _connect, _upload, _ciphers, _inventory])
 def test_a_task_cancelled_at_any_moment_leaves_the_modem_usable(aios, manual_ca, work):
     rig = aios(strict=False)  # a command that is left is followed by another too early
     rig.ca = manual_ca
