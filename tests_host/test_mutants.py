@@ -1,12 +1,15 @@
 """What `make mutants` reads and counts; that its lists name what there is."""
 
+import json
+import os
 import tomllib
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
-from onemo_tools import mutants
+from onemo_tools import mutants, mutants_plugin
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
@@ -90,3 +93,26 @@ def test_the_copy_is_whole_and_the_working_copy_is_left_alone(monkeypatch, tmp_p
     for name in (*CONFIG["also_copy"], *CONFIG["pytest_add_cli_args_test_selection"]):
         assert (mutants.STAGE / name).exists()
     assert not (mutants.STAGE / "lib").exists()  # or the tests would find that
+
+
+# Its plugin of pytest
+
+
+def test_the_quickest_tests_come_first(monkeypatch, tmp_path):
+    items = [SimpleNamespace(nodeid=name) for name in ("slow", "new", "quick")]
+    monkeypatch.chdir(tmp_path)
+    mutants_plugin.pytest_collection_modifyitems(items)
+    assert [item.nodeid for item in items] == ["slow", "new", "quick"]
+    durations = {"duration_by_test": {"slow": 2.0, "quick": 0.1}}
+    (tmp_path / "mutmut-stats.json").write_text(json.dumps(durations))
+    mutants_plugin.pytest_collection_modifyitems(items)
+    assert [item.nodeid for item in items] == ["new", "quick", "slow"]
+
+
+@pytest.mark.parametrize(("said", "left"), [("Timeout (>10.0s) from", [36]), ("assert 1", [])])
+def test_a_test_that_runs_for_ever_is_told_apart(monkeypatch, said, left):
+    exits = []
+    monkeypatch.setattr(os, "_exit", exits.append)
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=Exception(said)))
+    mutants_plugin.pytest_exception_interact(call)
+    assert exits == left

@@ -55,7 +55,7 @@ def mutmut(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def environment() -> dict[str, str]:
     """Ours, but with the copy's tools: the driver itself is found by mutmut."""
-    return {**os.environ, "PYTHONPATH": "tools", "PYTHONHASHSEED": "0"}
+    return {**os.environ, "PYTHONPATH": str(STAGE / "tools"), "PYTHONHASHSEED": "0"}
 
 
 def run(jobs: int, names: list[str]) -> int:
