@@ -96,13 +96,13 @@ OPEN: dict[str, float] = {
 
 # front, stage -> bytes of heap in which the tests run it: what was measured, and a tenth.
 HEAPS = {
-    ("blocking", "import"): 56 * 1024,
-    ("blocking", "command"): 74 * 1024,
-    ("blocking", "upload"): 76 * 1024,
+    ("blocking", "import"): 44 * 1024,
+    ("blocking", "command"): 54 * 1024,
+    ("blocking", "upload"): 71 * 1024,
     ("blocking", "loaded_upload"): 78 * 1024,
-    ("aio", "command"): 84 * 1024,
-    ("aio", "upload"): 96 * 1024,
-    ("aio", "loaded_upload"): 172 * 1024,
+    ("aio", "command"): 77 * 1024,
+    ("aio", "upload"): 91 * 1024,
+    ("aio", "loaded_upload"): 148 * 1024,
 }
 
 

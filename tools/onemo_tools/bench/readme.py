@@ -25,6 +25,10 @@ string and writes it; it looks at no PEM and verifies nothing.
 The time is that of a verified upload in packets of 2048 bytes, over what all its bytes need on the
 line: first on a clock that stands still while the driver thinks, then in real time on a PC, where
 the best of five counts.
+
+The first live figure is what a program has before it calls anything, the second what is there once
+it has uploaded. From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where
+the firmware has such a partition) it stays in flash and runs there.
 {peer}
 """
 _PEER = """
