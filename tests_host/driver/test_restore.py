@@ -192,3 +192,21 @@ def test_what_was_there_already_comes_back_too(provisioned, series, tmp_path):
     rig.module.deep_sleep()
     modem.restore()
     assert rig.module.store.objects == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_stream_that_is_another_by_then_is_not_brought_back_as_the_first(rigs, manual_ca, there):
+    rig = rigs("MN316")
+    source = io.BytesIO(manual_ca)
+    assert rig.modem.certs.write("ca.pem", source, size=1261) is True
+    if there:
+        rig.modem.sources.clear()  # as after a reset of the host
+        source.seek(0)
+        assert rig.modem.certs.write("ca.pem", source, size=1261) is False
+    rig.module.deep_sleep()
+    source.seek(0)
+    source.truncate()
+    source.write(pem(500))
+    with pytest.raises(ValueError, match=r"size is 1261, but the source of ca.pem has 500 bytes"):
+        rig.modem.restore()
+    assert rig.modem.certs.list() == []

@@ -7,8 +7,7 @@ from onemo import CERT, KEY, PSK, SHA1
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout, Unsupported, VerifyError
 from onemo_tools.simulator import Fault
 
-from .conftest import md5, pem
-from .test_certs import Tape
+from .conftest import Tape, md5, pem
 
 
 def commands(rig, work):
