@@ -88,5 +88,12 @@ class CertStore:
         if self.modem.unfinished == name:
             self.modem.unfinished = None
 
+    def discard(self, name):
+        # Operation: what an upload left goes, if it can: an error of this would hide another.
+        try:
+            yield from self.removal(name)
+        except CommandError:
+            pass  # it was never begun, or the next write says what is wrong
+
     def __getattr__(self, name):
         return method(self, _ELSEWHERE, name)

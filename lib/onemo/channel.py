@@ -145,8 +145,8 @@ class Channel(Receiver):
         """How long a front may sleep, unless bytes come, before it has to poll again."""
         if self._at < self._stop:
             return 1  # the UART is to take bytes, which does not wake us
-        if self._deadline is None:
-            return _IDLE_MS
+        if self._deadline is None or (self.owed and not self._prompting):
+            return _IDLE_MS  # in a payload, it is the source that has nothing yet
         return max(1, min(_NAP_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
 
     def ready(self):
@@ -271,7 +271,6 @@ class Channel(Receiver):
                 return PROMPT
             stop = rx.find(b"\n", at)
             if self.counted and rx.startswith(self.expect, at):
-                self.start = at
                 self.end = size if stop < 0 else stop
                 if self.counted(self, at, self.end):
                     return DATA

@@ -77,9 +77,7 @@ class Receiver:
         at = self.first
         if rx[at] == 0x22:
             at += 1
-        if self.end - at < 2 * len(digest):
-            return False
-        for byte in digest:
+        for byte in digest:  # a line that is too short has its line end where a digit would be
             if rx[at] | 0x20 != _HEX[byte >> 4] or rx[at + 1] | 0x20 != _HEX[byte & 15]:
                 return False
             at += 2

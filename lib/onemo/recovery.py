@@ -68,10 +68,7 @@ def recovery(modem, timeout_ms):
                 raise
     name = modem.unfinished
     if name is not None:
-        try:
-            yield from modem.certs.removal(name)
-        except CommandError:
-            pass  # it was never begun, or the next write says what is wrong
+        yield from modem.certs.discard(name)
         modem.unfinished = None
 
 

@@ -92,7 +92,6 @@ def field(buf, at, end, index):
 
 def field_end(buf, at, end):
     """Where the parameter that begins at `at` ends."""
-    stop = -1
     if at < end and buf[at] == _QUOTE:
         stop = buf.find(b'"', at + 1, end)
         if stop < 0:

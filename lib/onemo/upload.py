@@ -55,7 +55,7 @@ class Upload:
                 raise
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
-                yield from self.modem.certs.removal(name)
+                yield from self.modem.certs.discard(name)
                 if error.code not in _LEFT_OVER or self.base is None:
                     raise error
                 yield from self.packets(progress)

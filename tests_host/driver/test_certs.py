@@ -224,6 +224,32 @@ def test_left_overs_are_cleared_out_of_the_way(rig, manual_ca, code):
     assert rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca)) is True
 
 
+def test_clearing_up_hides_no_error(rig, manual_ca):
+    rig.module.reply(b"AT+MSSLCERTWR", b"+CME ERROR: 764")
+    rig.module.reply(b"AT+MSSLRM", b"+CME ERROR: 767")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    assert caught.value.code == 764
+
+
+class Hesitant(Tape):
+    """A source that has nothing yet each second time it is asked."""
+
+    ready = False
+
+    def readinto(self, buf):
+        self.ready = not self.ready
+        return super().readinto(buf) if self.ready else None
+
+
+def test_a_source_that_hesitates_is_asked_again_soon(rig, manual_ca):
+    began = rig.clock.now()
+    source = Hesitant(manual_ca)
+    assert rig.modem.certs.write("ca.pem", source, size=len(manual_ca)) is True
+    assert rig.module.store.objects[CERT, "ca.pem"] == manual_ca
+    assert rig.clock.now() - began < 2
+
+
 def test_a_plain_error_has_no_code(rig, manual_ca):
     rig.module.reply(b"AT+MSSLCERTWR", b"ERROR")
     with pytest.raises(CommandError) as caught:
