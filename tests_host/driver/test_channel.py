@@ -7,31 +7,7 @@ from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, WAIT, Channel
 from onemo.counted import after, piece
 from onemo.errors import CommandError, ModemReset, ProtocolError
 
-
-class Script:
-    """A UART that gives the pieces it was told, one a read, and swallows what is written."""
-
-    def __init__(self, pieces=()):
-        self.pieces = [bytearray(piece) for piece in pieces if piece]
-        self.written = bytearray()
-
-    def any(self):
-        return len(self.pieces[0]) if self.pieces else 0
-
-    def readinto(self, buf, n):
-        if not self.pieces:
-            return None
-        piece = self.pieces[0]
-        n = min(n, len(piece))
-        buf[:n] = piece[:n]
-        del piece[:n]
-        if not piece:
-            self.pieces.pop(0)
-        return n
-
-    def write(self, buf, start, n):
-        self.written += buf[start : start + n]
-        return n
+from .scripted import Script
 
 
 def events(pieces, expect=ALL, counted=None, payload=0):
