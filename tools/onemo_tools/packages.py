@@ -84,6 +84,17 @@ def imports(source: Path) -> list[str]:
     return found
 
 
+def loads(source: Path) -> list[str]:
+    """The package's modules that a module loads by name: load("models", "identify")."""
+    return [
+        str(node.args[0].value)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "load"
+        and isinstance(node.args[0], ast.Constant)
+    ]
+
+
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
