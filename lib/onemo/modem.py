@@ -1,6 +1,6 @@
-# The module as a whole: found in whatever state it is, set up, identified, attached to the
-# network. Holds the parts. A front (blocking.py, aio.py) adds `run_operation`, which drives an
-# operation: a generator that yields where it must wait, and leaves its result in channel.result.
+# The module as a whole: what model it is, its commands; holds the parts. A front (blocking.py,
+# aio.py) adds `run_operation`, which drives an operation: a generator that yields where it must
+# wait, and leaves its result in channel.result.
 
 from . import _port, load, method, syntax
 from ._port import const

@@ -126,6 +126,23 @@ def test_reboot_sets_up_again(rig):
     works(rig)
 
 
+def test_a_reboot_without_a_word_sets_up_again(rigs, monkeypatch):
+    # Nor does the first query tell: it is answered as if nothing had been.
+    rig = rigs(matready=False, strict=False)
+    reboot = rig.module.reboot
+
+    def unnoticed(*args, **settings):
+        reboot(*args, **settings)
+        rig.module.reply(b"AT+CMEE?", b"+CMEE: 1\r\n\r\nOK")
+
+    monkeypatch.setattr(rig.module, "reboot", unnoticed)
+    boots = rig.modem.boots
+    rig.modem.reboot(timeout_ms=10000)
+    assert rig.modem.boots == boots + 1
+    with pytest.raises(CommandError, match="762"):
+        rig.modem.certs.remove("ca.pem")
+
+
 def test_a_reboot_between_commands_is_noticed(rigs):
     rig = rigs(strict=False, echo=True)
     rig.module.reboot()
