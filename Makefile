@@ -52,7 +52,12 @@ soak: $(READY)
 mosquitto: $(READY)
 	$(BIN)/python -m pytest -m "mosquitto and not slow"
 
-lint: $(READY) types
+# Which module of the library imports which, and whether the rules of the house hold.
+.PHONY: imports
+imports: $(READY)
+	$(BIN)/python -m onemo_tools.architecture
+
+lint: $(READY) types imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell

@@ -8,7 +8,7 @@ from binascii import hexlify
 import micropython
 from fake import FakeModule
 from onemo import Modem
-from onemo.digest import md5
+from onemo.md5 import md5
 
 URC = b'\r\n+CEREG: 1,"2f3a","0c0d1e2f",7\r\n'
 
@@ -16,7 +16,13 @@ URC = b'\r\n+CEREG: 1,"2f3a","0c0d1e2f",7\r\n'
 class Imports(unittest.TestCase):
     def test_provisioning_loads_no_asyncio_no_sockets_no_suites(self):
         Modem(FakeModule(), model="ML307R").start()
-        for name in ("asyncio", "onemo.aio", "onemo.sockets", "onemo.suites", "onemo.codes"):
+        for name in (
+            "asyncio",
+            "onemo.aio",
+            "onemo.net_links",
+            "onemo.suites",
+            "onemo.error_texts",
+        ):
             self.assertNotIn(name, sys.modules)
 
 

@@ -30,7 +30,7 @@ class Store(unittest.TestCase):
         self.certs.remove(NAME, missing_ok=True)
 
     def test_the_module_says_what_it_is(self):
-        self.assertTrue(self.modem.known)
+        self.assertTrue(self.modem.is_known_model)
 
     def test_write_read_list_check_remove(self):
         content = pem(40)

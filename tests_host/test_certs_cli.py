@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from onemo import codes
+from onemo import error_texts
 from onemo_tools.board import VirtualBoard, images
 from onemo_tools.certs_cli import in_the_shell
 from onemo_tools.certs_serial import PcUart
@@ -125,7 +125,7 @@ def test_an_empty_store_is_told_but_not_to_programs(kinds):
 
 @pytest.mark.parametrize("code", range(760, 770))
 def test_remedies_are_this_commands_not_the_librarys(code):
-    assert not re.search(r"certs\.|\(\)|modem|kind [A-Z]", in_the_shell(codes.explain(code)))
+    assert not re.search(r"certs\.|\(\)|modem|kind [A-Z]", in_the_shell(error_texts.explain(code)))
 
 
 def refused(*words):

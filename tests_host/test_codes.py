@@ -4,7 +4,7 @@ import json
 
 import on_micropython
 import pytest
-from onemo import codes
+from onemo import error_texts
 
 SSL = {50, *range(750, 755), *range(760, 770)}  # manual 5.2
 SOCKETS = {*range(550, 563), *range(570, 573), *range(575, 578), *range(580, 583)}
@@ -12,23 +12,23 @@ SEEN = {-1, 1, 10, 13, 14}  # seen on modules: failed MIPOPENs, and the SIM's
 
 
 def test_every_code_is_there_once():
-    known = list(codes.every())
+    known = list(error_texts.every())
     assert len(known) == len(set(known)) == 16 + 22 + 5
     assert set(known) == SSL | SOCKETS | SEEN
 
 
 @pytest.mark.parametrize("code", sorted(SSL | SOCKETS | SEEN))
 def test_each_has_a_text_and_a_remedy(code):
-    text, remedy = codes.describe(code)
+    text, remedy = error_texts.describe(code)
     assert len(text) > 5
     assert len(remedy) > 10
     assert "|" not in text + remedy
     assert not remedy.endswith((".", " ")) and not text.endswith((".", " "))
-    assert codes.explain(code) == f"{text}: {remedy}"
+    assert error_texts.explain(code) == f"{text}: {remedy}"
 
 
 def test_texts_tell_codes_apart():
-    texts = [codes.describe(code)[0] for code in codes.every()]
+    texts = [error_texts.describe(code)[0] for code in error_texts.every()]
     assert len(set(texts)) == len(texts)
 
 
@@ -52,14 +52,14 @@ def test_texts_tell_codes_apart():
     ],
 )
 def test_they_say_what_the_manual_says_and_what_to_do(code, text, remedy):
-    said = codes.describe(code)
+    said = error_texts.describe(code)
     assert text in said[0]
     assert remedy in said[1]
 
 
 @pytest.mark.parametrize("code", [0, 2, 999, None, "752"])
 def test_an_unknown_code_is_no_error_of_its_own(code):
-    text, remedy = codes.describe(code)
+    text, remedy = error_texts.describe(code)
     assert "unknown" in text
     assert "manual" in remedy
 
@@ -70,12 +70,13 @@ import onemo
 from onemo import _port
 gc.collect()
 empty = gc.mem_alloc()
-from onemo import codes
+from onemo import error_texts
 gc.collect()
 loaded = gc.mem_alloc() - empty
-known = [[code, list(codes.describe(code)), codes.explain(code)] for code in codes.every()]
+texts = error_texts
+known = [[code, list(texts.describe(code)), texts.explain(code)] for code in texts.every()]
 said = json.dumps(known)
-del codes, known, sys.modules["onemo.codes"], onemo.codes
+del error_texts, texts, known, sys.modules["onemo.error_texts"], onemo.error_texts
 gc.collect()
 left = gc.mem_alloc() - empty - len(said)
 print(json.dumps([loaded, left, json.loads(said)]))
@@ -83,11 +84,12 @@ print(json.dumps([loaded, left, json.loads(said)]))
 
 
 def test_on_micropython_it_says_the_same_and_can_be_dropped(tmp_path):
-    lib = on_micropython.compiled(tmp_path, "codes")
-    flash = (tmp_path / "onemo" / "codes.mpy").stat().st_size
+    lib = on_micropython.compiled(tmp_path, "error_texts")
+    flash = (tmp_path / "onemo" / "error_texts.mpy").stat().st_size
     loaded, left, known = on_micropython.run(MICROPYTHON, lib=lib)
     assert known == [
-        [code, list(codes.describe(code)), codes.explain(code)] for code in codes.every()
+        [code, list(error_texts.describe(code)), error_texts.explain(code)]
+        for code in error_texts.every()
     ]
     found = json.dumps([flash, loaded, left])
     # Measured on 64 bit: 3843, 7456, 968.

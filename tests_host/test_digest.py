@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from onemo import digest
+from onemo import md5
 from onemo.errors import Unsupported
 
 from tests_host.on_micropython import run
@@ -80,8 +80,8 @@ import json, sys
 class hashlib:
     pass
 sys.modules["hashlib"] = hashlib
-from onemo import digest
-hashed = digest.md5()
+from onemo import md5
+hashed = md5.md5()
 hashed.update(b"abc")
 from binascii import hexlify
 print(json.dumps([hexlify(hashed.digest()).decode(), "onemo._md5_viper" in sys.modules]))
@@ -97,4 +97,4 @@ def test_a_port_that_has_neither_is_told_so(monkeypatch):
     """CPython knows no viper: the file cannot be imported here."""
     monkeypatch.delattr(hashlib, "md5")
     with pytest.raises(Unsupported, match="MD5"):
-        digest.md5()
+        md5.md5()

@@ -48,7 +48,6 @@ def test_twelve_series_with_23_submodels():
 
 # Each row is a footnote of the manual, or of the TCP/IP manual.
 FACTS = [
-    ("nb", True, NB),
     ("ssl_ids", 5, NB),
     ("ssl_ids", 6, ALL - NB),
     ("connections", 5, NB),
@@ -59,14 +58,11 @@ FACTS = [
     ("algorithms", (0, 1, 2, 3), {"MN316-S"}),
     ("algorithms", (0,), ALL - {"MN316-S"}),
     ("prompt", False, NB),
-    ("prompt_disputed", True, {"MN316-S"}),
     ("ciphers", False, {"ML302S", "ML307S"}),
     ("volatile", True, {"MN316", "MN326"}),
     ("tls_links", 2, {"MN316", "MN326"}),
     ("tls_links", None, ALL - {"MN316", "MN326"}),
     ("mipcfg_ssl", False, NB),
-    ("open_codes", False, NB),
-    ("open_timeout", False, NB),
     ("send_prompt", 0, NB),
     ("send_prompt", 4096, {"ML305U"}),
     ("send_prompt", 8192, ALL - NB - {"ML305U"}),
@@ -125,7 +121,7 @@ def test_an_unknown_model_gets_what_all_have_in_common(said, name):
     everyone = [each for each, _ in models.every()]
     for attribute in ("ssl_ids", "connections", "send_prompt", "send_inline", "read_max"):
         assert getattr(it, attribute) == min(getattr(each, attribute) for each in everyone)
-    for attribute in ("prompt", "psk", "ciphers", "mipcfg_ssl", "open_codes", "open_timeout"):
+    for attribute in ("prompt", "psk", "ciphers", "mipcfg_ssl"):
         assert getattr(it, attribute) == all(getattr(each, attribute) for each in everyone)
     for attribute in ("encodings", "algorithms"):
         common = set.intersection(*(set(getattr(each, attribute)) for each in everyone))
@@ -157,7 +153,7 @@ def test_every_submodel_is_its_series(name, suffix, prefix, lower):
 
 MICROPYTHON = """
 import gc, json
-from onemo import _port
+from onemo import _port, model
 gc.collect()
 before = gc.mem_alloc()
 from onemo import models
@@ -177,7 +173,7 @@ print(json.dumps([imported, common, gc.mem_alloc() - before - common, names, it.
 
 
 def test_on_micropython_the_table_is_small(tmp_path):
-    lib = on_micropython.compiled(tmp_path, "models")
+    lib = on_micropython.compiled(tmp_path, "models", "model")
     imported, common, other, names, *facts = on_micropython.run(MICROPYTHON, lib=lib)
     assert names == list({each.name: 0 for each, _ in models.every()})
     assert facts == ["ML307R", True, True, "MN316", False, 5]

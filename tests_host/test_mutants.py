@@ -14,10 +14,10 @@ from onemo_tools import mutants, mutants_plugin
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
 FOUND = {
-    "onemo.channel.xǁChannelǁpoll__mutmut_1": "killed",
-    "onemo.channel.xǁChannelǁpoll__mutmut_2": "timeout",
-    "onemo.channel.xǁChannelǁ_next__mutmut_1": "survived",
-    "onemo.syntax.x_field__mutmut_1": "no tests",
+    "onemo.at_channel.xǁChannelǁpoll__mutmut_1": "killed",
+    "onemo.at_channel.xǁChannelǁpoll__mutmut_2": "timeout",
+    "onemo.at_channel.xǁChannelǁ_next__mutmut_1": "survived",
+    "onemo.at_syntax.x_field__mutmut_1": "no tests",
 }
 RESULTS = "".join(f"    {name}: {verdict}\n" for name, verdict in FOUND.items())
 
@@ -29,12 +29,12 @@ def test_verdicts_are_read():
 
 def test_names_for_people():
     assert [mutants.readable(name) for name in FOUND] == [
-        "channel.Channel.poll 1",
-        "channel.Channel.poll 2",
-        "channel.Channel._next 1",
-        "syntax.field 1",
+        "at_channel.Channel.poll 1",
+        "at_channel.Channel.poll 2",
+        "at_channel.Channel._next 1",
+        "at_syntax.field 1",
     ]
-    assert [mutants.module(name) for name in FOUND] == ["channel"] * 3 + ["syntax"]
+    assert [mutants.module(name) for name in FOUND] == ["at_channel"] * 3 + ["at_syntax"]
 
 
 def test_what_ran_for_ever_was_noticed_and_what_no_test_runs_was_not():
@@ -45,8 +45,8 @@ def test_what_ran_for_ever_was_noticed_and_what_no_test_runs_was_not():
 def test_counts_by_module():
     columns = [list(column.cells) for column in mutants.table(FOUND).columns]
     assert list(zip(*columns, strict=True)) == [
-        ("channel", "1", "1", "1", "0", "3", "66.7"),
-        ("syntax", "0", "0", "0", "1", "1", "0.0"),
+        ("at_channel", "1", "1", "1", "0", "3", "66.7"),
+        ("at_syntax", "0", "0", "0", "1", "1", "0.0"),
         ("all", "1", "1", "1", "1", "4", "50.0"),
     ]
 
@@ -78,7 +78,10 @@ def test_too_few_killed_or_none_tried_is_a_failure(
     assert int(caught.value.exit_code) == left
     said = capsys.readouterr().out
     if results and not status:
-        assert "channel.Channel._next 1, survived:\n-old\n+new\nsyntax.field 1, survived:" in said
+        assert (
+            "at_channel.Channel._next 1, survived:\n-old\n+new\nat_syntax.field 1, survived:"
+            in said
+        )
         assert "poll" not in said
         assert f"50.0 % killed, {floor} % wanted" in said
 

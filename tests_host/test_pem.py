@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onemo import pem
-from onemo.pem import CERT, KEY
+from onemo import cert_pem
+from onemo.cert_pem import CERT, KEY
 from onemo_tools import pki
 
 SMALLEST = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -26,9 +26,9 @@ EC = block("EC PRIVATE KEY")
 PARAMETERS = block("EC PARAMETERS", b"BggqhkjOPQMBBw==")
 
 
-def judge(data: bytes, kind: int, sizes: list[int] | None = None) -> pem.Judge | str:
+def judge(data: bytes, kind: int, sizes: list[int] | None = None) -> cert_pem.PemScanner | str:
     """The judge after the whole of data, or what it said; sizes of the buffers, repeated."""
-    it = pem.Judge(kind)
+    it = cert_pem.PemScanner(kind)
     buffer = bytearray(b"\xaa" * max(*(sizes or []), len(data), 1))
     at = turn = 0
     while at < len(data):
@@ -161,19 +161,19 @@ def test_bad_files_are_refused_in_words(data, kind, words):
 
 
 def test_every_verdict_has_words_and_a_test():
-    from onemo import _pem_faults
+    from onemo import cert_pem_faults
 
     met = set()
     for case in BAD:
         data, kind, _ = case.values
-        it = pem.Judge(kind)
+        it = cert_pem.PemScanner(kind)
         it.feed(data)
         with pytest.raises(ValueError, match="PEM refused"):
             it.finish()
         met.add(it.fault)
-    too_long = pem.Judge(CERT)
+    too_long = cert_pem.PemScanner(CERT)
     too_long.feed(bytes(b"A" * 9000))
-    assert met | {too_long.fault} == set(range(1, len(_pem_faults._TEXTS) + 1))
+    assert met | {too_long.fault} == set(range(1, len(cert_pem_faults._TEXTS) + 1))
 
 
 @pytest.mark.parametrize("fill", [b"\n", b"A"])
@@ -235,7 +235,7 @@ def test_real_files_pass_and_real_mistakes_do_not():
 
 def test_only_certificates_and_keys_can_be_judged():
     with pytest.raises(ValueError, match="kind 3"):
-        pem.Judge(3)
+        cert_pem.PemScanner(3)
 
 
 PIECES = st.sampled_from(
@@ -286,15 +286,15 @@ def test_any_base64_passes_and_no_foreign_character_does(body, width, crlf):
 
 HEAP_SCRIPT = """
 import gc, json, micropython
-from onemo import pem
+from onemo import cert_pem
 result = {}
 for name, text, kind in CASES:
     data = text.encode()
     buf = bytearray(256)
     view = memoryview(buf)
-    judge = pem.Judge(kind)
+    judge = cert_pem.PemScanner(kind)
     for source in (buf, view):
-        judge = pem.Judge(kind)
+        judge = cert_pem.PemScanner(kind)
         gc.collect()
         before = gc.mem_alloc()
         micropython.heap_lock()
@@ -334,16 +334,16 @@ def test_feeding_allocates_nothing_on_micropython_and_judges_alike():
 
 SPEED_SCRIPT = """
 import json, time
-from onemo import pem
+from onemo import cert_pem
 buf = bytearray((b"Q" * 64 + b"\\n") * 120)
 start = bytearray(b"-----BEGIN CERTIFICATE-----\\n")
 def nothing(n):
     for i in range(n):
         pass
-judge = pem.Judge(pem.CERT)
+judge = cert_pem.PemScanner(cert_pem.CERT)
 best = [1 << 30, 1 << 30]
 for _ in range(30):
-    judge.__init__(pem.CERT)
+    judge.__init__(cert_pem.CERT)
     judge.feed(start)
     t = time.ticks_us()
     judge.feed(buf)

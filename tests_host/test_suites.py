@@ -106,7 +106,7 @@ def test_any_number_is_a_suite_of_the_table_or_refused(number):
 MICROPYTHON = """
 import gc, json, sys
 import onemo
-from onemo import _port
+from onemo import at_channel
 gc.collect()
 empty = gc.mem_alloc()
 from onemo import suites
@@ -135,15 +135,15 @@ print(json.dumps([imported, kept, churned, left, name, number, count, list(stren
 
 
 def test_on_micropython_it_is_small_and_can_be_dropped(tmp_path):
-    lib = on_micropython.compiled(tmp_path, "suites")
+    lib = on_micropython.compiled(tmp_path, "suites", "at_channel", "at_syntax", "errors")
     flash = (tmp_path / "onemo" / "suites.mpy").stat().st_size
     imported, kept, churned, left, *facts = on_micropython.run(MICROPYTHON, lib=lib)
     assert facts == [TABLE[0xC08A], 0xC08A, 207, ["sound", True]]
-    # Measured on 64 bit: 2277 bytes of flash; 3520 of heap while loaded, of which 800 (interned
+    # Measured on 64 bit: 3185 bytes of flash; 4832 of heap while loaded, of which 864 (interned
     # names, which MicroPython never forgets) stay when it is dropped; a name 128, a strength none.
     found = json.dumps([flash, imported, kept, churned, left])
-    assert flash < 3072, found
+    assert flash < 3328, found
     assert kept <= 200, found
     assert churned <= 32, found
-    assert imported < 4200, found
+    assert imported < 5200, found
     assert left < 1200, found

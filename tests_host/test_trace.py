@@ -111,7 +111,7 @@ def conversation(modem):
     modem.certs.write("ca.pem", io.BytesIO(CA_PEM), CERT)
     modem.certs.write("client.key", io.BytesIO(KEY_PEM), KEY)
     modem.certs.read("ca.pem", io.BytesIO())
-    if modem.needed_model().psk:
+    if modem.require_model().psk:
         modem.certs.write_psk("device", PSK)
 
 

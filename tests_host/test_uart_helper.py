@@ -140,7 +140,8 @@ def test_the_ports_themselves_accept_it(tmp_path, port_like):
     settings = FIXED if port_like == "stm32" else PINNED
     at = "/flash/lib" if port_like == "stm32" else "/lib"
     image = tmp_path / "flash.img"
-    files = {f"/lib/onemo/{name}": (LIB / name).read_bytes() for name in ("uart.py", "_port.py")}
+    names = ("uart.py", "at_syntax.py", "_port.py")
+    files = {f"/lib/onemo/{name}": (LIB / name).read_bytes() for name in names}
     files["/lib/onemo/__init__.py"] = b""
     images.write_files(image, files)
     script = (

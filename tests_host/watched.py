@@ -7,7 +7,7 @@ import inspect
 import os
 import weakref
 
-from onemo import aio, blocking, certs, channel, errors, psk
+from onemo import aio, at_channel, blocking, certs, errors
 from onemo_tools.simulator import store
 
 PIECE = 16  # bytes; a leak of twice as many holds a whole piece
@@ -118,11 +118,11 @@ def _heard(method):
 
 def install():
     """From now on, for the whole process."""
-    begin_channel = channel.Channel.__init__
+    begin_channel = at_channel.Channel.__init__
     begin_error = errors.ModemError.__init__
     put = store.Store.put
     write = certs.CertStore.write
-    write_psk = psk.write_psk
+    write_psk = certs.CertStore.write_psk
 
     def channel_init(self, uart, baud, buffer, trace):
         begin_channel(self, uart, baud, buffer, watch.trace(trace))
@@ -153,13 +153,13 @@ def install():
         watch.objects.append(weakref.ref(self))
         return write_psk(self, pskid, key)
 
-    channel.Channel.__init__ = channel_init
+    at_channel.Channel.__init__ = channel_init
     errors.ModemError.__init__ = error_init
     store.Store.put = store_put
     certs.CertStore.write = _heard(functools.wraps(write)(certs_write))
-    psk.write_psk = _heard(functools.wraps(write_psk)(certs_write_psk))
-    for front in (blocking, aio):
-        front.Modem.run_operation = _heard(front.Modem.run_operation)
+    certs.CertStore.write_psk = _heard(functools.wraps(write_psk)(certs_write_psk))
+    for front in (blocking.Modem, aio.AsyncModem):
+        front.run_operation = _heard(front.run_operation)
 
 
 def quiet():

@@ -1,48 +1,49 @@
 # onemo: certificates into a OneMO cellular module, verified TLS connections out of it.
 # Public names are loaded when first used, so that importing onemo costs next to nothing.
 
+from ._port import const
+
 __version__ = "0.1.0"
 
-_NAMES = (
-    ("blocking", "Modem"),
-    ("certs", "CERT KEY PSK"),
-    ("inventory", "MD5 SHA1 SHA256 CRC"),
-    ("inline", "ASCII HEX ESCAPED"),
-    ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
-)
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from .blocking import Modem as Modem
+    from .cert_list import CRC as CRC
+    from .cert_list import MD5 as MD5
+    from .cert_list import SHA1 as SHA1
+    from .cert_list import SHA256 as SHA256
+    from .cert_store import CERT as CERT
+    from .cert_store import KEY as KEY
+    from .cert_store import PSK as PSK
+    from .cert_upload_inline import ASCII as ASCII
+    from .cert_upload_inline import ESCAPED as ESCAPED
+    from .cert_upload_inline import HEX as HEX
+    from .tls import AUTH_MUTUAL as AUTH_MUTUAL
+    from .tls import AUTH_NONE as AUTH_NONE
+    from .tls import AUTH_SERVER as AUTH_SERVER
+    from .tls import SSL3 as SSL3
+    from .tls import TLS1_0 as TLS1_0
+    from .tls import TLS1_1 as TLS1_1
+    from .tls import TLS1_2 as TLS1_2
+    from .tls import TLS_ANY as TLS_ANY
+else:
+    _HOMES = (
+        ("blocking", "Modem"),
+        ("cert_store", "CERT KEY PSK"),
+        ("cert_list", "MD5 SHA1 SHA256 CRC"),
+        ("cert_upload_inline", "ASCII HEX ESCAPED"),
+        ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
+    )
 
-
-def load(module, name):
-    """What one of our modules calls `name`."""
-    return getattr(__import__("onemo." + module, None, None, (name,)), name)
-
-
-def method(owner, elsewhere, name):
-    """A method of `owner` that stands in a module of its own: loaded when first called, its
-    class's from then on. `elsewhere` is names of methods, each with its module's.
-
-    Not when it is only looked up: MicroPython's dir(), and with it the REPL's completion, asks for
-    every name there is."""
-    words = elsewhere.split()
-    if name not in words[::2]:
-        raise AttributeError("%s has no %s" % (type(owner).__name__, name))
-    module = words[2 * words[::2].index(name) + 1]
-
-    def call(*args, **settings):
-        setattr(type(owner), name, load(module, name))
-        return getattr(owner, name)(*args, **settings)
-
-    return call
-
-
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    for module, names in _NAMES:
-        if name in names.split():
-            value = globals()[name] = load(module, name)
-            return value
-    try:
-        return __import__("onemo." + name, None, None, (name,))
-    except ImportError:
-        raise AttributeError("onemo has no " + name)
+    def __getattr__(name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        for module, names in _HOMES:
+            if name in names.split():
+                home = __import__("onemo." + module, None, None, (name,))
+                value = globals()[name] = getattr(home, name)
+                return value
+        try:
+            return __import__("onemo." + name, None, None, (name,))
+        except ImportError:
+            raise AttributeError("onemo has no " + name)

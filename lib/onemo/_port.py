@@ -6,7 +6,7 @@ try:
 
     from micropython import const
 
-    def raw(text):
+    def as_buffer(text):
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
@@ -40,7 +40,7 @@ except ImportError:
     def sleep_ms(ms):
         time.sleep(ms / 1000)
 
-    def raw(text):
+    def as_buffer(text):
         return text.encode() if isinstance(text, str) else text
 
     def unload(name):

@@ -1,20 +1,23 @@
-# Front 1: blocks. It only waits: by poll where the UART has it, else by looking every millisecond.
+# Front 1: blocks. It only waits: by poll if the UART supports it, else by looking every
+# millisecond.
 
-from . import _port, modem
+from . import _port
+from ._port import const
+from .modem import BaseModem
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from .net_socket import SocketModule
+    from .net_stream import Stream
+    from .tls import TLSContext
 
 
-class Modem(modem.Modem):
+class Modem(BaseModem):
     """A OneMO module on a UART; methods return when all is done."""
 
-    def __init__(self, uart, **settings):
-        super().__init__(uart, **settings)
-        self._watch(uart)
-
-    def rewire(self, uart):
-        super().rewire(uart)
-        self._watch(uart)
-
-    def _watch(self, uart):
+    def set_uart(self, uart) -> None:
+        """Use `uart` from now on."""
+        super().set_uart(uart)
         self._poller = None
         try:
             import select
@@ -25,19 +28,76 @@ class Modem(modem.Modem):
         except (ImportError, AttributeError, OSError, TypeError, ValueError):
             pass  # not a stream that poll knows
 
-    def run_operation(self, operation, recover=True):
-        """Drives an operation to its end; its result."""
+    def run_operation(self, operation, recover: bool = True):
+        """Drive an operation to its end and return its result, in step with the module before.
+        For the library's own parts."""
         ch = self.channel
         if recover and not ch.ready():
-            self._drive(self.recovery())
-        self._drive(operation)
+            self.drive(self.resync_op())
+        self.drive(operation)
         return ch.result
 
-    def _drive(self, operation):
-        for _ in operation:
-            self._wait(self.channel.patience_ms())
+    def connect(
+        self, host: str, port: int, tls: "TLSContext | None" = None, timeout_ms: int = 60000
+    ) -> "Stream":
+        """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
+        returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
+        together.
 
-    def _wait(self, ms):
+        CommandError with the module's reason (752: the server's certificate was not accepted);
+        Timeout; ClockError if dates are to be checked and the module's clock is not set;
+        VerifyError if TLS would not be used."""
+        from .net_stream import open_stream
+
+        return open_stream(self, host, port, tls, timeout_ms)
+
+    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
+        """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
+        `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
+        context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
+        begin TLS of the board's own."""
+        from .net_socket import SocketModule
+
+        return SocketModule(self, tls)
+
+    def ciphers(self):
+        """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
+        `suites`. May be left half-way. Unsupported if the model does not list them."""
+        from .suites import iterate_supported
+
+        return iterate_supported(self)
+
+    def rotate(
+        self,
+        profile: dict,
+        trial=None,
+        *,
+        old: "dict | None" = None,
+        journal: str = "onemo.rotate",
+    ) -> bool:
+        """Go over to another identity: its objects, under names of their own, are written beside
+        the old ones and verified, the contexts are set to them, a connection decides, and only
+        then are the old ones removed. True: `profile` is in force. False: it was already. An
+        error: the old identity is in use again, and nothing of the new one is left. If that was
+        not possible (no power, no answer), the next `sync` or `rotate` sees to it.
+
+        `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the profile's
+        "endpoint"; or a function that is called with the modem, and refuses by raising or by
+        returning False. `old`: the profile in use, by default that of the last `sync`. The
+        application may go on giving `sync` the old profile, or the new one from now on. Files of
+        the old identity must stay until the new one is in force. Close connections that use the
+        old objects before."""
+        from .provisioning import rotate
+
+        return rotate(self, profile, trial, old, journal)
+
+    def drive(self, operation) -> None:
+        """Run an operation to its end. For the library's own parts."""
+        for _ in operation:
+            self.wait(self.channel.max_sleep_ms())
+
+    def wait(self, ms: int) -> None:
+        """Wait for the UART, `ms` milliseconds at the most. For the library's own parts."""
         poller = self._poller
         if poller is None:
             _port.sleep_ms(1)

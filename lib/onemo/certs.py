@@ -1,99 +1,107 @@
-# The module's store of certificates, keys and PSKs (manual 3.2 to 3.8). Content streams through
-# the channel's buffer: nothing here holds more of a PEM than that. How it gets into the module is
-# upload.py's.
+# The module's store of certificates, keys and PSKs, as the application sees it (manual 3.2 to
+# 3.8). Content streams through the channel's buffer: nothing here holds more of a PEM than that.
 
-from . import method, syntax
-from ._port import const
-from .channel import DONE
-from .errors import CommandError
-
-CERT = const(1)  # MSSLLIST's types (manual 3.5)
-KEY = const(2)
-PSK = const(3)
-
-SIZE_MAX = const(8192)  # of an object, bytes (manual 3.2)
-MISSING = const(762)  # the code of an object that is not there
-
-_ESCAPED = const(2)  # inline.py's
-_FLASH_MS = const(30000)  # a write to the module's flash can take seconds
-
-# Methods that a product may do without, and the module of each.
-_ELSEWHERE = const("list inventory read inventory digest inventory algorithms psk write_psk psk")
+from . import at_syntax
+from .cert_store import CERT, KEY, remove_op
 
 
 class CertStore:
     """Certificates, private keys and PSKs in the module, by name. Got as `modem.certs`.
 
     A name is a str of 1..64 printable ASCII characters without quote, comma or backslash:
-    ValueError before anything is sent. Every method raises CommandError where the module refuses,
+    ValueError before anything is sent. Every method raises CommandError if the module refuses,
     Timeout, ModemReset."""
 
-    def __init__(self, modem):
-        self.modem = modem
-        self.channel = modem.channel
-        self.encoding = _ESCAPED  # of inline data; MN316-S has HEX and ASCII, too
-        self.encoded = None  # (boot, encoding) that the module was told
+    def __init__(self, modem) -> None:
+        self._modem = modem
+        self.encoding = 2  # of data inside commands: ESCAPED; MN316-S has HEX and ASCII, too
         # what an inline model stored for a line's end when last verified: b"\n" or b"\r\n"
         self.newline = None
         self.psk_verified = None  # what confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"
-        self.uploads = None  # upload.py's, once there was one
+        self._uploader = None
 
-    def write(self, name, source, kind=CERT, *, size=None, force=False, progress=None):
-        """Puts a PEM certificate (CERT) or private key (KEY) into the module and checks it there
+    def write(
+        self,
+        name: str,
+        source,
+        kind: int = CERT,
+        *,
+        size: "int | None" = None,
+        force: bool = False,
+        progress=None,
+    ):
+        """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
         (manual 3.2, 3.3).
 
         `source`: a path, or a stream with readinto; `size` in bytes is needed for a stream that
         cannot be rewound. False: the same content is there already and nothing was written (not
         with `force`). True: the module's digest (manual 3.8) equals the one computed on the way
-        out. progress(done, total) is told bytes.
+        out. progress(done, total) gets bytes.
 
         ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes;
-        VerifyError where the digests differ."""
-        syntax.check_text(name, "name")
+        VerifyError if the digests differ."""
+        at_syntax.check_text(name, "name")
         if kind not in (CERT, KEY):
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
-        self.modem.needed_model()
-        from .upload import form
-
-        return self.modem.run_operation(
-            form(self.modem).write(name, source, kind, size, force, progress)
+        return self._modem.run_operation(
+            self.uploader().write_op(name, source, kind, size, force, progress)
         )
 
-    def remove(self, name, missing_ok=False):
-        """Removes a certificate or key (manual 3.6); not while a connection uses it. Whether it
-        was there: without `missing_ok` a missing one is CommandError 762."""
-        syntax.check_text(name, "name")
-        return self.modem.run_operation(self._remove(name, missing_ok))
+    def uploader(self):
+        """What writes PEM files into this model: behind `>` or inside the command. For the
+        library's own parts."""
+        if self._uploader is None:
+            if self._modem.require_model().prompt:
+                from .cert_upload import Uploader
+            else:
+                from .cert_upload_inline import InlineUploader as Uploader
+            self._uploader = Uploader(self._modem)
+        return self._uploader
 
-    def _remove(self, name, missing_ok):
-        yield from self.removal(name, missing_ok)
-        if self.modem.sources:
-            from .restore import forget
+    def read(self, name: str, sink):
+        """Stream a certificate into sink.write as the module holds it; returns the number of bytes
+        (manual 3.4). Private keys cannot be read. The buffer that sink.write gets is valid during
+        the call only."""
+        from .cert_list import read_op
 
-            forget(self.modem, name)
+        return self._modem.run_operation(read_op(self._modem, name, sink))
 
-    def removal(self, name, missing_ok=True):
-        ch = self.channel
-        ch.begin(b"+MSSLRM=").quote(name).go(_FLASH_MS)
-        try:
-            while ch.poll() != DONE:
-                yield
-            ch.result = True
-        except CommandError as error:
-            if not missing_ok or error.code != MISSING:
-                raise
-            ch.result = False
-        if self.modem.unfinished == name:
-            self.modem.unfinished = None
+    def list(self, kind: int = CERT):
+        """[(name, size in bytes), ...] of the CERTs, KEYs or PSKs in the module (manual 3.5)."""
+        from .cert_list import list_op
 
-    def discard(self, name):
-        # Operation: what an upload left goes, if it can: an error of this would hide another.
-        try:
-            yield from self.removal(name)
-        except CommandError:
-            pass  # it was never begun, or the next write says what is wrong
+        return self._modem.run_operation(list_op(self._modem, kind))
 
-    def __getattr__(self, name):
-        return method(self, _ELSEWHERE, name)
+    def remove(self, name: str, missing_ok: bool = False):
+        """Remove a certificate or key (manual 3.6); not while a connection uses it. Returns True
+        if it was there: without `missing_ok` a missing one is CommandError 762."""
+        at_syntax.check_text(name, "name")
+        return self._modem.run_operation(remove_op(self._modem, name, missing_ok, True))
+
+    def digest(self, name: str, algorithm: int = 0):
+        """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All
+        models have MD5 (0); SHA1, SHA256 and CRC are MN316-S's: Unsupported elsewhere, nothing is
+        sent."""
+        from .cert_list import digest_op
+
+        return self._modem.run_operation(digest_op(self._modem, name, algorithm))
+
+    def algorithms(self):
+        """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8). A list of
+        MD5, SHA1, SHA256, CRC."""
+        from .cert_list import algorithms_op
+
+        return self._modem.run_operation(algorithms_op(self._modem))
+
+    def write_psk(self, pskid: str, psk: "str | bytes"):
+        """Add a pre-shared key (manual 3.7; no 4G model has it). `psk`: 1..8192 printable ASCII
+        characters without quote or backslash, and the command must fit the module's line. It is
+        checked by MSSLCHECK if the module answers that for a PSK, else by its length in MSSLLIST:
+        `psk_verified` says which. A PSK that is there under this id is removed first.
+
+        ValueError, TypeError or Unsupported before anything is sent; VerifyError."""
+        from .cert_psk import write_psk_op
+
+        return self._modem.run_operation(write_psk_op(self._modem, pskid, psk))

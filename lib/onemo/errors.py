@@ -31,22 +31,22 @@ class Timeout(ModemError):
 
 
 class CommandError(ModemError):
-    """The module refused. `code` is the number it gave (manual 5.2; None after a plain ERROR or a
-    text), `command` what was asked, without secrets."""
+    """The module refused. `code`: its number (manual 5.2), None after a plain ERROR or a text.
+    `command`: the command that was refused, without its secrets."""
 
     def __init__(self, code, command, text=""):
         self.code = code
         self.command = command
-        said = str(code) if code is not None else text or "ERROR"
-        super().__init__(command + ": " + said)
+        reason = str(code) if code is not None else text or "ERROR"
+        super().__init__(command + ": " + reason)
 
     def __str__(self):
         if self.code is None:
             return self.args[1]
-        from . import _port, codes
+        from . import _port, error_texts
 
-        text = self.args[1] + ", " + codes.explain(self.code)
-        _port.unload("codes")
+        text = self.args[1] + ", " + error_texts.explain(self.code)
+        _port.unload("error_texts")
         return text
 
 
@@ -69,13 +69,13 @@ class ModemReset(ModemError):
 
 
 class ConnectionLost(ModemError):
-    """A connection is over, and its peer did not close it as one does; connect again."""
+    """The connection was lost without an orderly close; reconnect."""
 
     errno = _ECONNRESET
 
 
 class ProtocolError(ModemError):
-    """The module said what makes no sense here. The channel is in step again."""
+    """Unexpected answer. The channel has been resynchronised."""
 
 
 class ClockError(ModemError):

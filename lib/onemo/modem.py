@@ -1,108 +1,174 @@
-# The module as a whole: what model it is, its commands; holds the parts. A front (blocking.py,
-# aio.py) adds `run_operation`, which drives an operation: a generator that yields where it must
-# wait, and leaves its result in channel.result.
+# The module as a whole: its model, its commands, its parts. A front (blocking.py, aio.py) adds
+# `run_operation`, which drives an operation: a generator whose name ends in `_op`, which yields
+# where it must wait and leaves its result in channel.result (see Channel.set_result).
+#
+# Each method checks its arguments, then loads what it needs: what a product does not use costs it
+# no RAM.
 
-from . import _port, load, method, syntax
+from . import _port, at_syntax
 from ._port import const
-from .channel import ALL, DONE, LINE, Channel
+from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 from .errors import ModemError
 
-_ANSWER_MS = const(5000)
-_SYNC_MS = const(30000)
-_PACKET_MAX = const(8192)
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .certs import CertStore
+    from .tls import TLSContext
+
 _BUFFER_MIN = const(32)
-_LINE_MIN = const(160)  # the longest name has to fit in, with some data
-
-# Methods that a product may do without, and the module of each.
-_ELSEWHERE = const(
-    "attach network clock clock set_baud baud restore restore ciphers ciphers connect stream "
-    "open_link stream socket_module socket_module sync identity rotate identity reboot reboot "
-    "tls tls sockets sockets"
-)
+_LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
-class Modem:
+class BaseModem:
+    """What both fronts have. Not to be used by itself: see onemo.Modem and onemo.aio.Modem."""
+
     def __init__(
-        self, uart, *, baud=115200, model=None, buffer=256, packet=2048, line=1024, trace=None
-    ):
-        """`uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them. `baud`: what
-        it runs at, bit/s, for deadlines. `model`: as AT+CGMM says it; None asks the module.
-        `buffer`: bytes of RAM for I/O. `packet`: bytes announced per CERTWR/KEYWR, 1..8192.
-        `line`: the longest command line that the module takes, for models that take data only in
-        commands. `trace(direction, data)` is told all that goes ">" to and comes "<" from the
-        module, but keys and PSKs."""
-        syntax.check_range(baud, "baud", 1200, 4000000)
-        syntax.check_range(buffer, "buffer", _BUFFER_MIN, 65536)
-        syntax.check_range(packet, "packet", 1, _PACKET_MAX)
-        syntax.check_range(line, "line", _LINE_MIN, 65536)
+        self,
+        uart,
+        *,
+        baud: int = 115200,
+        model: "str | None" = None,
+        buffer: int = 256,
+        packet: int = 2048,
+        line: int = 1024,
+        trace=None,
+    ) -> None:
+        """Nothing is sent yet.
+
+        `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
+        `baud`: what it runs at, bit/s, for deadlines.
+        `model`: as AT+CGMM returns it; None asks the module.
+        `buffer`: bytes of RAM for I/O, 32 or more.
+        `packet`: bytes announced per CERTWR or KEYWR, 1..8192 (manual 3.2).
+        `line`: longest command line that the module takes, characters, 160 or more; for models
+        that take data only inside commands.
+        `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
+        keys and PSKs.
+
+        ValueError or TypeError for a value out of range.
+        """
+        at_syntax.check_range(baud, "baud", at_syntax.BAUD_MIN, at_syntax.BAUD_MAX)
+        at_syntax.check_range(buffer, "buffer", _BUFFER_MIN, 65536)
+        at_syntax.check_range(packet, "packet", 1, at_syntax.PAYLOAD_MAX)
+        at_syntax.check_range(line, "line", _LINE_MIN, 65536)
         self.channel = Channel(uart, baud, buffer, trace)
         self.packet = packet
         self.line_max = line
-        # Of the module, as far as noticed: what was set up in an earlier one is gone.
-        self.boots = 0
-        self.model = None  # the series, such as "ML307R"
-        self._model = None  # what it can do
-        if model is not None:
-            self.identify(model)
-        self.contexts = {}  # TLS contexts that were asked for, by ssl_id
-        self.sources = {}  # of what was written, where the store is volatile: restore.py's
-        self.links = None  # sockets.py's, once there was one
-        self.unfinished = None  # name of the certificate or key whose upload broke off
+        self.model = None  # the series, such as "ML307R"; None: not identified, or unknown
         self.profile = None  # as `sync` was given it
+        # Boots of the module noticed so far; settings from an earlier boot are lost.
+        self.boot_count = 0
+        self.partial_upload = None  # name of the certificate or key whose upload broke off
+        self.contexts = {}  # TLS contexts that were asked for, by ssl_id
+        self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
+        self.capabilities = None  # what it can do, see model.py; None: not identified
+        self._certs = None
+        self.connections = None  # net_links.Connections, once there was one
+        if model is not None:
+            self.set_model(model)
+        self.set_uart(uart)
 
-    def identify(self, said):
-        """The model is the one that is called so."""
-        self.model, self._model = load("models", "identify")(said)
+    if TYPE_CHECKING:
+
+        def run_operation(self, operation, recover: bool = True) -> Any:
+            """Drive an operation to its end and return its result, in step with the module before.
+            Each front has its own."""
+
+    # The model
+
+    def set_model(self, response: "str | bytes") -> None:
+        """Select the model from an answer to AT+CGMM, or from its name."""
+        from .models import identify
+
+        self.model, self.capabilities = identify(response)
         _port.unload("models")
 
     @property
-    def known(self):
-        """Whether the manual names the model. One that it does not gets what all have in common:
-        `model` is None then, and str(needed_model()) what it calls itself."""
-        return self.needed_model().known
+    def is_known_model(self) -> bool:
+        """True if the library's table has the model. One that it has not is treated as able to do
+        what all can: `model` is None then, and str(require_model()) what it calls itself."""
+        return self.require_model().known
 
-    def needed_model(self):
-        """What the model can do; an error before that is known."""
-        if self._model is None:
+    def require_model(self):
+        """What the model can do, see model.py. ModemError before the module is identified."""
+        if self.capabilities is None:
             raise ModemError(
                 "the module is not identified yet: call start() first, or Modem(model=...)"
             )
-        return self._model
+        return self.capabilities
 
-    # Getting in step
+    # In step with the module
 
-    def start(self, timeout_ms=_SYNC_MS):
-        """Finds the module in whatever state it is, switches echo off and numbered errors on
-        (ATE0, CMEE=1), and identifies it: `model`. Timeout where it does not answer."""
-        return self.run_operation(load("recovery", "starting")(self, timeout_ms), False)
+    def start(self, timeout_ms: int = RESYNC_MS):
+        """Find the module in whatever state it is, switch its echo off and numbered errors on
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
 
-    def recovery(self, timeout_ms=_SYNC_MS):
-        """Operation: gets in step with a module in an unknown state; what a broken-off upload left
-        behind goes."""
-        return load("recovery", "recovery")(self, timeout_ms)
+        Timeout if it does not answer within `timeout_ms` milliseconds."""
+        from .at_resync import start_op
+
+        return self.run_operation(start_op(self, timeout_ms), False)
+
+    def resync_op(self, timeout_ms=RESYNC_MS):
+        """Operation: get in step with a module in an unknown state, and remove what an upload
+        that broke off left behind. Timeout, ModemReset."""
+        from .at_resync import resync_op
+
+        started_anew = yield from resync_op(self.channel, timeout_ms)
+        if started_anew:
+            self.boot_count += 1
+        name = self.partial_upload
+        if name is not None:
+            from .cert_store import discard_op
+
+            yield from discard_op(self, name)
+            self.partial_upload = None
+
+    def reboot(self, timeout_ms: int = RESYNC_MS):
+        """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
+        contexts are sent again before they are next used.
+
+        Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
+        from .network import reboot_op
+
+        return self.run_operation(reboot_op(self, timeout_ms))
+
+    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000):
+        """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
+        its speed over resets; a module that an earlier run left at another speed is found.
+
+        Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
+        if the line is not good for the new one; CommandError if the module has no such speed."""
+        from .baud import set_baud_op
+
+        return self.run_operation(set_baud_op(self, baud, reopen, timeout_ms), False)
+
+    def set_uart(self, uart) -> None:
+        """Use `uart` from now on."""
+        self.channel.uart = uart
 
     # Commands
 
-    def command(self, text, timeout_ms=_ANSWER_MS):
-        """Sends `AT` + text; the list of its information lines, as bytes. A line longer than 2048
-        bytes is ProtocolError, in step. CommandError, Timeout, ModemReset; ValueError for a text
-        that is no single line."""
+    def command(self, text: "str | bytes", timeout_ms: int = REPLY_MS):
+        """Send `AT` + `text`; returns the list of its information lines, as bytes.
+
+        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
+        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
         if not 1 <= len(text) < self.line_max:
             raise ValueError(
                 "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
             )
-        if isinstance(text, str):
-            split = "\r" in text or "\n" in text
-        else:
-            split = b"\r" in text or b"\n" in text
-        if split:
+        ends = "\r\n" if isinstance(text, str) else b"\r\n"
+        if ends[0] in text or ends[1] in text:
             raise ValueError("command %r holds a line end; one command a call" % (text,))
-        return self.run_operation(self._command(text, timeout_ms))
+        return self.run_operation(self._command_op(text, timeout_ms))
 
-    def _command(self, text, timeout_ms):
+    def _command_op(self, text, timeout_ms):
         ch = self.channel
         ch.result = []
-        ch.begin(text).go(timeout_ms, ALL)
+        ch.command(text).send(timeout_ms, ALL)
         while True:
             event = ch.poll()
             if event == LINE:
@@ -112,21 +178,87 @@ class Modem:
             else:
                 yield
 
-    def on_urc(self, prefix, handler):
-        """Calls handler(line) for each unsolicited line that begins with `prefix` (bytes). The
-        line is a copy. Handlers run while the driver waits and must not issue commands."""
+    def on_urc(self, prefix: bytes, handler) -> None:
+        """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
+        a copy. Handlers run while the driver waits and must not issue commands."""
 
-        def look(buf, start, end):
+        def copy_line(buf, start, end):
             handler(bytes(buf[start:end]))
 
-        self.channel.on_urc(prefix, look)
+        self.channel.on_urc(prefix, copy_line)
 
-    def rewire(self, uart):
-        # The UART from now on; a front that watches it does so anew.
-        self.channel.uart = uart
+    # The network
 
-    def __getattr__(self, name):
-        if name == "certs":
-            self.certs = load(name, "CertStore")(self)
-            return self.certs
-        return method(self, _ELSEWHERE, name)
+    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000):
+        """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
+        its addresses, a list of str.
+
+        CommandError 10 without a SIM; Timeout, after `timeout_ms` milliseconds, says what was
+        missing; ValueError or TypeError for an `apn` that cannot be one."""
+        from .network import attach_op
+
+        return self.run_operation(attach_op(self, apn, timeout_ms))
+
+    def clock(self, timeout_ms: int = 30000):
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
+        sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
+        board's own clock, machine.RTC, if it has one.
+
+        ClockError if the time is not known within `timeout_ms` milliseconds."""
+        from .network import clock_op
+
+        return self.run_operation(clock_op(self, timeout_ms))
+
+    # The store, TLS, what a device is to have
+
+    @property
+    def certs(self) -> "CertStore":
+        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8)."""
+        if self._certs is None:
+            from .certs import CertStore
+
+            self._certs = CertStore(self)
+        return self._certs
+
+    def restore(self):
+        """Write every certificate, key and PSK again that is missing, and send every context's
+        settings again, from their sources: for MN316 and MN326, which lose them all in deep sleep
+        (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
+        they stood; ValueError names one that cannot be, once all else is back."""
+        from .cert_restore import restore_op
+
+        return self.run_operation(restore_op(self))
+
+    def tls(self, ssl_id: int) -> "TLSContext":
+        """TLS context `ssl_id` (manual 3.1): the same object for the same id. Nothing is sent yet.
+        ValueError for an id that the model does not have."""
+        from .tls import context_of
+
+        return context_of(self, ssl_id)
+
+    def sync(
+        self,
+        profile: dict,
+        *,
+        dry_run: bool = False,
+        remove_foreign: bool = False,
+        progress=None,
+        journal: str = "onemo.rotate",
+    ):
+        """Make the module have what `profile` says (see profile.py), touching only what differs:
+        remove, write, verify, set contexts, read them back. A rotation that was cut off is
+        finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
+        order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
+
+        `dry_run`: only say what would be done. `remove_foreign`: remove what the profile does not
+        name, which is left alone otherwise. progress(name, done, total) gets bytes. `journal`: the
+        file that a rotation keeps. An object whose file is missing is left as it is if the module
+        has one of that name and kind.
+
+        ValueError before anything is changed for a wrong profile or file; else as `certs.write`
+        and `TLSContext.configure`. After an error the next call does the rest."""
+        from .provisioning import sync_op
+
+        return self.run_operation(
+            sync_op(self, profile, dry_run, remove_foreign, progress, journal)
+        )

@@ -1,109 +1,108 @@
-# From a module that answers to one with an address: SIM, registration, PDP context.
+# The module's way to the network: SIM, registration, PDP context; its clock; its reboot.
 
 from . import _port
 from ._port import const
-from .channel import DONE, LINE
-from .errors import CommandError, ModemError, Timeout
-from .recovery import listen
-from .syntax import check_text
+from .at_channel import DONE, LINE, REPLY_MS
+from .at_resync import listen_op
+from .at_syntax import check_text
+from .errors import ClockError, CommandError, ModemError, ModemReset, Timeout
 
-_ANSWER_MS = const(5000)
 _DIAL_MS = const(60000)
 _RETRY_MS = const(500)
 _SETTLE_MS = const(300)  # a socket opened earlier gave 753 in the field
 _NO_SIM = const(10)
 _REGISTERED = (1, 5)  # home, roaming
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def attach(modem, apn=None, timeout_ms=120000):
-    """Waits for SIM and registration, and brings PDP context 1 up (with `apn`, if given); its
-    addresses as str. CommandError 10 without a SIM; Timeout says what was missing."""
+# SIM, registration, PDP context
+
+
+def attach_op(modem, apn, timeout_ms):
+    """Bring PDP context 1 up; returns its addresses: see BaseModem.attach. ValueError or TypeError
+    at once."""
     if apn is not None:
         check_text(apn, "apn", 99)
-    return modem.run_operation(_attaching(modem, apn, timeout_ms))
+    return _attach_op(modem.channel, apn, timeout_ms)
 
 
-def _attaching(modem, apn, timeout_ms):
-    ch = modem.channel
+def _attach_op(ch, apn, timeout_ms):
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
-    for step, missing in (
-        (_sim, "no SIM that is ready (AT+CPIN?)"),
-        (_registration, "no registration with a network (AT+CEREG?)"),
-        (_attachment, "no packet service (AT+CGATT?)"),
+    for step_op, missing in (
+        (_has_sim_op, "no SIM that is ready (AT+CPIN?)"),
+        (_is_registered_op, "no registration with a network (AT+CEREG?)"),
+        (_is_attached_op, "no packet service (AT+CGATT?)"),
     ):
-        while True:
-            yield from step(ch)
-            if ch.result:
-                break
+        while not (yield from step_op(ch)):
             if _port.ticks_diff(end, _port.ticks_ms()) <= 0:
                 raise Timeout("%s within %d ms" % (missing, timeout_ms))
-            yield from listen(modem.channel, _RETRY_MS)
-    yield from _addresses(ch)
-    if ch.result is None:
-        yield from _dial(modem, apn, end)
-    if ch.result is None:
+            yield from listen_op(ch, _RETRY_MS)
+    addresses = yield from _addresses_op(ch)
+    if addresses is None:
+        addresses = yield from _dial_op(ch, apn, end)
+    if addresses is None:
         raise Timeout("no PDP context within %d ms (AT+MIPCALL?)" % timeout_ms)
+    return ch.set_result(addresses)
 
 
-def _sim(ch):
-    said = None
-    ch.begin(b"+CPIN?").go(_ANSWER_MS, b"+CPIN:")
+def _has_sim_op(ch):
+    state = None
+    ch.command(b"+CPIN?").send(REPLY_MS, b"+CPIN:")
     try:
         while (event := ch.poll()) != DONE:
             if event == LINE:
-                said = ch.text(0)
+                state = ch.text(0)
             else:
                 yield
     except CommandError as error:
         if error.code == _NO_SIM:
             raise
-    if said not in (None, "READY"):
-        raise ModemError("the SIM asks for %s: unlock it, or use one without a PIN" % said)
-    ch.result = said is not None
+    if state not in (None, "READY"):
+        raise ModemError("the SIM asks for %s: unlock it, or use one without a PIN" % state)
+    return state is not None
 
 
-def _registration(ch):
+def _is_registered_op(ch):
     # Read: `n,stat[,...]`; the URC of the same name has one parameter fewer and is no answer.
     registered = False
-    ch.begin(b"+CEREG?").go(_ANSWER_MS, b"+CEREG:")
+    ch.command(b"+CEREG?").send(REPLY_MS, b"+CEREG:")
     while (event := ch.poll()) != DONE:
         if event != LINE:
             yield
         elif ch.value(1) is not None:
             registered = ch.value(1) in _REGISTERED
-    ch.result = registered
+    return registered
 
 
-def _attachment(ch):
+def _is_attached_op(ch):
     attached = False
-    ch.begin(b"+CGATT?").go(_ANSWER_MS, b"+CGATT:")
+    ch.command(b"+CGATT?").send(REPLY_MS, b"+CGATT:")
     while (event := ch.poll()) != DONE:
         if event == LINE:
             attached = ch.value(0) == 1
         else:
             yield
-    ch.result = attached
+    return attached
 
 
-def _addresses(ch):
+def _addresses_op(ch):
     # Of PDP context 1 while it is up: `1,1,"v4"[,"v6"]`; else None.
-    found = None
-    ch.begin(b"+MIPCALL?").go(_ANSWER_MS, b"+MIPCALL:")
+    addresses = None
+    ch.command(b"+MIPCALL?").send(REPLY_MS, b"+MIPCALL:")
     while (event := ch.poll()) != DONE:
         if event != LINE:
             yield
         elif ch.value(0) == 1 and ch.value(1) == 1:
-            found = [text for text in (ch.text(2), ch.text(3)) if text]
-    ch.result = found
+            addresses = [text for text in (ch.text(2), ch.text(3)) if text]
+    return addresses
 
 
-def _dial(modem, apn, end):
-    ch = modem.channel
+def _dial_op(ch, apn, end):
     if apn:
-        ch.begin(b"+CGDCONT=").number(1).quote("IPV4V6").quote(apn).go(_ANSWER_MS)
+        ch.command(b"+CGDCONT=").number(1).quote("IPV4V6").quote(apn).send(REPLY_MS)
         while ch.poll() != DONE:
             yield
-    ch.begin(b"+MIPCALL=").number(1).number(1).go(_DIAL_MS)
+    ch.command(b"+MIPCALL=").number(1).number(1).send(_DIAL_MS)
     try:
         while ch.poll() != DONE:
             yield
@@ -111,10 +110,114 @@ def _dial(modem, apn, end):
         # modules dial by themselves, and say 50 to one that is up: what counts is the address
         pass
     while True:
-        yield from _addresses(ch)
-        if ch.result is not None or _port.ticks_diff(end, _port.ticks_ms()) <= 0:
+        addresses = yield from _addresses_op(ch)
+        if addresses is not None or _port.ticks_diff(end, _port.ticks_ms()) <= 0:
             break
-        yield from listen(modem.channel, _RETRY_MS)
-    found = ch.result
-    yield from listen(modem.channel, _SETTLE_MS)
-    ch.result = found
+        yield from listen_op(ch, _RETRY_MS)
+    yield from listen_op(ch, _SETTLE_MS)
+    return addresses
+
+
+# The clock
+
+
+def read_clock_op(ch):
+    """The module's clock, as a tuple of UTC like time.gmtime's; while it is not set, the str that
+    it answers."""
+    answer = ""
+    ch.command(b"+CCLK?").send(REPLY_MS, b"+CCLK:")
+    while (event := ch.poll()) != DONE:
+        if event == LINE:  # NB models have no quotes, so that its comma parts it in two
+            answer = ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
+        else:
+            yield
+    return parse_clock(answer) or answer
+
+
+def clock_op(modem, timeout_ms):
+    """The time, set on the board too: see BaseModem.clock."""
+    ch = modem.channel
+    end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
+    asked_server = False
+    now = yield from read_clock_op(ch)
+    while not isinstance(now, tuple):
+        if _port.ticks_diff(end, _port.ticks_ms()) <= 0:
+            raise ClockError(
+                "the network did not tell the time within %d ms; the module's clock says %s"
+                % (timeout_ms, now)
+            )
+        if not asked_server:
+            ch.command(b"+MNTP").send(REPLY_MS)
+            try:
+                while ch.poll() != DONE:
+                    yield
+                asked_server = True
+            except CommandError:
+                pass  # no network yet
+        yield from listen_op(ch, _RETRY_MS)
+        now = yield from read_clock_op(ch)
+    try:
+        from machine import RTC
+
+        RTC().datetime(now[:3] + (now[6] + 1,) + now[3:6] + (0,))
+    except (ImportError, AttributeError):
+        pass  # a board without such a clock
+    return ch.set_result(now)
+
+
+def parse_clock(answer):
+    """UTC from "yy/MM/dd,hh:mm:ss+zz", local time with the zone in quarters of an hour; None for a
+    clock that was never set: it shows 1970, 1980 or 2070."""
+    try:
+        year, month, day = [int(part) for part in answer[:8].split("/")]
+        hour, minute, second = [int(part) for part in answer[9:17].split(":")]
+        zone = int(answer[17:] or "0")
+    except ValueError:
+        return None
+    if not (24 <= year < 70 and 1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    year += 2000
+    minute += hour * 60 - zone * 15
+    if minute < 0:
+        minute += 1440
+        day -= 1
+        if not day:
+            month = month - 1 or 12
+            year -= month == 12
+            day = _days(year, month)
+    elif minute >= 1440:
+        minute -= 1440
+        day += 1
+        if day > _days(year, month):
+            day = 1
+            month = month % 12 + 1
+            year += month == 1
+    yearday = day
+    for earlier in range(1, month):
+        yearday += _days(year, earlier)
+    # 2001-01-01 was a Monday, as is day 0 here.
+    weekday = ((year - 2001) * 365 + (year - 2001) // 4 + yearday - 1) % 7
+    return (year, month, day, minute // 60, minute % 60, second, weekday, yearday)
+
+
+def _days(year, month):
+    return _DAYS[month - 1] + (month == 2 and year % 4 == 0)
+
+
+# Reboot
+
+
+def reboot_op(modem, timeout_ms):
+    """Reboot the module and set it up again."""
+    ch = modem.channel
+    try:
+        ch.command(b"+MREBOOT").send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
+        # A module whose speed is automatic may not say that it is ready.
+        yield from listen_op(ch, timeout_ms)
+    except ModemReset:
+        pass
+    ch.set_rebooted()
+    yield from modem.resync_op(timeout_ms)
+    ch.set_result(None)

@@ -1,4 +1,4 @@
-# What a device is to have, as plain JSON: certificates, keys and PSKs by name, and the TLS
+# What a device must have, as plain JSON: certificates, keys and PSKs by name, and the TLS
 # contexts that use them. config.json has it, with whatever else the application keeps there:
 #
 #   {"objects": [{"name": "ca.pem", "kind": "cert", "source": "/certs/ca.pem"}, ...],
@@ -7,17 +7,17 @@
 # `kind`: "cert", "key" or "psk" (the file is the PSK then). A context has what
 # TLSContext.configure takes, `auth` in words.
 
-from .certs import CERT, KEY, PSK
-from .syntax import check_text
+from .at_syntax import check_text
+from .cert_store import CERT, KEY, PSK
+from .tls import SETTINGS
 
 KIND = {"cert": CERT, "key": KEY, "psk": PSK}
 AUTH = ("none", "server", "mutual")  # in the order of their numbers
 
 _NAMES = ("ca", "cert", "key", "pskid")
-_OTHERS = "version ciphersuite negotime_s session ignorestamp ignoreverify allow_broken"
 
 
-def _need(table, where, name, kind, wanted, allowed=None):
+def _require(table, where, name, kind, wanted, allowed=None):
     value = table.get(name) if isinstance(table, dict) else None
     if (
         not isinstance(value, kind)
@@ -33,35 +33,35 @@ def checked(profile):
     """The part of a configuration that is a profile. ValueError names the first entry that is
     missing or wrong."""
     names = {}
-    objects = _need(profile, "", "objects", list, "a list of certificates and keys")
+    objects = _require(profile, "", "objects", list, "a list of certificates and keys")
     for i, item in enumerate(objects):
         where = "objects[%d]." % i
-        name = _need(item, where, "name", str, "a name in the module, such as ca.pem")
+        name = _require(item, where, "name", str, "a name in the module, such as ca.pem")
         check_text(name, where + "name")
         if name in names:
             raise ValueError("%sname is %s once more; each object has its own" % (where, name))
-        names[name] = _need(item, where, "kind", str, '"cert", "key" or "psk"', KIND)
-        _need(item, where, "source", str, "the path of a file")
+        names[name] = _require(item, where, "kind", str, '"cert", "key" or "psk"', KIND)
+        _require(item, where, "source", str, "the path of a file")
     ids = []
-    contexts = _need(profile, "", "contexts", list, "a list of TLS contexts")
+    contexts = _require(profile, "", "contexts", list, "a list of TLS contexts")
     for i, item in enumerate(contexts):
         where = "contexts[%d]." % i
-        ids.append(_need(item, where, "ssl_id", int, "0 to 5, each once", _free(ids)))
-        auth = AUTH.index(_need(item, where, "auth", str, '"none", "server" or "mutual"', AUTH))
+        ids.append(_require(item, where, "ssl_id", int, "0 to 5, each once", _unused(ids)))
+        auth = AUTH.index(_require(item, where, "auth", str, '"none", "server" or "mutual"', AUTH))
         for k in range(len(_NAMES)):
             kind = ("cert", "cert", "key", "psk")[k]
             if item.get(_NAMES[k]) is not None or (k < 3 and auth > (k > 0)):
                 wanted = "the name of a %s in objects" % kind
                 of_kind = [name for name in names if names[name] == kind]
-                _need(item, where, _NAMES[k], str, wanted, of_kind)
+                _require(item, where, _NAMES[k], str, wanted, of_kind)
         for name in item:
-            if name not in ("ssl_id", "auth") + _NAMES and name not in _OTHERS.split():
-                known = "ssl_id auth %s %s" % (" ".join(_NAMES), _OTHERS)
+            if name not in ("ssl_id", "auth") + _NAMES and name not in SETTINGS:
+                known = "ssl_id auth %s %s" % (" ".join(_NAMES), " ".join(SETTINGS))
                 raise ValueError("%s%s is not known; a context has %s" % (where, name, known))
     return {"objects": objects, "contexts": contexts}
 
 
-def _free(ids):
+def _unused(ids):
     return [ssl_id for ssl_id in range(6) if ssl_id not in ids]
 
 
@@ -72,11 +72,11 @@ def settings(context):
     return found
 
 
-def digest(profile):
-    """32 hexadecimal digits that tell a profile from others. What files contain is not in it."""
+def fingerprint(profile):
+    """MD5 of the profile (not of the files that it names), 32 hexadecimal digits."""
     from binascii import hexlify
 
-    from .digest import md5
+    from .md5 import md5
 
     hashed = md5()
     for part in ("objects", "contexts"):

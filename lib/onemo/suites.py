@@ -1,7 +1,13 @@
-# The 207 cipher suites of manual 5.1: id, name, strength. Loaded only when asked. Three bytes a
-# suite, and the parts of the names in two strings: a seventh of what the names alone would take.
+# The 207 cipher suites of manual 5.1: id, name, strength; and which of them the module has. Loaded
+# only when asked. Three bytes a suite, and the parts of the names in two strings: a seventh of
+# what the names alone would take.
 
 from ._port import const
+from .at_channel import DATA, DONE, REPLY_MS, REST_OF_LINE
+from .errors import ProtocolError, Unsupported
+
+_LINE = const(4096)  # bytes, a generous bound for what MSSLCIPHER's line takes on the wire
+_ID_MAX = const(64)  # bytes in which an id must end
 
 # Key exchanges, those with forward secrecy first: every connection has a key of its own, which no
 # key stolen later opens (DHE and ECDHE; for ECJPAKE see RFC 8236).
@@ -79,19 +85,19 @@ def id(name):  # noqa: A001 suites.id() reads well, and nothing here needs the b
 
 
 def strength(suite):
-    """ "broken" (NULL, RC4, DES, 3DES: anybody may read along), "legacy" (CBC mode: only where the
+    """ "broken" (NULL, RC4, DES, 3DES: anybody may read along), "legacy" (CBC mode: only if the
     server has nothing better) or "sound" (GCM, CCM, CHACHA20)."""
     cipher = _SUITES[_find(suite) + 2]
     return "broken" if cipher < _BROKEN else "legacy" if cipher < _LEGACY else "sound"
 
 
 def forward_secret(suite):
-    """Whether a key stolen later leaves what was sent before unread: prefer such suites."""
+    """True if a key stolen later does not reveal what was sent before: prefer such suites."""
     return _SUITES[_find(suite) + 1] & 15 < _FORWARD_SECRET
 
 
 def ids():
-    """Iterates the ids of all suites, ascending."""
+    """Iterate the ids of all suites, ascending."""
     for at in range(0, len(_SUITES), 3):
         yield _PAGES[_SUITES[at + 1] >> 4] << 8 | _SUITES[at]
 
@@ -118,3 +124,66 @@ def _word(words, number):
 
 def _index(words, word):
     return words.split(" ").index(word) if word in words.split(" ") else -1
+
+
+def supported_ids(modem):
+    """Iterate the ids that the module lists (manual 3.9), and None wherever it must wait.
+    Unsupported, before anything is sent, if the model does not list them."""
+    model = modem.require_model()
+    if not model.ciphers:
+        raise Unsupported("%s does not list its cipher suites (manual 3.9)" % model)
+    return _iterate_supported(modem.channel)
+
+
+def iterate_supported(modem):
+    """Iterate the same for the blocking front, which waits in between."""
+    found = supported_ids(modem)
+    if not modem.channel.ready():
+        modem.drive(modem.resync_op())
+    return _wait_between(modem, found)
+
+
+def _wait_between(modem, found):
+    # Iterates the ids among what supported_ids() yields.
+    for suite in found:
+        if suite is None:
+            modem.wait(modem.channel.max_sleep_ms())
+        else:
+            yield suite
+
+
+def _iterate_supported(ch):
+    # Iterates. All ids stand on one line of 1.5 KB, which is taken apart as it comes.
+    ch.command(b"+MSSLCIPHER=?")
+    ch.send(REPLY_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", REST_OF_LINE)
+    while (event := ch.poll()) != DONE:
+        if event != DATA:
+            yield
+            continue
+        token = bytearray()
+        while ch.data_remaining:
+            chunk = ch.read_chunk()
+            if not chunk:
+                yield
+            for at in range(len(chunk)):
+                byte = chunk[at]
+                if byte not in b" (,)\r\n":
+                    token.append(byte)
+                    if len(token) > _ID_MAX:
+                        _parse_id(ch, token)
+                elif token:
+                    yield _parse_id(ch, token)
+                    token = bytearray()
+                if byte == 0x0A:
+                    ch.end_data(at + 1)
+                    break
+
+
+def _parse_id(ch, token):
+    try:
+        suite = int(bytes(token), 16)
+        if 0 <= suite <= 0xFFFF and len(token) <= _ID_MAX:
+            return suite
+    except ValueError:
+        pass
+    raise ProtocolError("%s: %r is no id" % (ch.command_text(), bytes(token)))

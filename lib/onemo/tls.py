@@ -2,10 +2,13 @@
 # nothing, ignores dates and offers SSL 3.0. `configure` is strict by default, sends every option
 # each time, and reads each back, for firmware is known that answers OK to what it ignores.
 
-from . import syntax
+from collections import namedtuple
+
+from . import at_syntax
 from ._port import const
-from .certs import CERT, KEY, PSK
-from .channel import DONE, LINE
+from .at_channel import DONE, LINE, REPLY_MS
+from .cert_list import find_op
+from .cert_store import CERT, KEY, PSK
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
 AUTH_NONE = const(0)
@@ -18,27 +21,44 @@ TLS1_1 = const(2)
 TLS1_2 = const(3)
 TLS_ANY = const(255)
 
-OPTIONS = (
-    "auth",
-    "cert",
-    "psk",
-    "encoding",
-    "negotime",
-    "version",
-    "ciphersuite",
-    "session",
-    "ignorestamp",
-    "ignoreverify",
-)
-
-_TIMEOUT_MS = const(5000)
 _BAD_PARAMETER = const(50)
-_FLAGS = ("session", "ignorestamp", "ignoreverify")
+
+# How the value of an option is written
+_NUMBER = const(0)
+_FLAG = const(1)  # 0 or 1, a bool for the application
+_HEX = const(2)  # hexadecimal digits, no quotes
+_NAMES = const(3)  # names in the module's store, as strings
+
+# One row an option, in the order in which they are sent. `arguments`: what configure() calls its
+# values. `low`, `high`: the least and the greatest number. `capability`: the attribute of Model
+# without which a model does not have it; None: all models do.
+_Option = namedtuple("_Option", ("name", "arguments", "kind", "low", "high", "capability"))
+_OPTIONS = (
+    _Option("auth", ("auth",), _NUMBER, 0, 2, None),
+    _Option("cert", ("ca", "cert", "key"), _NAMES, 0, 0, None),
+    _Option("psk", ("pskid",), _NAMES, 0, 0, "psk"),
+    _Option("encoding", ("encoding",), _NUMBER, 0, 2, None),
+    _Option("negotime", ("negotime_s",), _NUMBER, 10, 300, None),
+    _Option("version", ("version",), _NUMBER, 0, 255, None),
+    _Option("ciphersuite", ("ciphersuite",), _HEX, 0, 0xFFFF, None),
+    _Option("session", ("session",), _FLAG, 0, 1, None),
+    _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None),
+    _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None),
+)
+OPTIONS = tuple([option.name for option in _OPTIONS])
+# configure()'s keywords that are not names of objects, but for `auth`
+SETTINGS = tuple(
+    [
+        option.arguments[0]
+        for option in _OPTIONS
+        if option.kind != _NAMES and option.name not in ("auth", "encoding")
+    ]
+) + ("allow_broken",)
 
 
-def tls(modem, ssl_id):
-    """TLS context `ssl_id`: the same object for the same id. Nothing is sent yet."""
-    syntax.check_range(ssl_id, "ssl_id", 0, modem.needed_model().ssl_ids - 1)
+def context_of(modem, ssl_id):
+    """A modem's context `ssl_id`, made when first used."""
+    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -46,44 +66,47 @@ def tls(modem, ssl_id):
 
 class TLSContext:
     """One of the module's TLS contexts, by its ssl_id. Got as `modem.tls(ssl_id)`; nothing is sent
-    until `configure`."""
+    until `configure`. Every method raises CommandError if the module refuses, Timeout,
+    ModemReset."""
 
-    def __init__(self, modem, ssl_id):
+    def __init__(self, modem, ssl_id: int) -> None:
         self.ssl_id = ssl_id
         self._modem = modem
         self._ch = modem.channel
-        self._settings = None  # what configure was asked for: {option: value}
+        self._settings = {}  # what configure was asked for: {option: value}
         self._boot = -1  # the boot of the module that they were sent to
 
     def configure(
         self,
-        auth=AUTH_SERVER,
+        auth: int = AUTH_SERVER,
         *,
-        ca=None,
-        cert=None,
-        key=None,
-        pskid=None,
-        version=TLS1_2,
-        ciphersuite=0,
-        negotime_s=45,
-        session=True,
-        ignorestamp=False,
-        ignoreverify=False,
-        allow_broken=False,
-        send=True,
+        ca: "str | None" = None,
+        cert: "str | None" = None,
+        key: "str | None" = None,
+        pskid: "str | None" = None,
+        version: int = TLS1_2,
+        ciphersuite: int = 0,
+        negotime_s: int = 45,
+        session: bool = True,
+        ignorestamp: bool = False,
+        ignoreverify: bool = False,
+        allow_broken: bool = False,
+        send: bool = True,
     ):
-        """Sets every option of this context and reads each back (manual 3.1). `ca`, `cert`, `key`:
-        names in the module's store; `negotime_s`: seconds, 10..300; `ciphersuite`: an id of the
-        manual's appendix 5.1, 0 leaves the choice to module and server, a broken one needs
-        `allow_broken`. With `send=False` they are noted only, and sent when they are first needed.
+        """Set every option of this context and read each back (manual 3.1).
+
+        `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
+        `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
+        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
+        and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
         one that signs nothing but your servers.
 
-        ValueError or TypeError before anything is sent; VerifyError where the module does not keep
-        a value."""
-        model = self._modem.needed_model()
+        ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
+        does not keep a value."""
+        model = self._modem.require_model()
         if auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
             raise ValueError(
                 "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
@@ -97,28 +120,29 @@ class TLSContext:
             raise ValueError(
                 "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
             )
-        for name, what in ((ca, "ca"), (cert, "cert"), (key, "key"), (pskid, "pskid")):
-            if name is not None:
-                syntax.check_text(name, what)
         if version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
             raise ValueError(
                 "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
             )
-        syntax.check_range(negotime_s, "negotime_s", 10, 300)
         if ciphersuite:
-            try:
-                from . import suites
-            except ImportError:
-                raise Unsupported(
-                    "a ciphersuite is judged by onemo/suites, which is not installed: install all "
-                    "of onemo, or leave the choice to module and server"
-                )
-            if suites.strength(ciphersuite) == "broken" and not allow_broken:
-                raise ValueError(
-                    "ciphersuite 0x%X, %s, is broken; use a sound one, "
-                    "or allow_broken=True if there is no other way"
-                    % (ciphersuite, suites.name(ciphersuite))
-                )
+            self._check_suite(ciphersuite, allow_broken)
+        arguments = {
+            "auth": auth,
+            "ca": ca,
+            "cert": cert,
+            "key": key,
+            "pskid": pskid,
+            "negotime_s": negotime_s,
+            "version": version,
+            "ciphersuite": ciphersuite,
+            "session": session,
+            "ignorestamp": ignorestamp,
+            "ignoreverify": ignoreverify,
+        }
+        settings = {}
+        for option in _OPTIONS:
+            if option.arguments[0] in arguments:
+                settings[option.name] = _checked(option, arguments)
         missing = None
         if version not in model.versions:
             missing = "TLS version %d; use TLS1_2" % version
@@ -128,191 +152,210 @@ class TLSContext:
             missing = "PSKs (manual 3.1, note 3); use certificates"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
-        self._settings = {
-            "cert": (ca, cert, key),
-            "psk": pskid,
-            "negotime": negotime_s,
-            "version": version,
-            "ciphersuite": ciphersuite,
-            "session": int(bool(session)),
-            "ignorestamp": int(bool(ignorestamp)),
-            "ignoreverify": int(bool(ignoreverify)),
-            "auth": auth,
-        }
+        self._settings = settings
         self._boot = -1
-        return self._modem.run_operation(self.applied()) if send else None
+        return self._modem.run_operation(self.apply_op()) if send else None
 
-    def configured(self):
-        return self._settings is not None
-
-    def applied(self, again=False):
-        """Operation: sends the settings, unless this boot of the module has them."""
-        modem = self._modem
-        if self._settings is None:
+    def _check_suite(self, ciphersuite, allow_broken):
+        try:
+            from . import suites
+        except ImportError:
+            raise Unsupported(
+                "a ciphersuite is judged by onemo/suites, which is not installed: install all "
+                "of onemo, or leave the choice to module and server"
+            )
+        if suites.strength(ciphersuite) == "broken" and not allow_broken:
             raise ValueError(
-                "TLS context %d is not configured: call configure() first" % self.ssl_id
-            )
-        if self._boot == modem.boots and not again:
-            return
-        if self._boot >= 0 and not again and modem.needed_model().volatile:
-            yield from self._look_for_names()
-        for option in OPTIONS:
-            if self._has(option):
-                yield from self._set(option, self._wanted(option))
-        yield from self.difference()
-        ch = self._ch
-        if ch.result:
-            raise VerifyError(
-                "the module keeps %s of TLS context %d at %r, not %r; "
-                "no connection is safe with it"
-                % (ch.result[0], self.ssl_id, ch.result[1], ch.result[2])
+                "ciphersuite 0x%X, %s, is broken; use a sound one, "
+                "or allow_broken=True if there is no other way"
+                % (ciphersuite, suites.name(ciphersuite))
             )
 
-    def difference(self):
-        """Operation: the first option that the module keeps otherwise than configured, in result
-        as (option, kept, wanted); None where there is none, so that nothing has to be sent."""
+    def read(self):
+        """Every option as the module has it now: a dict with configure's parameter names and
+        types, and `encoding`. An unset name is None."""
+        return self._modem.run_operation(self._read_op())
+
+    def _read_op(self):
+        found = {"pskid": None}
+        for option in _OPTIONS:
+            if not self._has(option):
+                continue
+            value = yield from self._get_op(option)
+            names = option.arguments
+            if len(names) > 1:
+                for i in range(len(names)):
+                    found[names[i]] = value and value[i]
+            else:
+                found[names[0]] = bool(value) if option.kind == _FLAG else value
+        return self._ch.set_result(found)
+
+    def read_all(self, option: str):
+        """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
+        value of "cert" is (ca, cert, key). ValueError, Unsupported."""
+        if option not in OPTIONS:
+            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
+        row = _OPTIONS[OPTIONS.index(option)]
+        if not self._has(row):
+            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.require_model())
+        return self._modem.run_operation(self._read_all_op(row))
+
+    def _read_all_op(self, option):
         ch = self._ch
-        for option in OPTIONS:
-            if self._has(option):
-                yield from self._get(option)
-                wanted = self._wanted(option)
-                if ch.result != wanted:
-                    ch.result = (option, ch.result, wanted)
-                    return
-        self._boot = self._modem.boots
-        ch.result = None
+        found = []
+        ch.command(b"+MSSLCFG=").quote(option.name).send(REPLY_MS, b"+MSSLCFG:")
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                found.append((ch.value(1), self._parse(option)))
+            else:
+                yield
+        return ch.set_result(found)
 
-    def _look_for_names(self):
-        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
-        from .inventory import find
+    # For the library's own parts
 
-        settings = self._settings
-        names = settings["cert"] + (settings["psk"],)
-        kinds = (CERT, CERT, KEY, PSK)
-        for i in range(len(kinds)):
-            name = names[i]
-            if name:
-                yield from find(self._ch, name, kinds[i])
-                if self._ch.result is None:
-                    raise ModemReset(
-                        "the module started anew and has lost %s: call modem.restore()" % name
-                    )
+    def configured(self) -> bool:
+        """True once configure() was called."""
+        return bool(self._settings)
 
-    def _wanted(self, option):
-        # How certificates are written is one for all contexts, and not configure's.
-        return self._modem.certs.encoding if option == "encoding" else self._settings[option]
-
-    def strict_about_time(self):
-        """Whether validity dates count, so that the module's clock must be right."""
+    def checks_dates(self) -> bool:
+        """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
         return settings["auth"] != AUTH_NONE and not (
             settings["ignorestamp"] or settings["ignoreverify"]
         )
 
+    def apply_op(self, again=False):
+        """Operation: send the settings, unless this boot of the module has them. VerifyError."""
+        modem = self._modem
+        if not self._settings:
+            raise ValueError(
+                "TLS context %d is not configured: call configure() first" % self.ssl_id
+            )
+        if self._boot == modem.boot_count and not again:
+            return
+        if self._boot >= 0 and not again and modem.require_model().volatile:
+            yield from self._check_names_op()
+        for option in _OPTIONS:
+            if self._has(option):
+                yield from self._set_op(option, self._wanted(option))
+        different = yield from self.difference_op()
+        if different:
+            raise VerifyError(
+                "the module keeps %s of TLS context %d at %r, not %r; "
+                "no connection is safe with it"
+                % (different[0], self.ssl_id, different[1], different[2])
+            )
+        self._ch.set_result(None)
+
+    def difference_op(self):
+        """Operation: the first option that the module keeps otherwise than configured, as (option,
+        kept, wanted); None if there is none, so that nothing needs to be sent."""
+        for option in _OPTIONS:
+            if self._has(option):
+                kept = yield from self._get_op(option)
+                wanted = self._wanted(option)
+                if kept != wanted:
+                    return option.name, kept, wanted
+        self._boot = self._modem.boot_count
+        return None
+
+    # Inside
+
+    def _check_names_op(self):
+        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
+        settings = self._settings
+        names = settings["cert"] + (settings["psk"],)
+        kinds = (CERT, CERT, KEY, PSK)
+        for i in range(len(kinds)):
+            if names[i] and (yield from find_op(self._ch, names[i], kinds[i])) is None:
+                raise ModemReset(
+                    "the module started anew and has lost %s: call modem.restore()" % names[i]
+                )
+
+    def _wanted(self, option):
+        # How certificates are written is one for all contexts, and not configure's.
+        if option.name == "encoding":
+            return self._modem.certs.encoding
+        return self._settings[option.name]
+
     def _has(self, option):
-        return option != "psk" or self._modem.needed_model().psk
+        return not option.capability or getattr(self._modem.require_model(), option.capability)
 
     def _begin(self, option):
-        return self._ch.begin(b"+MSSLCFG=").quote(option).number(self.ssl_id)
+        return self._ch.command(b"+MSSLCFG=").quote(option.name).number(self.ssl_id)
 
-    def _set(self, option, value):
+    def _set_op(self, option, value):
         ch = self._ch
         self._begin(option)
-        if option == "cert":
-            for name in value:
+        names = None
+        if option.kind == _NAMES:
+            names = value if isinstance(value, tuple) else (value,)
+            for name in names:
                 ch.quote(name or "")
-        elif option == "psk":
-            ch.quote(value or "")
-        elif option == "ciphersuite":
+        elif option.kind == _HEX:
             ch.verbatim("%X" % value)
         else:
             ch.number(value)
-        ch.go(_TIMEOUT_MS)
+        ch.send(REPLY_MS)
         try:
             while ch.poll() != DONE:
                 yield
         except CommandError as error:
             # A module that knows no empty name: whatever it keeps instead is seen as it is read
             # back.
-            if error.code != _BAD_PARAMETER or option not in ("cert", "psk"):
+            if error.code != _BAD_PARAMETER or not names or all(names):
                 raise
-            if option == "cert" and value[0]:
+            if names[0]:
                 self._begin(option)
-                for name in value:
+                for name in names:
                     if name:
                         ch.quote(name)
-                ch.go(_TIMEOUT_MS)
+                ch.send(REPLY_MS)
                 while ch.poll() != DONE:
                     yield
-            elif value and value != (None, None, None):
+            elif any(names):
                 raise
 
-    def _get(self, option):
+    def _get_op(self, option):
         ch = self._ch
         value = None
-        self._begin(option).go(_TIMEOUT_MS, b"+MSSLCFG:")
+        self._begin(option).send(REPLY_MS, b"+MSSLCFG:")
         while (event := ch.poll()) != DONE:
             if event != LINE:
                 yield
             elif ch.value(1) == self.ssl_id:
-                value = self._value(option)
-        ch.result = value
+                value = self._parse(option)
+        return value
 
-    def _value(self, option):
+    def _parse(self, option):
         # The value in the line at hand: `"<option>",<ssl_id>,<values>`.
         ch = self._ch
-        if option == "cert":
-            return (_name(ch.text(2)), _name(ch.text(3)), _name(ch.text(4)))
-        if option == "psk":
-            return _name(ch.text(2))
-        if option == "ciphersuite":
+        if option.kind == _NAMES:
+            names = tuple([_name(ch.text(2 + i)) for i in range(len(option.arguments))])
+            return names if len(names) > 1 else names[0]
+        if option.kind == _HEX:
             try:
                 return int(ch.text(2), 16)
             except (ValueError, TypeError):
                 return None
         return ch.value(2)
 
-    def read(self):
-        """Every option as the module has it now: a dict with configure's parameter names and
-        types, and `encoding`. An unset name is None."""
-        return self._modem.run_operation(self._read())
 
-    def _read(self):
-        found = {"pskid": None}
-        for option in OPTIONS:
-            if not self._has(option):
-                continue
-            yield from self._get(option)
-            value = self._ch.result
-            if option == "cert":
-                found["ca"], found["cert"], found["key"] = value or (None, None, None)
-            elif option == "psk":
-                found["pskid"] = value
-            elif option == "negotime":
-                found["negotime_s"] = value
-            else:
-                found[option] = bool(value) if option in _FLAGS else value
-        self._ch.result = found
-
-    def read_all(self, option):
-        """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
-        value of "cert" is (ca, cert, key)."""
-        if option not in OPTIONS:
-            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
-        if not self._has(option):
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.needed_model())
-        return self._modem.run_operation(self._read_all(option))
-
-    def _read_all(self, option):
-        ch = self._ch
-        found = []
-        ch.begin(b"+MSSLCFG=").quote(option).go(_TIMEOUT_MS, b"+MSSLCFG:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                found.append((ch.value(1), self._value(option)))
-            else:
-                yield
-        ch.result = found
+def _checked(option, arguments):
+    # The value of an option, from the arguments that it takes; ValueError, TypeError.
+    names = option.arguments
+    if option.kind == _NAMES:
+        for name in names:
+            if arguments[name] is not None:
+                at_syntax.check_text(arguments[name], name)
+    value = arguments[names[0]]
+    if len(names) > 1:
+        return tuple([arguments[name] for name in names])
+    if option.kind == _FLAG:
+        return int(bool(value))
+    if option.kind == _NUMBER:
+        at_syntax.check_range(value, names[0], option.low, option.high)
+    return value
 
 
 def _name(text):

@@ -8,8 +8,8 @@
 
 import sys
 
-_BAUD_MIN = 1200
-_BAUD_MAX = 4000000
+from .at_syntax import BAUD_MAX, BAUD_MIN
+
 _RX_MIN = 1024  # bytes: at 115200 the time that a garbage collection and a flash write may take
 _RX_PER_BAUD = 225  # more speed, more buffer: 4096 at 921600
 _RX_MAX = 32766  # rp2's most
@@ -34,7 +34,7 @@ def open_uart(settings):
     number = settings.get("id")
     if pinned or not isinstance(number, str):  # stm32 has names as well, "XA"
         number = _number(settings, "id", 0, 15, None, "the UART's number on this board")
-    baud = _number(settings, "baud", _BAUD_MIN, _BAUD_MAX, None, "the module's speed in bit/s")
+    baud = _number(settings, "baud", BAUD_MIN, BAUD_MAX, None, "the module's speed in bit/s")
     # All in one go, and all of it: init() on stm32 resets what it is not told.
     options = {"baudrate": baud, "bits": 8, "parity": None, "stop": 1, "timeout": 0}
     least = _FIFO + 1 if sys.platform == "esp32" else 32

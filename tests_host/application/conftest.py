@@ -236,7 +236,7 @@ def count(word, number):
 
 
 def pauses(lines):
-    return [float(line.split()[2]) for line in lines if line.startswith("again in ")]
+    return [float(line.split()[2]) for line in lines if line.startswith("retrying in ")]
 
 
 def once(device, condition, deed):

@@ -75,6 +75,6 @@ def test_no_configuration_is_told_too(start, monkeypatch, text):
 def test_a_file_that_is_no_pem_is_told_before_the_module_sees_it(start):
     device = start()
     Path(device.config["objects"][0]["source"]).write_bytes(b"no certificate\n")
-    lines = device.boot(count("again ", 1))
+    lines = device.boot(count("retrying ", 1))
     assert lines[-2].startswith("failed: ") and "PEM" in lines[-2]
     assert not [line for line in device.module.commands if line.startswith(WRITES)]

@@ -14,7 +14,7 @@ def test_a_silent_module_is_tried_again_until_it_answers(start):
     powered = []
 
     def each():
-        if not powered and len(device.seen("again ")) == 3:
+        if not powered and len(device.seen("retrying ")) == 3:
             powered.append(device.module.power_cycle())
 
     device.each = each
@@ -29,7 +29,7 @@ def test_a_silent_module_is_tried_again_until_it_answers(start):
 def test_pauses_grow_to_the_most_and_are_jittered(start):
     device = start(off=True)
     device.config["retry"] = {"first_s": 2, "most_s": 20}
-    told = pauses(device.boot(count("again ", 8)))
+    told = pauses(device.boot(count("retrying ", 8)))
     for pause, whole in zip(told, (2, 4, 8, 16, 20, 20, 20, 20), strict=True):
         assert whole / 2 <= pause <= whole
     assert len(set(told[4:])) > 1
@@ -73,7 +73,7 @@ def test_a_broker_that_falls_silent_is_left(start):
         device.broker.deaf = True
 
     when = once(device, lambda: device.seen("published "), fall_silent)
-    lines = device.boot(count("again ", 1))
+    lines = device.boot(count("retrying ", 1))
     assert lines[-2].startswith("failed: nothing to read from connection")
     assert device.rig.clock.now() - when[0] < 100
 
@@ -82,7 +82,7 @@ def test_a_broker_that_falls_silent_is_left(start):
     ("trait", "value", "said"),
     [
         ("connack", b"\x20\x02\0\5", "failed: the broker refused: code 5 "),
-        ("connack", b"HTTP", "failed: what answered is no MQTT broker"),
+        ("connack", b"HTTP", "failed: the peer is not an MQTT broker"),
         ("suback", 0x80, f"failed: the broker refused the subscription to {COMMANDS}"),
         ("deaf", True, "failed: nothing to read from connection"),
     ],
@@ -122,7 +122,7 @@ def test_a_clock_that_is_not_set_is_set_before_it_connects(start):
 
 def test_a_clock_that_nobody_sets_is_told_and_nothing_is_connected(start):
     device = start(date="unset", ntp=False)
-    lines = device.boot(count("again ", 1))
+    lines = device.boot(count("retrying ", 1))
     assert any(line.startswith("the network did not tell the time within") for line in lines)
     assert lines[-2].startswith("failed: the module's clock says 70/01/01")
     assert not device.network.connections
@@ -143,7 +143,7 @@ def test_the_watchdog_is_fed_through_failures_pauses_and_uploads(start):
     device.config["watchdog_s"] = 8
     device.config["endpoint"]["every_s"] = 400
     once(device, lambda: device.seen("published "), device.module.power_off)
-    device.boot(count("again ", 5))
+    device.boot(count("retrying ", 5))
     assert device.bites_after == 8
     gaps = [after - before for before, after in zip(device.fed, device.fed[1:], strict=False)]
     assert max(gaps) < 4
@@ -160,7 +160,7 @@ def test_the_watchdog_bites_when_nothing_gets_on(start, monkeypatch):
 
     monkeypatch.setattr(aio.Modem, "start", stuck)
     lines = device.boot(count("no progress", 1))
-    assert lines == ["no progress: the watchdog is fed no more"]
+    assert lines == ["no progress, letting the watchdog expire"]
     assert 890 < device.fed[-1] - device.fed[0] < 910
 
 

@@ -71,11 +71,11 @@ def test_source_and_back(tmp_path, checkout):
         deployed(board, *root, "--source")
         names = set(images.read_files(board.flash))
         assert {f"/lib/onemo/{name}.py" for name in modules()} <= names
-        code = "import onemo.syntax; print(onemo.syntax.__file__)"
-        assert mpremote(board.port, "exec", code).stdout.strip() == "/lib/onemo/syntax.py"
+        code = "import onemo.at_syntax; print(onemo.at_syntax.__file__)"
+        assert mpremote(board.port, "exec", code).stdout.strip() == "/lib/onemo/at_syntax.py"
         back = deployed(board, *root)
-        assert "lib/onemo/syntax.py" in back["removed"]
-        assert mpremote(board.port, "exec", code).stdout.strip() == "/lib/onemo/syntax.mpy"
+        assert "lib/onemo/at_syntax.py" in back["removed"]
+        assert mpremote(board.port, "exec", code).stdout.strip() == "/lib/onemo/at_syntax.mpy"
 
 
 def test_a_dry_run_says_and_does_nothing(tmp_path):
@@ -143,7 +143,7 @@ def test_stm32_without_md5_gets_it_in_viper(tmp_path):
     with VirtualBoard(tmp_path / "flash.img", port_like="stm32") as board:
         deployed(board)
         code = (
-            "from onemo.digest import md5; import binascii, sys; h = md5(); h.update(b'abc')\n"
+            "from onemo.md5 import md5; import binascii, sys; h = md5(); h.update(b'abc')\n"
             "print(binascii.hexlify(h.digest()).decode(), 'onemo._md5_viper' in sys.modules)"
         )
         said = mpremote(board.port, "exec", code).stdout.split()

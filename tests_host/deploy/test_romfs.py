@@ -22,9 +22,9 @@ with open({path!r}, "rb") as file:
 os.mount(vfs.VfsRom(image), "/rom")
 sys.path[:] = ["/rom/lib"]
 from onemo import Modem
-import onemo.syntax
+import onemo.at_syntax
 names = sorted(entry[0] for entry in os.ilistdir("/rom/lib/onemo"))
-print(json.dumps([names, onemo.syntax.__file__, Modem.__name__]))
+print(json.dumps([names, onemo.at_syntax.__file__, Modem.__name__]))
 """
 
 
@@ -45,7 +45,7 @@ def test_micropython_runs_from_the_image(tmp_path):
     names, where, modem = json.loads(done.stdout)
     assert names == sorted(path.rpartition("/")[2] for path in files)
     assert {name.partition(".")[0] for name in names} == set(modules())
-    assert (where, modem) == ("/rom/lib/onemo/syntax.mpy", "Modem")
+    assert (where, modem) == ("/rom/lib/onemo/at_syntax.mpy", "Modem")
 
 
 def test_folders_and_contents_of_any_size():

@@ -1,8 +1,7 @@
 """A UART that gives what a test tells it, and a clock that stands still: for the channel alone."""
 
 from onemo import _port
-from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
-from onemo.counted import piece
+from onemo.at_channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT, Channel
 
 NAMES = {LINE: "line", PROMPT: "prompt", SENT: "sent", DATA: "data", DONE: "done", WAIT: "waits"}
 
@@ -54,13 +53,13 @@ class Talk:
         monkeypatch.setattr(_port, "ticks_ms", lambda: self.now)
         self.uart = uart if uart is not None else Script()
         self.ch = Channel(self.uart, baud, buffer, trace)
-        self.ch.forget()  # in step from the beginning
+        self.ch.reset()  # in step from the beginning
         self.urcs = []
         self.ch.on_urc(b"+URC:", lambda buf, at, end: self.urcs.append(bytes(buf[at:end])))
 
     def ask(self, expect=ALL, **settings):
-        """A command goes out; keywords of `Channel.go`."""
-        self.ch.begin(b"+X=").number(1).go(1000, expect, **settings)
+        """A command goes out; keywords of `Channel.send`."""
+        self.ch.command(b"+X=").number(1).send(1000, expect, **settings)
         return self
 
     def hear(self, *pieces):
@@ -82,8 +81,8 @@ class Talk:
                 return said
             if event == DATA:
                 data = bytearray()
-                while self.ch.left:
-                    data += piece(self.ch)
+                while self.ch.data_remaining:
+                    data += self.ch.read_chunk()
                 said[-1] = ("data", bytes(data))
 
     def until(self, wanted, *pieces):
@@ -96,9 +95,7 @@ class Talk:
 
     def resume(self, ms):
         """The final result of a command that was left is waited for, as a recovery does."""
-        self.ch.active = True
-        self.ch.marked = False
-        self.ch.wait(ms)
+        self.ch.resume_payload(ms)
 
     def sent(self):
         """What was written since the last time."""

@@ -369,15 +369,15 @@ def test_an_interrupted_write_leaves_the_next_ones_stream_alone(rigs, tmp_path, 
     rig = rigs(strict=False)
     path = tmp_path / "ca.pem"
     path.write_bytes(manual_ca)
-    wait = rig.modem._wait
+    wait = rig.modem.wait
 
     def interrupt(ms):
         raise Interrupted
 
-    rig.modem._wait = interrupt
+    rig.modem.wait = interrupt
     with pytest.raises(Interrupted):
         rig.modem.certs.write("ca.pem", str(path))
-    rig.modem._wait = wait
+    rig.modem.wait = wait
     mine = io.BytesIO(manual_ca)
     assert rig.modem.certs.write("ca.pem", mine) is True
     assert not mine.closed

@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, WAIT, Channel
-from onemo.counted import after, piece
+from onemo.at_channel import ALL, DATA, DONE, LINE, PROMPT, WAIT, Channel
 from onemo.errors import CommandError, ModemReset, ProtocolError
 
 from .scripted import Script
@@ -16,7 +15,7 @@ def events(pieces, expect=ALL, counted=None, payload=0):
     ch = Channel(uart, 115200, 64, None)
     urcs = []
     ch.on_urc(b"+URC:", lambda buf, start, end: urcs.append(bytes(buf[start:end])))
-    ch.begin(b"+X").go(1000, expect, counted=counted and after(counted), payload=payload)
+    ch.command(b"+X").send(1000, expect, data_after=counted, payload=payload)
     uart.pieces = [bytearray(part) for part in pieces if part]
     said = []
     try:
@@ -33,8 +32,8 @@ def events(pieces, expect=ALL, counted=None, payload=0):
                 ch.push(b"p" * payload, 0, payload)
             elif event == DATA:
                 data = bytearray()
-                while ch.left:
-                    got = piece(ch)
+                while ch.data_remaining:
+                    got = ch.read_chunk()
                     data += got
                     if not got and not uart.pieces:
                         said.append("data waits")
@@ -145,8 +144,8 @@ def test_a_reboot_before_a_command_names_the_command():
     ch = Channel(uart, 115200, 64, None)
     uart.pieces = [bytearray(b"+MATREADY\r\n")]
     with pytest.raises(ModemReset, match=r"before AT\+X=1$"):
-        ch.begin(b"+X=").number(1).go(1000)
+        ch.command(b"+X=").number(1).send(1000)
     uart.pieces = [bytearray(b"+MATREADY\r\n")]
-    ch.forget()
+    ch.reset()
     with pytest.raises(ModemReset, match=r'before AT\+X="a"$'):
-        ch.begin(b"+X=").quote("a").hide().quote("hidden").go(1000)
+        ch.command(b"+X=").quote("a").begin_secret().quote("hidden").send(1000)

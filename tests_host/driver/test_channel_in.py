@@ -1,7 +1,7 @@
 """The channel's way in: what is a line, whose it is, what its parameters are."""
 
 import pytest
-from onemo.channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT
+from onemo.at_channel import ALL, DATA, DONE, LINE, PROMPT, SENT, WAIT
 from onemo.errors import ModemReset, ProtocolError
 
 from .scripted import Talk
@@ -124,10 +124,10 @@ def test_a_flood_between_commands_spoils_none(talk):
 
 def test_bytes_received_are_counted(talk):
     talk.ask().poll(b"\r\nabc\r\n", b"\r\nOK\r\n")
-    assert talk.ch.received == 13
-    talk.ch.received = (1 << 24) - 3
+    assert talk.ch.bytes_received == 13
+    talk.ch.bytes_received = (1 << 24) - 3
     talk.poll(b"12345678")
-    assert talk.ch.received == 5
+    assert talk.ch.bytes_received == 5
 
 
 def test_reads_are_small(talk):
@@ -165,11 +165,11 @@ def test_every_line_but_urcs(talk):
 
 def test_a_line_of_the_commands_own_name_is_its_answer(talk):
     for name in (b"+URC", b"+URC?", b"+URC=?"):
-        talk.ch.begin(name).go(1000, ALL)
+        talk.ch.command(name).send(1000, ALL)
         assert talk.poll(b"\r\n+URC: 1\r\n\r\nOK\r\n") == [b"+URC: 1", "done"]
     assert talk.urcs == []
     for name in (b"+URCS", b"+XRC", b"+URD"):
-        talk.ch.begin(name).go(1000, ALL)
+        talk.ch.command(name).send(1000, ALL)
         assert talk.poll(b"\r\n+URC: 1\r\n\r\nOK\r\n") == ["done"]
     assert len(talk.urcs) == 3
 
@@ -220,7 +220,7 @@ def test_final_results_are_nobodys_between_commands(talk):
 def test_a_reboot_is_seen_wherever_it_is_said(talk):
     assert talk.poll(b"\r\n+MATREADY\r\n") == []
     assert talk.ch.rebooted
-    talk.ch.forget()
+    talk.ch.reset()
     assert talk.poll(b"\r\nx+MATREADY\r\n+MATREAD\r\n") == []
     assert not talk.ch.rebooted
     talk.ask(ALL)
@@ -266,7 +266,7 @@ def test_parameters_are_those_of_this_line(talk, expect):
     assert talk.until(LINE).value(0) == 3
     assert talk.ch.value(1) is None
     assert talk.ch.text(1) is None
-    assert not talk.ch.says(1, b"77")
+    assert not talk.ch.field_equals(1, b"77")
 
 
 def test_parameters_of_the_line_at_hand(talk):
@@ -275,10 +275,22 @@ def test_parameters_of_the_line_at_hand(talk):
     assert ch.line() == b'+X: "a,b",-7,,x'
     assert [ch.text(index) for index in range(5)] == ["a,b", "-7", "", "x", None]
     assert [ch.value(index) for index in range(5)] == [None, -7, None, None, None]
-    assert [ch.says(index, b"a,b") for index in range(5)] == [True, False, False, False, False]
-    assert [ch.says(index, b"x") for index in range(5)] == [False, False, False, True, False]
-    assert ch.says(2, b"")
-    assert not ch.says(4, b"")
+    assert [ch.field_equals(index, b"a,b") for index in range(5)] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert [ch.field_equals(index, b"x") for index in range(5)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert ch.field_equals(2, b"")
+    assert not ch.field_equals(4, b"")
     assert talk.poll(b"\r\nOK\r\n") == ["done"]
     for expect in (ALL, b"+X:"):
         talk.ask(expect)
@@ -315,4 +327,4 @@ def test_a_digest_in_hexadecimal(talk, shown, it_is):
     talk.ask(b"+X:")
     ch = talk.until(LINE, b"\r\n+X: " + shown + b"\r\n0123affa90\r\n")
     assert ch.line() == b"+X: " + shown
-    assert ch.spells(DIGEST) is it_is
+    assert ch.hex_equals(DIGEST) is it_is

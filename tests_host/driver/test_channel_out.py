@@ -1,7 +1,7 @@
 """The channel's way out: how a command is put together, written, traced."""
 
 import pytest
-from onemo.channel import SENT, WAIT
+from onemo.at_channel import SENT, WAIT
 from onemo.errors import CommandError, ModemReset
 
 from .scripted import Plain, Script, Talk
@@ -20,20 +20,20 @@ def ends(talk):
 
 
 def test_parameters_stand_between_commas(talk):
-    talk.ch.begin(b"+X=").quote("a b").number(5).verbatim("1-2").quote(b"c").go(1000)
+    talk.ch.command(b"+X=").quote("a b").number(5).verbatim("1-2").quote(b"c").send(1000)
     talk.poll()
     assert talk.sent() == b'AT+X="a b",5,1-2,"c"\r'
     ends(talk)
-    talk.ch.begin("+CSQ").go(1000)
+    talk.ch.command("+CSQ").send(1000)
     ends(talk)
-    talk.ch.begin("+Y=").number(0).go(1000)
+    talk.ch.command("+Y=").number(0).send(1000)
     ends(talk)
     assert talk.sent() == b"AT+CSQ\rAT+Y=0\r"
-    assert talk.ch.command() == "AT+Y=0"
+    assert talk.ch.command_text() == "AT+Y=0"
 
 
 def test_nothing_is_written_before_poll(talk):
-    talk.ch.begin(b"+X").go(1000)
+    talk.ch.command(b"+X").send(1000)
     assert talk.sent() == b""
 
 
@@ -41,7 +41,7 @@ def test_nothing_is_written_before_poll(talk):
 @pytest.mark.parametrize("kind", [Script, Plain])
 def test_a_uart_may_take_less(monkeypatch, kind, takes):
     talk = Talk(monkeypatch, kind(takes=takes))
-    talk.ch.begin(b"+X=").quote("abc").number(7).go(1000, payload=10)
+    talk.ch.command(b"+X=").quote("abc").number(7).send(1000, payload=10)
     for _ in range(30):
         assert talk.ch.poll() == WAIT
     assert talk.sent() == b'AT+X="abc",7\r'
@@ -50,7 +50,7 @@ def test_a_uart_may_take_less(monkeypatch, kind, takes):
     while talk.ch.poll() != SENT:
         assert talk.uart.written != b"defghijklm"
     assert talk.sent() == b"defghijklm"
-    assert talk.ch.owed == 0
+    assert talk.ch.payload_remaining == 0
     ends(talk)
     assert talk.sent() == b""
 
@@ -61,9 +61,9 @@ def test_a_uart_may_take_nothing(monkeypatch, kind):
     talk = Talk(monkeypatch, uart)
     write = uart.write
     uart.write = lambda *arguments: None
-    talk.ch.begin(b"+X").go(1000)
+    talk.ch.command(b"+X").send(1000)
     assert talk.ch.poll() == WAIT
-    assert talk.ch.patience_ms() == 1
+    assert talk.ch.max_sleep_ms() == 1
     uart.write = write
     ends(talk)
     assert talk.sent() == b"AT+X\r"
@@ -71,14 +71,14 @@ def test_a_uart_may_take_nothing(monkeypatch, kind):
 
 def test_what_was_promised_and_is_still_owed(monkeypatch):
     talk = Talk(monkeypatch, Script(takes=4))
-    talk.ch.begin(b"+X").go(1000, payload=10)
+    talk.ch.command(b"+X").send(1000, payload=10)
     assert talk.poll(b">") == ["prompt"]
-    assert talk.ch.owed == 10
+    assert talk.ch.payload_remaining == 10
     talk.ch.push(b"0123456789", 0, 10)
     left = []
     while True:
         event = talk.ch.poll()
-        left.append(talk.ch.owed)
+        left.append(talk.ch.payload_remaining)
         if event == SENT:
             break
     assert left == [6, 2, 0]
@@ -86,30 +86,30 @@ def test_what_was_promised_and_is_still_owed(monkeypatch):
 
 
 def test_a_payload_in_parts(talk):
-    talk.ch.begin(b"+X").go(1000, payload=6)
+    talk.ch.command(b"+X").send(1000, payload=6)
     assert talk.poll(b">") == ["prompt"]
     for part in (b"ab", b"cd"):
         talk.ch.push(part, 0, 2)
         assert talk.poll() == ["sent"]
-    assert talk.ch.owed == 2
+    assert talk.ch.payload_remaining == 2
     talk.ch.push(b"ef", 0, 2)
     assert talk.poll(b"\r\nOK\r\n") == ["sent", "done"]
     assert talk.sent() == b"AT+X\rabcdef"
 
 
 def test_more_than_was_promised_owes_nothing(talk):
-    talk.ch.begin(b"+X").go(1000, payload=2)
+    talk.ch.command(b"+X").send(1000, payload=2)
     assert talk.poll(b">") == ["prompt"]
     talk.ch.push(b"abcdef", 0, 6)
     assert talk.poll(b"\r\nOK\r\n") == ["sent", "done"]
-    assert talk.ch.owed == 0
+    assert talk.ch.payload_remaining == 0
 
 
 @pytest.mark.parametrize("kind", [Script, Plain])
 def test_of_a_source_what_was_said_and_no_more(monkeypatch, kind):
     talk = Talk(monkeypatch, kind())
     for start, stop in ((0, 3), (0, 6), (2, 6), (2, 4)):
-        talk.ch.begin(b"+X").go(1000, payload=stop - start)
+        talk.ch.command(b"+X").send(1000, payload=stop - start)
         assert talk.poll(b">") == ["prompt"]
         talk.sent()
         talk.ch.push(b"abcdef", start, stop)
@@ -118,7 +118,7 @@ def test_of_a_source_what_was_said_and_no_more(monkeypatch, kind):
 
 
 def test_a_line_whose_rest_is_pushed(talk):
-    talk.ch.begin(b"+X=").number(1).verbatim(b'"').go(1000, ended=False)
+    talk.ch.command(b"+X=").number(1).verbatim(b'"').send(1000, line_open=True)
     assert talk.poll() == ["sent"]
     assert talk.sent() == b'AT+X=1,"'
     talk.ch.push(b'data"\r', 0, 6)
@@ -129,7 +129,7 @@ def test_a_line_whose_rest_is_pushed(talk):
 
 
 def test_sent_is_said_once(talk):
-    talk.ch.begin(b"+X").go(1000, payload=3)
+    talk.ch.command(b"+X").send(1000, payload=3)
     assert talk.poll(b">") == ["prompt"]
     talk.ch.push(b"abc", 0, 3)
     assert talk.poll() == ["sent"]
@@ -138,28 +138,28 @@ def test_sent_is_said_once(talk):
 
 
 def test_an_error_while_the_payload_goes_out_is_seen_in_its_stead(talk):
-    talk.ch.begin(b"+X").go(1000, payload=6)
+    talk.ch.command(b"+X").send(1000, payload=6)
     assert talk.poll(b">") == ["prompt"]
     talk.ch.push(b"abc", 0, 3)
     with pytest.raises(CommandError, match="763"):
         talk.poll(b"\r\n+CME ERROR: 763\r\n")
-    assert talk.ch.owed == 0
-    talk.ch.begin(b"+Y").go(1000)
+    assert talk.ch.payload_remaining == 0
+    talk.ch.command(b"+Y").send(1000)
     ends(talk)
 
 
 def test_a_handler_must_not_issue_commands(talk):
     def handler(buf, start, end):
-        talk.ch.begin(b"+Y")
+        talk.ch.command(b"+Y")
 
     talk.ch.on_urc(b"+BAD", handler)
-    talk.ch.begin(b"+X").go(1000)
+    talk.ch.command(b"+X").send(1000)
     said = "a URC handler must not issue commands; note the event and return"
     with pytest.raises(RuntimeError) as caught:
         talk.poll(b"\r\n+BAD: 1\r\n")
     assert str(caught.value) == said
     ends(talk)
-    talk.ch.begin(b"+Y").go(1000)  # and it may again
+    talk.ch.command(b"+Y").send(1000)  # and it may again
     ends(talk)
 
 
@@ -186,7 +186,7 @@ def tape():
 
 def test_a_trace_hears_both_ways(monkeypatch, tape):
     talk = Talk(monkeypatch, trace=tape)
-    talk.ch.begin(b"+X=").quote("a").go(1000, b"+X:", payload=4)
+    talk.ch.command(b"+X=").quote("a").send(1000, b"+X:", payload=4)
     talk.poll(b"\r\n", b"> ")
     talk.ch.push(b"--data--", 2, 6)
     assert talk.poll(b"\r\n+X: 1\r\n", b"\r\nOK\r\n") == ["sent", b"+X: 1", "done"]
@@ -203,7 +203,7 @@ def test_a_trace_hears_both_ways(monkeypatch, tape):
 @pytest.mark.parametrize("takes", [None, 1, 3, 7, 9, 12])
 def test_what_is_hidden_is_counted_and_not_shown(monkeypatch, tape, takes):
     talk = Talk(monkeypatch, Script(takes=takes), trace=tape)
-    talk.ch.begin(b"+X=").quote("id").hide().quote(SECRET).go(1000, payload=16)
+    talk.ch.command(b"+X=").quote("id").begin_secret().quote(SECRET).send(1000, payload=16)
     for _ in range(40):
         talk.ch.poll()
     assert talk.sent() == b'AT+X="id","%s"\r' % SECRET
@@ -217,7 +217,7 @@ def test_what_is_hidden_is_counted_and_not_shown(monkeypatch, tape, takes):
         talk.ch.poll()
     assert talk.sent() == SECRET
     assert counted(tape.text(">")) == 16
-    assert talk.ch.command() == 'AT+X="id"'
+    assert talk.ch.command_text() == 'AT+X="id"'
 
 
 def counted(shown):
@@ -229,24 +229,24 @@ def counted(shown):
 
 def test_its_echo_is_not_shown_until_its_own_result(monkeypatch, tape):
     talk = Talk(monkeypatch, trace=tape)
-    talk.ch.begin(b"+X=").hide().quote(SECRET).go(1000)
+    talk.ch.command(b"+X=").begin_secret().quote(SECRET).send(1000)
     talk.poll(b'AT+X="%s"\r\r\n' % SECRET)
     assert tape.text("<") == b"<%d bytes>" % len(b'AT+X="%s"\r\r\n' % SECRET)
     tape.told.clear()
     talk.now += 2000
     with pytest.raises(OSError):
         talk.poll()
-    talk.ch.begin(b"+Y").go(1000)  # an echo of the one before may still come
+    talk.ch.command(b"+Y").send(1000)  # an echo of the one before may still come
     talk.poll(b"late\r\n")
     assert tape.told == [(">", b"AT+Y\r"), ("<", b"<6 bytes>")]
     ends(talk)
     talk.poll(b"later\r\n")  # nor is it known to be over when that has its result
     assert tape.told[-1] == ("<", b"<7 bytes>")
     tape.told.clear()
-    talk.ch.forget()
-    talk.ch.begin(b"+Z=").hide().quote(SECRET).go(1000)
+    talk.ch.reset()
+    talk.ch.command(b"+Z=").begin_secret().quote(SECRET).send(1000)
     ends(talk)
-    talk.ch.begin(b"+Y").go(1000)
+    talk.ch.command(b"+Y").send(1000)
     tape.told.clear()
     assert talk.poll(b"\r\n+OTHER\r\n\r\nOK\r\n") == ["done"]
     assert tape.text("<") == b"\r\n+OTHER\r\n\r\nOK\r\n"
@@ -254,7 +254,7 @@ def test_its_echo_is_not_shown_until_its_own_result(monkeypatch, tape):
 
 
 def test_an_error_does_not_show_it(talk):
-    talk.ch.begin(b"+X=").quote("id").hide().quote(SECRET).go(1000)
+    talk.ch.command(b"+X=").quote("id").begin_secret().quote(SECRET).send(1000)
     with pytest.raises(CommandError) as caught:
         talk.poll(b"\r\nERROR\r\n")
     assert caught.value.command == 'AT+X="id"'
@@ -265,7 +265,7 @@ def test_an_error_does_not_show_it(talk):
 
 def test_what_came_in_between_is_no_answer(talk):
     talk.hear(b"\r\n+X: 1\r\n\r\nOK\r\n", b"\r\n+URC: 1\r\n", b"\r\nERROR\r\n+UR")
-    talk.ch.begin(b"+X").go(1000, b"+X:")
+    talk.ch.command(b"+X").send(1000, b"+X:")
     assert talk.urcs == [b"+URC: 1"]
     assert talk.poll() == []
     assert talk.poll(b"C: 2\r\n\r\n+X: 2\r\n\r\nOK\r\n") == [b"+X: 2", "done"]
@@ -275,12 +275,12 @@ def test_what_came_in_between_is_no_answer(talk):
 def test_a_reboot_in_between_is_told_before_anything_is_sent(talk):
     talk.hear(b"\r\n+MATREADY\r\n")
     with pytest.raises(ModemReset) as caught:
-        talk.ch.begin(b"+X=").quote("a").go(1000)
+        talk.ch.command(b"+X=").quote("a").send(1000)
     assert str(caught.value) == 'the module rebooted before AT+X="a"'
     assert talk.ch.rebooted
     assert talk.sent() == b""
     assert not talk.ch.ready()
-    talk.ch.begin(b"+X").go(1000)  # whoever knows of it may send
+    talk.ch.command(b"+X").send(1000)  # whoever knows of it may send
     ends(talk)
     assert talk.sent() == b"AT+X\r"
 
@@ -294,7 +294,7 @@ def test_a_uart_that_never_falls_silent_delays_a_command_for_a_while_only(talk):
             return bytearray(b"\r\n" * 33)
 
     talk.uart.pieces = Endless()
-    talk.ch.begin(b"+X").go(1000)
+    talk.ch.command(b"+X").send(1000)
     looked = len(talk.uart.asked)
     assert 256 <= looked <= 1024
     assert talk.ch.poll() == WAIT

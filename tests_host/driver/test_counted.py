@@ -1,8 +1,7 @@
 """Counted data inside an answer: it may hold anything, and come in any pieces."""
 
 import pytest
-from onemo.channel import DATA
-from onemo.counted import after, piece
+from onemo.at_channel import DATA
 from onemo.errors import CommandError, ProtocolError, Timeout
 
 from .scripted import Script, Talk
@@ -14,7 +13,7 @@ def talk(monkeypatch):
 
 
 def counted(talk, commas=1):
-    return talk.ask(b"+X:", counted=after(commas))
+    return talk.ask(b"+X:", data_after=commas)
 
 
 @pytest.mark.parametrize("buffer", [32, 64, 256])
@@ -27,14 +26,14 @@ def test_data_is_what_was_announced(monkeypatch, size, step, buffer):
     answer = b'\r\n+X: 0,"a,b",%d,' % size + data + b"\r\n\r\nOK\r\n"
     pieces = [answer[i : i + step] for i in range(0, len(answer), step)]
     assert talk.poll(*pieces) == [("data", data), "done"]
-    assert talk.ch.left == 0
+    assert talk.ch.data_remaining == 0
     assert talk.ch.ready()
 
 
 @pytest.mark.parametrize("count", [b"x", b"-1", b""])
 def test_a_size_that_is_none_announces_nothing(talk, count):
     counted(talk)
-    assert talk.until(DATA, b"\r\n+X: " + count + b",").left == 0
+    assert talk.until(DATA, b"\r\n+X: " + count + b",").data_remaining == 0
 
 
 def test_data_is_behind_the_commas_of_its_own_line(talk):
@@ -44,38 +43,38 @@ def test_data_is_behind_the_commas_of_its_own_line(talk):
 
 def test_data_that_is_slow(talk):
     counted(talk)
-    assert talk.until(DATA, b"\r\n+X: 100,").left == 100
-    assert not piece(talk.ch)
+    assert talk.until(DATA, b"\r\n+X: 100,").data_remaining == 100
+    assert not talk.ch.read_chunk()
     talk.hear(b"a" * 10)
-    assert piece(talk.ch) == b"a" * 10
-    assert talk.ch.left == 90
-    assert not piece(talk.ch)
+    assert talk.ch.read_chunk() == b"a" * 10
+    assert talk.ch.data_remaining == 90
+    assert not talk.ch.read_chunk()
     talk.hear(b"b" * 50, b"c" * 20)
-    assert piece(talk.ch) == b"b" * 50 + b"c" * 14  # as much as the buffer has room for
-    assert piece(talk.ch) == b"c" * 6
-    assert talk.ch.left == 20
+    assert talk.ch.read_chunk() == b"b" * 50 + b"c" * 14  # as much as the buffer has room for
+    assert talk.ch.read_chunk() == b"c" * 6
+    assert talk.ch.data_remaining == 20
     talk.hear(b"d" * 10 + b"e" * 10 + b"\r\n\r\nOK\r\n")
-    assert piece(talk.ch) == b"d" * 10 + b"e" * 10
-    assert talk.ch.left == 0
+    assert talk.ch.read_chunk() == b"d" * 10 + b"e" * 10
+    assert talk.ch.data_remaining == 0
     assert talk.poll() == ["done"]
 
 
 def test_data_that_stays_away(talk):
     counted(talk)
     talk.until(DATA, b"\r\n+X: 100,abc")
-    assert piece(talk.ch) == b"abc"
-    assert not piece(talk.ch)
+    assert talk.ch.read_chunk() == b"abc"
+    assert not talk.ch.read_chunk()
     talk.now += 10000
     with pytest.raises(Timeout):
-        piece(talk.ch)
-    assert talk.ch.left == 0
-    assert talk.ch.stale
+        talk.ch.read_chunk()
+    assert talk.ch.data_remaining == 0
+    assert talk.ch.out_of_sync
 
 
 def test_data_whose_end_came_along(talk):
     counted(talk)
-    assert piece(talk.until(DATA, b"\r\n+X: 3,abc\r\n\r\nOK\r\n")) == b"abc"
-    assert talk.ch.left == 0
+    assert talk.until(DATA, b"\r\n+X: 3,abc\r\n\r\nOK\r\n").read_chunk() == b"abc"
+    assert talk.ch.data_remaining == 0
     assert talk.poll() == ["done"]
 
 
@@ -113,13 +112,13 @@ def test_data_is_nobodys_where_none_is_counted(talk):
     assert talk.poll(b"\r\n+X: 3,abc\r\n\r\nOK\r\n") == [b"+X: 3,abc", "done"]
 
 
-@pytest.mark.parametrize("leave", ["forget", "abandon"])
+@pytest.mark.parametrize("leave", ["reset", "cancel"])
 def test_data_that_is_left_half_way(monkeypatch, leave):
     talk = counted(Talk(monkeypatch, Script()))
     talk.until(DATA, b"\r\n+X: 1000," + b"a" * 40)
-    assert piece(talk.ch) == b"a" * 40
+    assert talk.ch.read_chunk() == b"a" * 40
     getattr(talk.ch, leave)()
-    assert talk.ch.left == 0
+    assert talk.ch.data_remaining == 0
     talk.hear(b"a" * 100 + b"\r\n\r\nOK\r\n")
     talk.ask()
     assert talk.poll(b"\r\nfine\r\n\r\nOK\r\n") == [b"fine", "done"]

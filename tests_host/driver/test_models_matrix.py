@@ -257,7 +257,7 @@ SUBMODELS = [(name, profile.series) for profile in SERIES for name in profile.su
 def test_start_recognises_every_submodel(rigs, submodel, series, dress):
     rig = rigs(submodel, **dress)
     assert rig.modem.model == series
-    assert rig.modem.known
+    assert rig.modem.is_known_model
 
 
 # A model that the manual does not name
@@ -267,7 +267,7 @@ def test_start_recognises_every_submodel(rigs, submodel, series, dress):
 def unknown(rigs):
     """Something newer, with all the strictness of an MN316."""
     rig = prepared(rigs, "MN316-DLVS", model_prefix="NB-", model_suffix="")
-    assert not rig.modem.known
+    assert not rig.modem.is_known_model
     return rig
 
 
@@ -286,7 +286,7 @@ CAUTIOUS = [name for name, (_, having) in METHODS.items() if having == EVERY]
 @pytest.mark.parametrize("method", CAUTIOUS)
 def test_what_every_model_has_works_on_an_unknown_one(rigs, method, series):
     rig = prepared(rigs, series, model_prefix="X")
-    assert not rig.modem.known
+    assert not rig.modem.is_known_model
     METHODS[method][0](rig)
 
 

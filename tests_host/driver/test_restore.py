@@ -76,11 +76,11 @@ def test_connect_notices_what_is_lost(provisioned, series):
     rig = provisioned(series)
     tls = rig.modem.tls(1)
     old = rig.modem.connect(HOST, PORT, tls)
-    boots = rig.modem.boots
+    boots = rig.modem.boot_count
     rig.module.deep_sleep()
     with pytest.raises(ModemReset, match=r"lost ca\.pem: call modem\.restore"):
         rig.modem.connect(HOST, PORT, tls)
-    assert rig.modem.boots == boots + 1
+    assert rig.modem.boot_count == boots + 1
     with pytest.raises(ModemReset):
         old.read(1)
     rig.modem.restore()

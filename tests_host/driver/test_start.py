@@ -136,9 +136,9 @@ def test_a_reboot_without_a_word_sets_up_again(rigs, monkeypatch):
         rig.module.reply(b"AT+CMEE?", b"+CMEE: 1\r\n\r\nOK")
 
     monkeypatch.setattr(rig.module, "reboot", unnoticed)
-    boots = rig.modem.boots
+    boots = rig.modem.boot_count
     rig.modem.reboot(timeout_ms=10000)
-    assert rig.modem.boots == boots + 1
+    assert rig.modem.boot_count == boots + 1
     with pytest.raises(CommandError, match="762"):
         rig.modem.certs.remove("ca.pem")
 
@@ -148,7 +148,7 @@ def test_a_reboot_between_commands_is_noticed(rigs):
     rig.module.reboot()
     rig.clock.advance(5)
     works(rig)
-    assert rig.modem.boots == 2
+    assert rig.modem.boot_count == 2
 
 
 def test_a_reboot_in_a_command(rigs):
@@ -352,3 +352,13 @@ def babble(rig):
         return nbytes
 
     return readinto
+
+
+@pytest.mark.parametrize("delay", [0.3, 0.55, 0.7, 0.9, 1.1, 1.3])
+def test_a_slow_module_that_queues_its_input(rigs, delay):
+    # It answers each of the probes, the later ones while the next commands are on their way.
+    rig = rigs(answer_delay=delay, strict=False, started=False)
+    rig.modem.start()
+    assert rig.modem.model == "ML307R"
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+    assert rig.modem.command("+CGMM") == [b"ML307R-DC"]

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from onemo import CERT, KEY, PSK, SHA1
+from onemo import CERT, KEY, PSK, SHA1, cert_upload
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout, Unsupported, VerifyError
 from onemo_tools.simulator import Fault
 
@@ -75,7 +75,7 @@ def test_everything_else(rig, manual_ca):
 def test_a_psk(rigs):
     rig = rigs("MN316")
     assert rig.modem.certs.psk_verified is None
-    assert rig.modem.certs.encoded is None
+    assert rig.modem.certs.uploader()._encoding_sent is None
     assert commands(rig, lambda: rig.modem.certs.write_psk("id", "0123456789abcdef")) == [
         b"AT+MSSLLIST=3",
         b'AT+MSSLPSK="id","0123456789abcdef"',
@@ -255,9 +255,7 @@ def test_a_file_that_was_opened_is_closed(rig, manual_ca, tmp_path, monkeypatch,
         opened.append(open(*arguments))
         return opened[-1]
 
-    from onemo import upload
-
-    monkeypatch.setattr(upload, "open", watched, raising=False)
+    monkeypatch.setattr(cert_upload, "open", watched, raising=False)
     path = tmp_path / "ca.pem"
     path.write_bytes(manual_ca if end != "refused" else b"x")
     if end == "missing digest":

@@ -1,7 +1,7 @@
 """How a parameter is written and a response taken apart, wherever in a buffer it lies."""
 
 import pytest
-from onemo import syntax
+from onemo import at_syntax
 
 BEFORE = b'+CME ERROR: "9,'  # what is no part of the response
 BEHIND = b'9",9"'
@@ -22,21 +22,21 @@ def laid(request):
 @pytest.mark.parametrize("value", [0, 1, 9, 10, 11, 99, 100, 101, 8192, 1234567890])
 def test_numbers_are_written_in_decimal(value):
     out = bytearray(b"x")
-    syntax.decimal(out, value)
+    at_syntax.decimal(out, value)
     assert out == b"x%d" % value
 
 
 def test_all_of_printable_ascii_but_three():
     allowed = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '",\\')
-    syntax.check_text(allowed, "text", 200)
+    at_syntax.check_text(allowed, "text", 200)
     for code in [*range(0x20), 0x22, 0x2C, 0x5C, *range(0x7F, 0x101)]:
         with pytest.raises(ValueError, match="contains"):
-            syntax.check_text("a" + chr(code) + "b", "text")
+            at_syntax.check_text("a" + chr(code) + "b", "text")
 
 
 @pytest.mark.parametrize("length", [1, 2, 64])
 def test_lengths_of_a_name(length):
-    syntax.check_text("n" * length, "name")
+    at_syntax.check_text("n" * length, "name")
 
 
 def message(kind, check, *arguments):
@@ -46,7 +46,7 @@ def message(kind, check, *arguments):
 
 
 def test_what_is_said_of_a_bad_text():
-    say = syntax.check_text
+    say = at_syntax.check_text
     assert message(TypeError, say, b"x", "pskid") == "pskid must be a str, not bytes"
     assert (
         message(ValueError, say, "", "name")
@@ -64,17 +64,17 @@ def test_what_is_said_of_a_bad_text():
 
 def test_ranges():
     for value in (-1, 0, 1, 5):
-        syntax.check_range(value, "ssl_id", -1, 5)
+        at_syntax.check_range(value, "ssl_id", -1, 5)
     assert (
-        message(ValueError, syntax.check_range, -2, "ssl_id", -1, 5)
+        message(ValueError, at_syntax.check_range, -2, "ssl_id", -1, 5)
         == "ssl_id is -2; it must be -1 to 5"
     )
     assert (
-        message(ValueError, syntax.check_range, 6, "ssl_id", -1, 5)
+        message(ValueError, at_syntax.check_range, 6, "ssl_id", -1, 5)
         == "ssl_id is 6; it must be -1 to 5"
     )
     assert (
-        message(TypeError, syntax.check_range, "1", "ssl_id", 0, 5)
+        message(TypeError, at_syntax.check_range, "1", "ssl_id", 0, 5)
         == "ssl_id must be an int, not str"
     )
 
@@ -85,15 +85,15 @@ def test_ranges():
 @pytest.mark.parametrize(
     ("line", "verdict"),
     [
-        (b"OK", syntax.OK),
-        (b"ERROR", syntax.ERROR),
-        (b"+CME ERROR: 752", syntax.CME_ERROR),
-        (b"+CME ERROR:752", syntax.CME_ERROR),
-        (b"+ CME ERROR: 752", syntax.CME_ERROR),
-        (b"+CME ERROR: no ERROR: 0", syntax.CME_ERROR),
-        (b"+CMS ERROR: 500", syntax.OTHER_ERROR),
-        (b"+CIS ERROR: x", syntax.OTHER_ERROR),
-        (b"+ CIS ERROR: x", syntax.OTHER_ERROR),
+        (b"OK", at_syntax.OK),
+        (b"ERROR", at_syntax.ERROR),
+        (b"+CME ERROR: 752", at_syntax.CME_ERROR),
+        (b"+CME ERROR:752", at_syntax.CME_ERROR),
+        (b"+ CME ERROR: 752", at_syntax.CME_ERROR),
+        (b"+CME ERROR: no ERROR: 0", at_syntax.CME_ERROR),
+        (b"+CMS ERROR: 500", at_syntax.OTHER_ERROR),
+        (b"+CIS ERROR: x", at_syntax.OTHER_ERROR),
+        (b"+ CIS ERROR: x", at_syntax.OTHER_ERROR),
         *[
             (line, 0)
             for line in (
@@ -123,13 +123,13 @@ def test_ranges():
     ],
 )
 def test_final_results_are_whole_lines(laid, line, verdict):
-    assert syntax.final(*laid(line)) == verdict
+    assert at_syntax.final(*laid(line)) == verdict
 
 
 def test_what_follows_a_line_is_not_of_it():
     for line in (b"OK", b"ERROR", b"+CME ERROR:"):
-        assert all(syntax.final(line, 0, end) == 0 for end in range(len(line)))
-        assert syntax.final(line, 0, len(line))
+        assert all(at_syntax.final(line, 0, end) == 0 for end in range(len(line)))
+        assert at_syntax.final(line, 0, len(line))
 
 
 # In
@@ -140,18 +140,18 @@ def test_what_follows_a_line_is_not_of_it():
 )
 def test_parameters_begin_after_colon_and_space(laid, line, at):
     buf, start, end = laid(line)
-    assert syntax.after_colon(buf, start, end) == start + at
+    assert at_syntax.after_colon(buf, start, end) == start + at
 
 
 @pytest.mark.parametrize("line", [b"+X:", b"+X", b"", b"+X: "])
 def test_a_response_without_parameters_begins_at_its_end(laid, line):
     buf, start, end = laid(line)
-    assert syntax.after_colon(buf, start, end) == end
+    assert at_syntax.after_colon(buf, start, end) == end
 
 
 def test_a_colon_or_space_further_on_is_another_lines():
-    assert syntax.after_colon(b"+X\r\n+Y: 1", 0, 2) == 2
-    assert syntax.after_colon(b"+X: 1", 0, 3) == 3
+    assert at_syntax.after_colon(b"+X\r\n+Y: 1", 0, 2) == 2
+    assert at_syntax.after_colon(b"+X: 1", 0, 3) == 3
 
 
 FIELDS = [
@@ -170,9 +170,9 @@ FIELDS = [
 def test_fields_by_number(laid, text, places):
     buf, start, end = laid(text)
     for index, place in enumerate(places):
-        assert syntax.field(buf, start, end, index) == start + place
+        assert at_syntax.field(buf, start, end, index) == start + place
     for index in range(len(places), len(places) + 3):
-        assert syntax.field(buf, start, end, index) == -1
+        assert at_syntax.field(buf, start, end, index) == -1
 
 
 ENDS = [
@@ -193,7 +193,7 @@ ENDS = [
 @pytest.mark.parametrize(("text", "at", "stop"), ENDS)
 def test_where_a_field_ends(laid, text, at, stop):
     buf, start, end = laid(text)
-    assert syntax.field_end(buf, start + at, end) == start + stop
+    assert at_syntax.field_end(buf, start + at, end) == start + stop
 
 
 @pytest.mark.parametrize(
@@ -225,16 +225,16 @@ def test_where_a_field_ends(laid, text, at, stop):
     ],
 )
 def test_numbers_are_read(text, value):
-    assert syntax.number(text, 0, len(text)) == value
-    assert syntax.number(b"5" + text, 1, 1 + len(text)) == value
+    assert at_syntax.number(text, 0, len(text)) == value
+    assert at_syntax.number(b"5" + text, 1, 1 + len(text)) == value
 
 
 def test_a_number_ends_where_its_line_does():
-    assert syntax.number(b"1234", 0, 2) == 12
-    assert syntax.number(b" 1234", 0, 1) is None
-    assert syntax.number(b"-1234", 0, 1) is None
-    assert syntax.number(b"1234", 2, 2) is None
-    assert syntax.number(b"-1", 0, 0) is None
+    assert at_syntax.number(b"1234", 0, 2) == 12
+    assert at_syntax.number(b" 1234", 0, 1) is None
+    assert at_syntax.number(b"-1234", 0, 1) is None
+    assert at_syntax.number(b"1234", 2, 2) is None
+    assert at_syntax.number(b"-1", 0, 0) is None
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_number_ends_where_its_line_does():
 )
 def test_text_is_without_its_quotes(laid, line, at, said):
     buf, start, end = laid(line)
-    assert syntax.text(buf, start + at, end) == said
+    assert at_syntax.text(buf, start + at, end) == said
 
 
 @pytest.mark.parametrize(
@@ -262,12 +262,12 @@ def test_text_is_without_its_quotes(laid, line, at, said):
 )
 def test_bytes_as_str(data):
     said = "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in data)
-    assert syntax.ascii_str(data) == syntax.ascii_str(bytearray(data)) == said
+    assert at_syntax.ascii_str(data) == at_syntax.ascii_str(bytearray(data)) == said
 
 
 def test_bytes_that_were_given_are_left_alone():
     data = bytearray(b"a\xff")
-    syntax.ascii_str(data)
+    at_syntax.ascii_str(data)
     assert data == b"a\xff"
 
 
@@ -289,9 +289,9 @@ def test_bytes_that_were_given_are_left_alone():
 )
 def test_a_parameter_is_a_name(laid, line, at, name, is_it):
     buf, start, end = laid(line)
-    assert syntax.same(buf, start + at, end, name) is is_it
+    assert at_syntax.same(buf, start + at, end, name) is is_it
 
 
 def test_a_name_that_the_line_cuts_off_is_another():
-    assert not syntax.same(b"abc", 0, 2, b"abc")
-    assert not syntax.same(b'"abc"', 0, 3, b"abc")
+    assert not at_syntax.same(b"abc", 0, 2, b"abc")
+    assert not at_syntax.same(b'"abc"', 0, 3, b"abc")

@@ -79,8 +79,8 @@ def test_the_digest_tells_profiles_and_nothing_else_apart():
     again = json.loads(json.dumps(GOOD))
     again["endpoint"] = {"host": "other"}
     again["objects"][0] = dict(reversed(list(again["objects"][0].items())))
-    assert profile.digest(again) == profile.digest(GOOD)
-    seen = {profile.digest(GOOD)}
+    assert profile.fingerprint(again) == profile.fingerprint(GOOD)
+    seen = {profile.fingerprint(GOOD)}
     for path, value in (
         (("objects", 0, "name"), "ca-2.pem"),
         (("objects", 0, "source"), "/certs/2.pem"),
@@ -90,5 +90,5 @@ def test_the_digest_tells_profiles_and_nothing_else_apart():
     ):
         other = copy.deepcopy(GOOD)
         other[path[0]][path[1]][path[2]] = value
-        seen.add(profile.digest(other))
+        seen.add(profile.fingerprint(other))
     assert len(seen) == 6

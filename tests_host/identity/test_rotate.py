@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from onemo.errors import CommandError, ModemError
-from onemo.journal import Journal
+from onemo.provisioning import Journal
 from onemo_tools.outage import FOREIGN, HOST, PORT, pem, profile, stored
 
 from .conftest import start

@@ -15,7 +15,7 @@ from .conftest import HOST, Sink, Talker, network, sends
 def test_it_has_every_method_of_the_blocking_front():
     from onemo import blocking
 
-    inner = {"run_operation", "until", "open_link"}
+    inner = {"run_operation", "drive", "wait"}
     for name in set(dir(blocking.Modem)) - inner:
         if not name.startswith("_") and name != "socket_module":  # that one blocks
             assert hasattr(aio.Modem, name), name

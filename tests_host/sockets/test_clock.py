@@ -6,8 +6,8 @@ import types
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from onemo.clock import _utc
 from onemo.errors import ClockError
+from onemo.network import parse_clock as _utc
 from onemo_tools.simulator import VerifyingPeer
 
 from .conftest import HOST, network

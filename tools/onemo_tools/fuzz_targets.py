@@ -7,11 +7,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onemo import _port, ciphers, models, pem, profile, psk, suites, syntax
+from onemo import _port, at_syntax, cert_list, cert_pem, models, profile, suites
 from onemo import trace as trace_module
+from onemo.at_channel import DATA, DONE, LINE, PROMPT, SENT, Channel
 from onemo.certs import CERT, KEY
-from onemo.channel import DATA, DONE, LINE, PROMPT, SENT, Channel
-from onemo.counted import after, piece
 from onemo.errors import CommandError, ModemError
 
 _POLLS = 100_000  # more than any input can take
@@ -109,25 +108,25 @@ def on_syntax(data: bytes, rng: random.Random) -> None:
     buf = bytearray(data)
     start = rng.randrange(len(buf) + 1)
     end = rng.randrange(start, len(buf) + 1)
-    verdict = syntax.final(buf, start, end)
-    assert (verdict == syntax.OK) == (data[start:end] == b"OK")
-    assert (verdict == syntax.ERROR) == (data[start:end] == b"ERROR")
+    verdict = at_syntax.final(buf, start, end)
+    assert (verdict == at_syntax.OK) == (data[start:end] == b"OK")
+    assert (verdict == at_syntax.ERROR) == (data[start:end] == b"ERROR")
     assert not verdict or b"OK" in data[start:end] or b"ERROR" in data[start:end]
-    at = syntax.after_colon(buf, start, end)
+    at = at_syntax.after_colon(buf, start, end)
     assert start <= at <= end
     for index in range(4):
-        found = syntax.field(buf, at, end, index)
+        found = at_syntax.field(buf, at, end, index)
         if found < 0:
             break
         assert at <= found <= end
-        assert found <= syntax.field_end(buf, found, end) <= end
-        number = syntax.number(buf, found, end)
+        assert found <= at_syntax.field_end(buf, found, end) <= end
+        number = at_syntax.number(buf, found, end)
         assert number is None or abs(number) < 10**10
-        text = syntax.text(buf, found, end)
+        text = at_syntax.text(buf, found, end)
         assert all(" " <= character <= "~" for character in text)
-        if syntax.same(buf, found, end, text.encode()):
+        if at_syntax.same(buf, found, end, text.encode()):
             assert found + len(text) <= end
-    assert all(0 <= number < 100 for number in psk.numbers(data[start:end]))
+    assert all(0 <= number < 100 for number in cert_list.parse_numbers(data[start:end]))
     assert bytes(buf) == data
 
 
@@ -177,23 +176,23 @@ def on_channel(data: bytes, rng: random.Random) -> None:
         channel = Channel(uart, 115200, rng.choice((32, 64, 256)), None)
         channel.on_urc(b"+MIPURC:", _handler)
         channel.on_urc(b"+M", _handler)
-        channel.forget()
-        expect, counted = rng.choice(
+        channel.reset()
+        expect, data_after = rng.choice(
             (
                 (None, None),
                 (b"", None),
                 (b"+MSSLLIST:", None),
                 (b"+MSSLCFG:", None),
-                (b"+MSSLCERTRD:", after(1)),
-                (b"+MIPRD:", after(3)),
+                (b"+MSSLCERTRD:", 1),
+                (b"+MIPRD:", 3),
             )
         )
         payload = rng.choice((0, 0, 5, 300))
         kept = bytearray(data)
         uart.data[:] = b""
         with contextlib.suppress(ModemError):
-            channel.begin(b"+X=").quote("name")
-            channel.go(1000, expect, counted, payload, marked=rng.random() < 0.2)
+            channel.command(b"+X=").quote("name")
+            channel.send(1000, expect, data_after, payload, require_info=rng.random() < 0.2)
             uart.data[:] = kept
             _converse(channel, now, payload)
 
@@ -211,7 +210,7 @@ def _converse(channel: Channel, now: list[int], payload: int) -> None:
             for index in range(4):
                 channel.value(index)
                 channel.text(index)
-                channel.says(index, b"ca.pem")
+                channel.field_equals(index, b"ca.pem")
         elif event == DATA:
             _consume(channel, now)
         elif event != SENT:
@@ -221,9 +220,9 @@ def _converse(channel: Channel, now: list[int], payload: int) -> None:
 
 def _consume(channel: Channel, now: list[int]) -> None:
     for _ in range(_POLLS):
-        if not channel.left:
+        if not channel.data_remaining:
             return
-        if not piece(channel):
+        if not channel.read_chunk():
             now[0] += 50
     raise Hang("data does not end")
 
@@ -233,8 +232,8 @@ def on_ciphers(data: bytes, rng: random.Random) -> None:
     with _clock() as now:
         uart = _Uart(b"", rng)
         channel = Channel(uart, 115200, 64, None)
-        channel.forget()
-        found = ciphers._ids(channel)
+        channel.reset()
+        found = suites._iterate_supported(channel)
         with contextlib.suppress(ModemError):
             next(found)  # the command is out
             uart.data[:] = b"\r\n+MSSLCIPHER: (" + data
@@ -248,7 +247,7 @@ def on_ciphers(data: bytes, rng: random.Random) -> None:
 def on_pem(data: bytes, rng: random.Random) -> None:
     """Judged whole and in pieces: the same verdict. Raises ValueError only."""
     kind = rng.choice((CERT, KEY))
-    whole, pieces = pem.Judge(kind), pem.Judge(kind)
+    whole, pieces = cert_pem.PemScanner(kind), cert_pem.PemScanner(kind)
     whole.feed(data)
     at = 0
     while at < len(data):
@@ -301,7 +300,7 @@ def on_profile(data: bytes, rng: random.Random) -> None:
     given = {"objects": anything(2), "contexts": anything(2)}
     with contextlib.suppress(ValueError, TypeError):
         found = profile.checked(given)
-        assert len(profile.digest(found)) == 32
+        assert len(profile.fingerprint(found)) == 32
 
 
 class _Sink:
@@ -324,7 +323,7 @@ def on_trace(data: bytes, rng: random.Random) -> None:
 def on_errors(data: bytes, rng: random.Random) -> None:
     """What a module says, in an error's words. Raises nothing."""
     code = rng.choice((None, rng.randrange(-5, 2000)))
-    text = syntax.ascii_str(data[:60])
+    text = at_syntax.ascii_str(data[:60])
     assert str(CommandError(code, "AT+X", text))
 
 

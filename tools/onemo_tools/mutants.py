@@ -88,14 +88,14 @@ def change(name: str) -> str:
 
 
 def readable(name: str) -> str:
-    """onemo.channel.xǁChannelǁpoll__mutmut_3 as channel.Channel.poll 3."""
+    """onemo.at_channel.xǁChannelǁpoll__mutmut_3 as channel.Channel.poll 3."""
     path, _, number = name.removeprefix("onemo.").partition("__mutmut_")
     group, _, function = path.partition(".x")
     return f"{group}.{function.removeprefix('_').strip('ǁ').replace('ǁ', '.')} {number}"
 
 
 def module(name: str) -> str:
-    """Which module a mutant is of: onemo.channel.xǁChannelǁpoll__mutmut_3 is of channel."""
+    """Which module a mutant is of: onemo.at_channel.xǁChannelǁpoll__mutmut_3 is of channel."""
     return name.split(".")[-2]
 
 
@@ -125,7 +125,7 @@ def table(found: dict[str, str]) -> Table:
 def main(
     floor: Annotated[float, typer.Option(help="per cent that have to be killed")] = FLOOR,
     jobs: Annotated[int, typer.Option(help="processes")] = os.cpu_count() or 1,
-    only: Annotated[str, typer.Option(help="mutants to try, such as 'onemo.syntax.*'")] = "",
+    only: Annotated[str, typer.Option(help="mutants to try, such as 'onemo.at_syntax.*'")] = "",
 ) -> None:
     """Tries every mutant and prints what the tests did not notice."""
     began = time.monotonic()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onemo import journal
+from onemo import provisioning
 from onemo.errors import ModemReset
 
 from .rig import Rig, VirtualModem
@@ -150,13 +150,13 @@ class Device:
         self.modem: VirtualModem = self.rig.modem
         self._write = self.rig.uart.write
         self.rig.uart.write = self._uart_write  # type: ignore[method-assign]
-        journal.os = _Os(self)  # type: ignore[assignment]
-        journal.open = self._open  # type: ignore[attr-defined]
+        provisioning.os = _Os(self)  # type: ignore[assignment]
+        provisioning.open = self._open  # type: ignore[attr-defined]
 
     def close(self) -> None:
         self.rig.close()
-        journal.os = os
-        del journal.open  # type: ignore[attr-defined]
+        provisioning.os = os
+        del provisioning.open  # type: ignore[attr-defined]
 
     def power_on(self) -> VirtualModem:
         """The host starts; `modem` is its new driver."""

@@ -17,14 +17,14 @@ PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
-__init__ _md5_viper _pem_faults _port baud blocking certs channel codes counted digest errors
-inline inventory models modem pem psk reboot receiver recovery restore syntax tls tracing uart
-upload
+__init__ _md5_viper _port at_channel at_masking at_resync at_syntax baud blocking cert_list
+cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload cert_upload_inline certs
+error_texts errors md5 model models modem network tls uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
-IDENTITY = ("identity", "journal", "profile")
-AIO = ("aio",)
+IDENTITY = ("profile", "provisioning")
+AIO = ("aio", "aio_stream")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
@@ -84,20 +84,31 @@ def imports(source: Path) -> list[str]:
     return found
 
 
-def loads(source: Path) -> list[str]:
-    """The package's modules that a module loads by name: load("models", "identify")."""
-    return [
-        str(node.args[0].value)
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "load"
-        and isinstance(node.args[0], ast.Constant)
+def late_imports(source: Path) -> list[str]:
+    """The package's modules that a module imports inside its functions, when they are called."""
+    known = modules(source.parents[2])
+    at_once = imports(source)
+    found = [
+        node.module
+        for node in _running(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module
     ]
+    return [name for name in found if name in known and name not in at_once]
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those for type checkers."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _running(node)
 
 
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if not (for_checkers or later):
             yield node
             yield from _at_import(node)
 

@@ -27,7 +27,7 @@ class VirtualModem(Modem):
     virtual_clock: VirtualClock
     uart: SimulatedUart
 
-    def _wait(self, ms: int) -> None:
+    def wait(self, ms: int) -> None:
         now = self.virtual_clock.now()
         event = self.uart.next_event()
         until = now + ms / 1000

@@ -71,7 +71,7 @@ const { mp, value } = await start();
 const pems = `[${pem(4096)}, ${pem(8192)}]`;
 mp.runPython('import allocations');
 const modem = 'from onemo import Modem';
-const loaded = `${modem}\nimport onemo.recovery, onemo.certs, onemo.upload, onemo.pem, onemo.digest`;
+const loaded = `${modem}\nimport onemo.at_resync, onemo.certs, onemo.md5, onemo.cert_pem, onemo.cert_upload\nfrom onemo.models import identify\nmodel = identify("ML307R")[1]\ndel identify\nfrom onemo import _port\n_port.unload("models")`;
 console.log(JSON.stringify({
     ours: value(`allocations.ours(${pems})`),
     plain: value(`allocations.peer(${pems})`),

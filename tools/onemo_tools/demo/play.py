@@ -160,7 +160,7 @@ class Play:
         watch.until(r"ca\.pem written, MD5 \w+ confirmed by the module")
         self.screen.end_progress()
         failed = watch.until("failed: (.*)").group(1)
-        watch.until(r"again in [\d.]+ s")
+        watch.until(r"retrying in [\d.]+ s")
         words = ": 752, the server's certificate failed verification"
         expect(words in failed, f"that should have been error 752 in words: {failed!r}")
         said = "\n".join(watch.lines)
@@ -182,7 +182,7 @@ class Play:
         self._command(watch, topic, "valve 1 open")
         stg.broker.cut()
         watch.until("failed: .*")
-        watch.until(r"again in [\d.]+ s")
+        watch.until(r"retrying in [\d.]+ s")
         watch.until(rf"connected to {stage.HOST}:{stg.broker.port}")
         self._telemetry(watch)
         self._command(watch, topic, "valve 1 shut")

@@ -4,7 +4,7 @@ import gc
 
 import plain
 from common import NAME, Sink, listing, scripted, started, store
-from onemo.inventory import find
+from onemo.cert_list import find_op
 
 _WARM = 3
 _TIMES = 8
@@ -46,7 +46,7 @@ def ours(pems):
         uart,
         b"AT+MSSLLIST=",
         b"+MSSLLIST:",
-        lambda: modem.run_operation(find(modem.channel, NAME, 1)),
+        lambda: modem.run_operation(find_op(modem.channel, NAME, 1)),
     )
     found["line_kept"] = _lines(uart, b"AT+X", b"+X:", lambda: modem.command("+X"))
     modem.channel.on_urc(b"+MIPURC:", _look)
@@ -54,7 +54,7 @@ def ours(pems):
         uart,
         b"AT+MSSLLIST=",
         b"+MIPURC:",
-        lambda: modem.run_operation(find(modem.channel, NAME, 1)),
+        lambda: modem.run_operation(find_op(modem.channel, NAME, 1)),
     )
     uart.answer(b"AT+MSSLLIST=", b"\r\nOK\r\n")
     modem.packet = 8192
@@ -137,7 +137,7 @@ def asynchronous(pems):
         found["command"] = await repeat(lambda: modem.command("+CSQ"))
 
         def look():
-            return modem.run_operation(find(modem.channel, NAME, 1))
+            return modem.run_operation(find_op(modem.channel, NAME, 1))
 
         listing(uart, b"AT+MSSLLIST=", b"+MSSLLIST:", 1)
         few = await repeat(look)

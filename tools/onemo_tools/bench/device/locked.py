@@ -7,7 +7,7 @@ import io
 from binascii import hexlify
 
 from common import NAME, lines, started, store
-from onemo.inventory import find
+from onemo.cert_list import find_op
 from scripted import OK, CutUart
 
 WHOLE = b"\xff"
@@ -59,7 +59,7 @@ def received(cut):
         lines(b"+MIPURC:", 20),
         OK,
     )
-    size, seen = _guarded(uart, lambda: modem.run_operation(find(modem.channel, NAME, 1)))
+    size, seen = _guarded(uart, lambda: modem.run_operation(find_op(modem.channel, NAME, 1)))
     return {"size": size, "urcs": urcs.count, "last": urcs.last, "seen": seen}
 
 
@@ -121,7 +121,7 @@ def control(cut):
     modem.on_urc(b"+MIPURC:", lambda line: None)  # gets a copy of the line
     uart.answer(b"AT+MSSLLIST=", lines(b"+MIPURC:", 3), OK)
     try:
-        _guarded(uart, lambda: modem.run_operation(find(modem.channel, NAME, 1)))
+        _guarded(uart, lambda: modem.run_operation(find_op(modem.channel, NAME, 1)))
     except MemoryError:
         return "noticed"
     return "not noticed"

@@ -3,14 +3,19 @@
 # What the measurements themselves and the library need of the firmware.
 BUILT_IN = ("binascii", "hashlib", "io", "select", "time")
 # What a certificate's way into the module loads when it is first gone.
-PROVISIONING = ("onemo.recovery", "onemo.certs", "onemo.digest", "onemo.pem", "onemo.upload")
+PROVISIONING = (
+    "onemo.at_resync",
+    "onemo.certs",
+    "onemo.md5",
+    "onemo.cert_pem",
+    "onemo.cert_upload",
+    "onemo.model",
+)
 EVERYTHING = (
-    "onemo.ciphers",
-    "onemo.clock",
-    "onemo.flow",
-    "onemo.identity",
     "onemo.network",
-    "onemo.sockets",
+    "onemo.provisioning",
+    "onemo.net_links",
+    "onemo.net_flow",
     "onemo.suites",
     "onemo.tls",
 )

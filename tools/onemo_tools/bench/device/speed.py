@@ -7,7 +7,7 @@ from time import ticks_diff, ticks_us
 
 import plain
 from common import NAME, Sink, listing, scripted, started, store
-from onemo.inventory import find
+from onemo.cert_list import find_op
 
 LINES = (1, 10, 25, 50, 100)
 _REPEAT = 4  # calls a timing, for some take a few microseconds only
@@ -54,7 +54,7 @@ def _acts(pems):
 
 
 def _find(modem):
-    return modem.run_operation(find(modem.channel, NAME, 1))
+    return modem.run_operation(find_op(modem.channel, NAME, 1))
 
 
 def _answering(uart, command, prefix, count):
@@ -74,9 +74,9 @@ def _calling(act, *args):
 
 
 def _judge(path):
-    from onemo.pem import CERT, Judge
+    from onemo.cert_pem import PemScanner
 
-    judge = Judge(CERT)
+    judge = PemScanner(1)
     buffer = bytearray(256)
     with open(path, "rb") as file:
         while n := file.readinto(buffer):

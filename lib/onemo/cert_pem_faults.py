@@ -1,11 +1,11 @@
-# Why pem.Judge refused a file, in words. Loaded only then: who has good files never pays for it.
+# Why PemScanner refused a file, in words. Loaded only then: who has good files never pays for it.
 # No word quotes the file: it may be a key.
 
 from ._port import const
 
 _CERT = const(1)
 
-# pem.py's verdicts that are looked at closer
+# cert_pem.py's verdicts that are looked at closer
 _BAD_CHARACTER = const(7)
 _NOT_TEXT = const(14)
 _NOT_BASE64 = const(15)
@@ -59,49 +59,55 @@ _TEXTS = (
 )
 
 
-def text(judge, name):
-    """What is wrong and what to do; `judge.fault` is the closer verdict from now on."""
+def text(scanner, name):
+    """What is wrong and what to do; `scanner.fault` is the closer verdict from now on."""
     closer = {
         _NOT_TEXT: _not_text,
         _NOT_BASE64: _not_base64,
         _OTHER_KIND: _other_kind,
         _UNKNOWN: _unknown,
-    }.get(judge.fault)
+    }.get(scanner.fault)
     if closer:
-        judge.fault = closer(judge)
-    said = "PEM refused at line %d: %s" % (judge.lines, _TEXTS[judge.fault - 1])
+        scanner.fault = closer(scanner)
+    said = "PEM refused at line %d: %s" % (scanner.lines, _TEXTS[scanner.fault - 1])
     return name + ": " + said if name else said
 
 
-def _not_text(judge):
-    begin = judge.lines == 1 and judge.column < 4
-    if begin and judge.column and judge.line[0] == 0x30:
+def _not_text(scanner):
+    begin = scanner.lines == 1 and scanner.column < 4
+    if begin and scanner.column and scanner.line[0] == 0x30:
         return _DER
-    if judge.odd == 0 or (begin and judge.column == 0 and judge.odd in b"\xef\xfe\xff"):
+    if scanner.bad_byte == 0 or (
+        begin and scanner.column == 0 and scanner.bad_byte in b"\xef\xfe\xff"
+    ):
         return _UTF16
     return _NOT_ASCII
 
 
-def _not_base64(judge):
+def _not_base64(scanner):
     # The first line of a block may be such as "Proc-Type: 4,ENCRYPTED".
-    return _HEADER if judge.count == judge.column and judge.odd in b":-" else _BAD_CHARACTER
+    return (
+        _HEADER
+        if scanner.count == scanner.column and scanner.bad_byte in b":-"
+        else _BAD_CHARACTER
+    )
 
 
-def _other_kind(judge):
-    if judge.kind == _CERT:
-        return _KEY_AMONG_CERTS if judge.blocks else _KEY_FOR_CERT
-    return _CERT_AFTER_KEY if judge.blocks else _CERT_FOR_KEY
+def _other_kind(scanner):
+    if scanner.kind == _CERT:
+        return _KEY_AMONG_CERTS if scanner.blocks else _KEY_FOR_CERT
+    return _CERT_AFTER_KEY if scanner.blocks else _CERT_FOR_KEY
 
 
-def _unknown(judge):
+def _unknown(scanner):
     # A BEGIN line of what is none of the known blocks.
-    line = judge.line
+    line = scanner.line
     end = line.find(b"\n")
     if line.find(b"-----\n", _LABEL, end + 1) < 0:
         return _BOUNDARY
     if line.find(b"PRIVATE KEY", _LABEL, end) > 0:
-        if judge.kind == _CERT:
-            return _other_kind(judge)
+        if scanner.kind == _CERT:
+            return _other_kind(scanner)
         return _ENCRYPTED if line.startswith(b"ENCRYPTED ", _LABEL) else _UNKNOWN
     if line.find(b"PUBLIC KEY", _LABEL, end) > 0:
         return _PUBLIC

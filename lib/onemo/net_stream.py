@@ -4,7 +4,8 @@
 import io
 
 from ._port import const
-from .flow import HELD_MAX, Flow, sized
+from .net_flow import HELD_MAX, ConnectionBuffer, as_buffer_len
+from .net_links import OPEN_MS, connections_of
 
 _POLL = const(3)  # ioctl requests and flags of MicroPython's streams
 _FLUSH = const(1)
@@ -15,17 +16,17 @@ _HUP = const(16)
 _EINVAL = const(22)
 
 
-class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
+class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its first base
     """A TCP or TLS connection. Reads return b"" at the end of the stream, and raise Timeout (an
     OSError with ETIMEDOUT) when nothing comes for as long as `settimeout` says, 60 s at first.
-    ConnectionLost where it ended otherwise than by its peer's closing, ModemReset where the module
+    ConnectionLost if the peer did not close it in order, ModemReset if the module
     rebooted. Writes write all, each at once; while `buffered` is True small ones are held until
     1 KB is together, or flush(), a read, a poll or close() sends them."""
 
     buffered = False
 
-    def __init__(self, modem, link, timeout_ms=60000):
-        Flow.__init__(self, modem, link, timeout_ms)
+    def __init__(self, modem, connection, timeout_ms=OPEN_MS):
+        ConnectionBuffer.__init__(self, modem, connection, timeout_ms)
 
     def __del__(self):
         # CPython's IOBase would close, and so talk to the module, from the garbage collector.
@@ -42,7 +43,7 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
         modem = self._modem
         for operation in reader:
             if operation is None:
-                modem.run_operation(self._sockets.arrival(self._link, self.patience_ms))
+                modem.run_operation(self._connections.wait_news_op(self._connection, self.wait_ms))
             else:
                 modem.run_operation(operation)
         return self._result
@@ -50,57 +51,57 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
     def readinto(self, buf, n=None):
         """Up to `n` bytes, as soon as there are some; 0 at the end, None if it would have to wait
         and must not."""
-        most = len(buf) if n is None else min(n, len(buf))
-        return self._run(self._reading_into(buf, most)) if most else 0
+        size = len(buf) if n is None else min(n, len(buf))
+        return self._run(self._readinto_steps(buf, size)) if size else 0
 
     def read(self, n=-1):
         """Exactly `n` bytes, fewer only at the end; all up to the end without `n`. A Timeout loses
         nothing: what came before it is read next."""
-        got = self._run(self._collecting(-1 if n is None else n))
+        got = self._run(self._read_steps(-1 if n is None else n))
         return None if got is None else bytes(got)
 
     def readline(self, n=-1):
         """A line with its line end; what there is at the end of the stream. A Timeout loses
         nothing."""
-        got = self._run(self._collecting(n, True))
+        got = self._run(self._read_steps(n, True))
         return None if got is None else bytes(got)
 
     def write(self, data, n=None):
         """Writes all of `data` (bytes-like, or str as UTF-8), or its first `n` bytes; how many
         that were."""
-        data, n = sized(data, n)
-        if self._holds(data, n):
-            self._hold(data if n == len(data) else data[:n])
-            if len(self._out) >= HELD_MAX or not self._held():
+        data, n = as_buffer_len(data, n)
+        if self._may_buffer(data, n):
+            self._queue(data if n == len(data) else data[:n])
+            if len(self._out) >= HELD_MAX or not self._keep_buffering():
                 self.flush()
         elif n:
             self.flush()
-            self._modem.run_operation(self._send(data, 0, n))
+            self._modem.run_operation(self._send_op(data, 0, n))
         return n
 
-    def _holds(self, data, n):
-        # Whether a write waits for others.
+    def _may_buffer(self, data, n):
+        # True if a write may wait for others.
         return self.buffered and n < HELD_MAX
 
-    def _held(self):
-        # Whether what waits waits on.
+    def _keep_buffering(self):
+        # True while buffered data may stay buffered.
         return True
 
     def flush(self):
-        """Sends what is held."""
+        """Send what is held back."""
         if self._out:
-            self._modem.run_operation(self._flushing())
+            self._modem.run_operation(self._flush_op())
 
     def close(self):
-        """Closes the connection; again is nothing."""
-        link = self._link
-        if link and not link.broken:
+        """Close the connection. Closing twice is harmless."""
+        connection = self._connection
+        if connection and not connection.error:
             try:
                 self.flush()
             except OSError:
                 pass  # the connection is over, as it is to be
-        if link:
-            self._modem.run_operation(self._sockets.close(link))
+        if connection:
+            self._modem.run_operation(self._connections.close_op(connection))
 
     def __enter__(self):
         return self
@@ -112,17 +113,16 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
         if request == _POLL:
             try:
                 self.flush()
-                if not self._modem.channel.active:
-                    self._modem.channel.poll()
-                if self._link.broken or not self._readable():
-                    self._sockets.check(self._link)
+                self._modem.channel.ready()  # serves URCs
+                if self._connection.error or not self._is_readable():
+                    self._connections.check(self._connection)
             except OSError:
                 return _HUP | (_RD & argument)
-            link = self._link
-            flags = 0 if link.ended else _WR
-            if self._readable():
+            connection = self._connection
+            flags = 0 if connection.close_reason else _WR
+            if self._is_readable():
                 flags |= _RD
-            return flags & argument | (_HUP if link.ended else 0)
+            return flags & argument | (_HUP if connection.close_reason else 0)
         if request == _FLUSH:
             self.flush()
             return 0
@@ -132,26 +132,20 @@ class Stream(io.IOBase, Flow):  # a stream to MicroPython by its first base
         return -_EINVAL
 
 
-def connect(modem, host, port, tls=None, timeout_ms=60000):
-    """A TCP connection, or a TLS connection by the configured context `tls` (manual 4.1): a
-    stream. `timeout_ms`, at least 6000, bounds DNS, TCP and TLS together.
-
-    CommandError with the module's reason (752: the server's certificate was not accepted);
-    Timeout; ClockError where dates are to be checked and the module's clock is not set;
-    VerifyError where TLS would not be used."""
-    link = open_link(modem, host, port, tls, timeout_ms)
-    return Stream(modem, link)
+def open_stream(modem, host, port, tls, timeout_ms):
+    """A Stream: see onemo.Modem.connect."""
+    return Stream(modem, open_connection(modem, host, port, tls, timeout_ms))
 
 
-def open_link(modem, host, port, tls, timeout_ms):
-    # A Link; the exceptions are connect's.
-    sockets = modem.sockets()
-    link = sockets.link(host, port, tls, timeout_ms)
+def open_connection(modem, host, port, tls, timeout_ms):
+    """A Connection that is open; the exceptions are connect's."""
+    connections = connections_of(modem)
+    connection = connections.prepare(host, port, tls, timeout_ms)
     try:
-        modem.run_operation(sockets.opening(link, timeout_ms))
-        modem.run_operation(sockets.arrival(link, timeout_ms))
-        sockets.opened(link, timeout_ms)
+        modem.run_operation(connections.open_op(connection, timeout_ms))
+        modem.run_operation(connections.wait_news_op(connection, timeout_ms))
+        connections.check_opened(connection, timeout_ms)
     except BaseException:
-        sockets.drop(link)
+        connections.drop(connection)
         raise
-    return link
+    return connection

@@ -8,57 +8,58 @@
 
 from ._port import const
 from .errors import ModemError
-from .flow import HELD_MAX
-from .stream import Stream
+from .net_flow import HELD_MAX
+from .net_links import OPEN_MIN_MS, OPEN_MS
+from .net_stream import Stream, open_connection
 
-_CONNECT_MS = const(60000)
-_LEAST_MS = const(6000)
 _MQTT = const(1)
 _HTTP = const(2)
-_NEITHER = const(3)
+_RAW = const(3)
 
 
 class Socket(Stream):
     def __init__(self, modem, tls):
         Stream.__init__(self, modem, None, None)
         self._tls = tls
-        self._speaks = 0  # what, as far as its first bytes tell
-        self._due = 0  # bytes that are to come of an MQTT packet
+        self._protocol = 0  # as far as the first bytes tell; 0: none were written
+        self._remaining = 0  # bytes that are to come of an MQTT packet
         self._size = 0
         self._shift = -1  # of the next byte of its size; -1: none is to come
 
     def connect(self, address):
         """Connects to (host, port); as long as `settimeout` says, 6 s at least, or 60 s."""
-        timeout_ms = max(self._timeout_ms or _CONNECT_MS, _LEAST_MS)
-        if self._link:
+        timeout_ms = max(self._timeout_ms or OPEN_MS, OPEN_MIN_MS)
+        if self._connection:
             raise ModemError("this socket was connected before: make a new one")
-        self._link = self._modem.open_link(address[0], address[1], self._tls, timeout_ms)
+        self._connection = open_connection(
+            self._modem, address[0], address[1], self._tls, timeout_ms
+        )
 
     def setsockopt(self, *args):
         pass
 
-    def _needed(self):
-        if not self._link:
+    def _require_connection(self):
+        if not self._connection:
             raise ModemError("the socket is not connected")
 
     def readinto(self, buf, n=None):
-        self._needed()
+        self._require_connection()
         return Stream.readinto(self, buf, n)
 
     def read(self, n=-1):
-        self._needed()
+        self._require_connection()
         return Stream.read(self, n)
 
     def readline(self, n=-1):
-        self._needed()
+        self._require_connection()
         return Stream.readline(self, n)
 
     def write(self, data, n=None):
-        self._needed()
+        self._require_connection()
         return Stream.write(self, data, n)
 
     def ioctl(self, request, argument):
-        self._needed()
+        self._require_connection()
         return Stream.ioctl(self, request, argument)
 
     recv_into = readinto
@@ -78,32 +79,32 @@ class Socket(Stream):
     def makefile(self, mode="rwb", buffering=0):
         return self
 
-    def _holds(self, data, n):
-        if not self._speaks and n:
+    def _may_buffer(self, data, n):
+        if not self._protocol and n:
             if data[0] == 0x10:
-                self._speaks = _MQTT
+                self._protocol = _MQTT
             else:
-                self._speaks = _HTTP if b" HTTP/1." in bytes(data[:n]) else _NEITHER
-        if self._speaks == _MQTT:
-            self._follow(data, n)
-        return n < HELD_MAX and self._speaks != _NEITHER
+                self._protocol = _HTTP if b" HTTP/1." in bytes(data[:n]) else _RAW
+        if self._protocol == _MQTT:
+            self._track_mqtt(data, n)
+        return n < HELD_MAX and self._protocol != _RAW
 
-    def _held(self):
-        if self._speaks == _MQTT:
-            return self._due or self._shift >= 0
+    def _keep_buffering(self):
+        if self._protocol == _MQTT:
+            return self._remaining or self._shift >= 0
         if self._out.find(b"\r\n\r\n") < 0:
             return True
-        self._speaks = _NEITHER  # the body
+        self._protocol = _RAW  # the body
         return False
 
-    def _follow(self, data, n):
+    def _track_mqtt(self, data, n):
         # Where in an MQTT packet what is written stands: a byte of type, then how many bytes are
         # due after that, in seven bits a byte, the lowest first.
         at = 0
         while at < n:
-            if self._due:
-                step = min(self._due, n - at)
-                self._due -= step
+            if self._remaining:
+                step = min(self._remaining, n - at)
+                self._remaining -= step
                 at += step
                 continue
             if self._shift < 0:
@@ -112,13 +113,13 @@ class Socket(Stream):
                 self._size |= (data[at] & 0x7F) << self._shift
                 self._shift += 7
                 if data[at] < 0x80:
-                    self._due = self._size
+                    self._remaining = self._size
                     self._shift = -1
             at += 1
 
 
 class SocketModule:
-    """What `modem.socket_module(tls)` gives."""
+    """What `modem.socket_module(tls)` returns."""
 
     AF_INET = 2
     AF_INET6 = 10
@@ -140,11 +141,3 @@ class SocketModule:
     def getaddrinfo(self, host, port, *hints):
         """One entry; the name goes to the module as it is, which looks it up when it connects."""
         return [(2, 1, 6, "", (host, port))]
-
-
-def socket_module(modem, tls=None):
-    """Stands in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
-    `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
-    context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
-    begin TLS of the board's own."""
-    return SocketModule(modem, tls)

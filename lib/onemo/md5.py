@@ -2,8 +2,8 @@
 
 
 def md5():
-    """A new MD5: update(buffer), digest(). The port's own, else one in viper; Unsupported where
-    the port can compile neither."""
+    """A new MD5: update(buffer), digest(). The port's own, else one in viper; Unsupported if the
+    port can compile neither."""
     import hashlib
 
     try:

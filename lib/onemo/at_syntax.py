@@ -9,6 +9,11 @@ ERROR = const(2)
 CME_ERROR = const(3)  # an error that says more after its colon
 OTHER_ERROR = const(4)  # CMS, CIS: the same of services that are not ours
 
+# bytes of a certificate, key or PSK, and of one packet (manual 3.2, 3.7)
+PAYLOAD_MAX = const(8192)
+BAUD_MIN = const(1200)  # bit/s that a UART may have
+BAUD_MAX = const(4000000)
+
 _QUOTE = const(0x22)
 _MINUS = const(0x2D)
 _NAME_MAX = const(64)
@@ -21,15 +26,15 @@ def decimal(out, number):
     out.append(48 + number % 10)
 
 
-def check_text(value, what, most=_NAME_MAX):
+def check_text(value, what, max_len=_NAME_MAX):
     """ValueError or TypeError unless `value` can stand between quotes in a command: printable
-    ASCII, 1..`most` characters, no quote, comma or backslash."""
+    ASCII, 1..`max_len` characters, no quote, comma or backslash."""
     if not isinstance(value, str):
         raise TypeError(what + " must be a str, not " + type(value).__name__)
-    if not 1 <= len(value) <= most:
+    if not 1 <= len(value) <= max_len:
         raise ValueError(
             "%s %r has %d characters; the module takes 1 to %d"
-            % (what, value[:80], len(value), most)
+            % (what, value[:80], len(value), max_len)
         )
     for character in value:
         if not " " <= character <= "~" or character in '",\\':
@@ -39,12 +44,12 @@ def check_text(value, what, most=_NAME_MAX):
             )
 
 
-def check_range(value, what, least, most):
-    """ValueError or TypeError unless `value` is an int from `least` to `most`."""
+def check_range(value, what, low, high):
+    """ValueError or TypeError unless `value` is an int from `low` to `high`."""
     if not isinstance(value, int):
         raise TypeError("%s must be an int, not %s" % (what, type(value).__name__))
-    if not least <= value <= most:
-        raise ValueError("%s is %d; it must be %d to %d" % (what, value, least, most))
+    if not low <= value <= high:
+        raise ValueError("%s is %d; it must be %d to %d" % (what, value, low, high))
 
 
 def final(buf, start, end):

@@ -28,7 +28,7 @@ _CODES = (
     572, "the data connection could not be ended|retry, or reboot the module",
     575, "no APN|set the one of your SIM: modem.attach(apn=...)",
     576, "local port in use|take another local port, or none",
-    577, "IPv4 or IPv6 not to be had|use an address of the other kind, or an APN that offers both",
+    577, "IPv4 or IPv6 not available|use an address of the other kind, or an APN that offers both",
     580, "host name not found, or bad address|check its spelling, the signal, and DNS on this APN",
     581, "DNS busy|wait a second and retry",
     582, "ping busy|wait for the ping that runs",

@@ -1,4 +1,4 @@
-# Judges PEM bytes as they stream by, so that a wrong file is refused before the module sees it.
+# Scans a PEM file as it streams by, so that a wrong one is refused before the module sees it.
 #
 # A base64 character costs one turn of a loop with a table look-up: 640 machine instructions on
 # the unix port, so some 50 ms for 8 KB on a 168 MHz board. All else (line ends, dashes, padding)
@@ -6,13 +6,13 @@
 # an alphabet without making a copy.
 
 from ._port import const
+from .at_syntax import PAYLOAD_MAX
 
 CERT = 1  # MSSLLIST's types, manual 3.5
 KEY = 2
 
-_MAX = const(8192)  # bytes of one certificate or key file, manual 3.2 and 3.3
 
-# Classes of bytes. What is 0 is base64 and needs no thought.
+# Classes of bytes. 0 means base64: the fast path.
 _LF = const(1)
 _CR = const(2)
 _PAD = const(3)
@@ -49,8 +49,8 @@ _BEGIN = const(11)  # where the label stands in a BEGIN line
 _END = const(9)  # and in an END line
 _LINE = const(48)  # bytes kept of a line that begins with a dash; the longest known one has 39
 
-# Verdicts. The words for them are in _pem_faults.py, which is loaded only when a file is refused,
-# and looks closer at the last four.
+# Verdicts. The words for them are in cert_pem_faults.py, which is loaded only when a file is
+# refused, and looks closer at the last four.
 _BIG = const(1)
 _EMPTY = const(2)
 _NOT_PEM = const(3)
@@ -70,7 +70,7 @@ _OTHER_KIND = const(16)
 _UNKNOWN = const(17)
 
 
-class Judge:
+class PemScanner:
     """Looks at a PEM file of `kind` (CERT, KEY) as it passes: feed() each buffer, then finish().
 
     size: bytes fed. blocks: certificates, or keys, seen whole. fault: not 0 as soon as the file is
@@ -89,7 +89,7 @@ class Judge:
         self.size = 0
         self.blocks = 0
         self.fault = 0
-        self.odd = 0  # the byte at fault
+        self.bad_byte = 0  # the byte at fault
         self._block = -1  # index into _LABELS while inside a block
         self._last = -1  # the block before
         self.count = 0  # base64 characters of this block, padding included
@@ -108,22 +108,21 @@ class Judge:
         self.size = size + n
         if self.fault:
             return
-        over = size + n > _MAX
+        over = size + n > PAYLOAD_MAX
         if over:
-            n = (
-                _MAX - size
-            )  # what is wrong before the limit is told first, however the bytes were cut
+            # What is wrong before the limit is told first, however the bytes were cut.
+            n = PAYLOAD_MAX - size
         classes = _CLASSES
         start = 0
         for i in range(n):
             if classes[buf[i]]:
-                self._plain(buf, start, i)
+                self._base64_run(buf, start, i)
                 if not self.fault:
-                    self._special(buf[i], classes[buf[i]])
+                    self._other_byte(buf[i], classes[buf[i]])
                 if self.fault:
                     return
                 start = i + 1
-        self._plain(buf, start, n)
+        self._base64_run(buf, start, n)
         if over and not self.fault:
             self.fault = _BIG
 
@@ -146,11 +145,11 @@ class Judge:
             elif not self.blocks:
                 self.fault = _NOT_PEM
         if self.fault:
-            from . import _pem_faults
+            from . import cert_pem_faults
 
-            raise ValueError(_pem_faults.text(self, name))
+            raise ValueError(cert_pem_faults.text(self, name))
 
-    def _plain(self, buf, start, end):
+    def _base64_run(self, buf, start, end):
         """A run of base64 characters, buf[start:end]."""
         if start == end:
             return
@@ -158,7 +157,7 @@ class Judge:
             self.fault = _LINE_END
         elif self._boundary:
             for i in range(start, end):
-                self._keep(buf[i])
+                self._keep_boundary_byte(buf[i])
         else:
             if self.column == 0:
                 self.line[0] = buf[start]  # tells DER
@@ -168,7 +167,7 @@ class Judge:
                 if self._pads:
                     self.fault = _BAD_PADDING
 
-    def _special(self, byte, kind):
+    def _other_byte(self, byte, kind):
         """One byte that is no base64 character."""
         if kind == _LF:
             self._cr = False
@@ -182,12 +181,12 @@ class Judge:
             self._cr = True
         elif kind >= _NUL:
             self.fault = _NOT_TEXT
-            self.odd = byte
+            self.bad_byte = byte
         else:
             if self.column == 0:
                 self._boundary = kind == _DASH
             if self._boundary:
-                self._keep(byte)
+                self._keep_boundary_byte(byte)
                 return
             if self._block < 0:
                 if self.column == 0:
@@ -199,11 +198,11 @@ class Judge:
                     self.fault = _BAD_PADDING
             else:
                 self.fault = _NOT_BASE64
-                self.odd = byte
+                self.bad_byte = byte
                 return
             self.column += 1
 
-    def _keep(self, byte):
+    def _keep_boundary_byte(self, byte):
         """One more byte of a line that may be a BEGIN or an END."""
         if self.column < _LINE - 1:
             self.line[self.column] = byte

@@ -1,0 +1,102 @@
+# A connection with the methods of asyncio's StreamReader and StreamWriter.
+
+import asyncio
+
+from .net_flow import ConnectionBuffer, as_buffer_len
+
+
+class Stream(ConnectionBuffer):
+    """A TCP or TLS connection with the methods of asyncio's StreamReader and StreamWriter. Reads
+    wait as long as it takes, or as `settimeout` says, return b"" at the end of the stream, and
+    lose nothing when they are cancelled. (MicroPython's `wait_for` may drop what a read returns at
+    the very moment of the timeout; `settimeout` does not.) ConnectionLost if the peer did not
+    close it in order, ModemReset if the module rebooted. One task may
+    read while another writes."""
+
+    _closer = None  # the task that closes it
+
+    def settimeout(self, seconds):
+        """Reads raise Timeout after so long. None: they wait."""
+        self._timeout_ms = None if seconds is None else max(1, int(seconds * 1000))
+
+    async def _run(self, reader):
+        modem = self._modem
+        for operation in reader:
+            if operation is None:
+                await modem.wait_news(self._connection, self.wait_ms)
+            else:
+                await modem.run_operation(operation, True, True)
+        return self._result
+
+    async def readinto(self, buf):
+        """Fills `buf` as far as there is something, and waits until there is; how many bytes, 0 at
+        the end."""
+        return await self._run(self._readinto_steps(buf, len(buf)))
+
+    async def read(self, n=-1):
+        """Up to `n` bytes, as soon as there are some; all up to the end without `n`."""
+        if n < 0:
+            return bytes(await self._run(self._read_steps(-1)))
+        if not n:
+            return b""
+        buf = bytearray(min(n, 4 * len(self._ch.buffer)))
+        got = await self._run(self._readinto_steps(buf, len(buf)))
+        return bytes(buf[:got])
+
+    async def readexactly(self, n):
+        """`n` bytes; EOFError where the stream ends before."""
+        got = await self._run(self._read_steps(n))
+        if len(got) < n:
+            raise EOFError("the stream ended after %d of %d bytes" % (len(got), n))
+        return bytes(got)
+
+    async def readline(self):
+        """A line with its line end; what there is at the end of the stream."""
+        return bytes(await self._run(self._read_steps(-1, True)))
+
+    def write(self, data):
+        """Takes `data` (bytes-like, or str as UTF-8). It is sent by `drain`, or with the next
+        read or close: small writes go out together."""
+        self._connections.check(self._connection)
+        self._queue(as_buffer_len(data)[0])
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    async def drain(self):
+        """Sends what was written. Returns once the module has it."""
+        if self._out:
+            await self._modem.run_operation(self._flush_op(), True, True)
+
+    def close(self):
+        """Begins to close: what was written goes out first. `wait_closed` waits for it."""
+        self._connection.user_saw_error = (
+            True  # its id may be taken back, should closing be cancelled
+        )
+        if not self._closer:
+            self._closer = asyncio.create_task(self._close())
+
+    async def wait_closed(self):
+        """Returns once the connection is closed, and closes it if that has not begun."""
+        self.close()
+        await self._closer
+
+    async def _close(self):
+        try:
+            if not self._connection.error:
+                await self.drain()
+            await self._modem.run_operation(
+                self._connections.close_op(self._connection), True, True
+            )
+        except OSError:
+            pass  # it is over, as it is to be
+
+    def is_closing(self):
+        return self._closer is not None
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc):
+        await self.wait_closed()

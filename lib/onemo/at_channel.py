@@ -1,0 +1,653 @@
+# The AT conversation, one command at a time, without waiting: a command goes out, its answer is
+# looked at where it lies, unsolicited result codes (URCs) go to their handlers. `poll` tells what
+# happened next, or WAIT; it never sleeps. The fronts do the waiting.
+#
+#     ch.command(b"+MSSLLIST=").number(1).send(REPLY_MS, b"+MSSLLIST:")
+#     while (event := ch.poll()) != DONE:      # a failed command raises CommandError here
+#         if event == LINE:
+#             ...ch.text(0), ch.value(1)...
+#         else:
+#             yield
+#
+# This loop is written out wherever a command is sent: a shared one behind `yield from` would cost
+# another generator, 384 bytes an upload.
+#
+# `phase` tells how far the command under way has got. Only the channel changes it, and only so:
+#
+#     phase        what happens in it             next         when
+#     IDLE         nothing is waited for          LISTENING    set_deadline()
+#                                                 COMMAND      send()
+#                                                 PAYLOAD      resume_payload()
+#     LISTENING    URCs are served                IDLE         deadline, reset(), cancel(), send()
+#     COMMAND      the command line goes out      PROMPT_WAIT  written, a payload is announced
+#                                                 PAYLOAD      written, the line is still open
+#                                                 ANSWER       written
+#     PROMPT_WAIT  ">" is waited for              PAYLOAD      ">" came
+#     PAYLOAD      push() after push()            ANSWER       the last byte is written
+#     ANSWER       the final result is waited for
+#     all of them                                 IDLE         final result, deadline, reboot,
+#                                                              reset(), cancel()
+
+from . import _port, at_syntax
+from ._port import as_buffer, const
+from .errors import CommandError, ModemReset, ProtocolError, Timeout
+
+# Phases
+_IDLE = const(0)
+_LISTENING = const(1)
+_COMMAND = const(2)
+_PROMPT_WAIT = const(3)
+_PAYLOAD = const(4)
+_ANSWER = const(5)
+
+# What poll() returns
+WAIT = const(0)  # nothing yet
+LINE = const(1)  # an information line of the answer: see line(), value(), text()
+PROMPT = const(2)  # the module takes the payload now
+SENT = const(3)  # what push() was given is with the UART
+DATA = const(4)  # data begins inside the answer: see read_chunk()
+DONE = const(5)  # final result OK
+
+REPLY_MS = const(5000)  # a command that the module answers from its memory
+STORE_MS = const(10000)  # one that reads the module's flash
+FLASH_MS = const(30000)  # one that writes the module's flash, which can take seconds
+RESYNC_MS = const(30000)  # getting in step, a boot of the module included
+
+ALL = b""  # as `expect`: every line that is no URC
+REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line end
+
+_CHUNK = const(64)  # bytes a read: a larger piece is not faster, a smaller one is slower
+_JOINED_MAX = const(2048)  # longest line that is put together
+_READS_PER_POLL = const(64)
+_READS_PER_FLUSH = const(512)
+_GRACE_MS = const(1000)
+_SOURCE_WAIT_MS = const(10)
+_SLEEP_MAX_MS = const(1000)
+_READY = const(b"+MATREADY")
+_HEX_DIGITS = const(b"0123456789abcdef")
+
+
+class Channel:
+    # Received bytes are appended to one bytearray and taken from its front, which allocates
+    # nothing once it has its room: a whole piece is added and its unused tail cut off, for a slice
+    # as the source would be a new object.
+    #
+    #     _rx      ...done with...   line at hand        not looked at yet
+    #              0                 start args_at end   _rx_pos             len(_rx)
+    #
+    # While data inside an answer is handed out, read_chunk() returns all of _rx or its front:
+    #
+    #     _rx      the chunk that the caller looks at    the rest of the answer, if it came along
+    #              0                                     _rx_pos             len(_rx)
+
+    def __init__(self, uart, baud, buffer, trace):
+        self.uart = uart
+        self.baud = baud  # bit/s; deadlines contain the time that bytes take on the line
+        self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
+        self.result = None  # of the operation that a front drives, see set_result()
+        self.bytes_received = 0  # modulo 2**24
+
+        # The command under way
+        self.phase = _IDLE
+        self.out = bytearray(96)  # its line, as far as it is written here
+        self.out[:] = b""
+        self.public_len = 0  # bytes of `out` that traces and errors may show
+        self.mask_tx = False  # what is sent now is secret
+        self.mask_rx = False  # so may be what is received: an echo of a secret, even a late one
+        self.payload_remaining = 0  # bytes that the module was promised and may still wait for
+        self.timeout_ms = 0
+        self._deadline = None  # ticks; None: poll() never raises Timeout
+        self._expect = None  # beginning of its information lines; None: it has none
+        self._data_after = None  # commas before data inside the answer; None: it has none
+        self._require_info = False  # a final result before the first information line is late
+        self._line_open = False  # the caller pushes the rest of the command line
+        self._discarded = False  # part of the answer was discarded: it was too long
+
+        # What is being written: _source[_at:_stop]
+        self._source = None
+        self._at = self._stop = 0
+        self._pushing = False  # it was given to push(), and SENT is still to be told
+
+        # The module, as far as the conversation shows it
+        self.out_of_sync = True  # an answer to an earlier command may still come
+        self.rebooted = False  # it said that it started anew
+
+        # What is received
+        self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
+        self.start = self.args_at = self.end = 0  # the line at hand; its first parameter
+        self._rx_room = buffer
+        self._piece = bytearray(_CHUNK)
+        self._rx = bytearray(buffer + _CHUNK)
+        self._rx[:] = b""
+        self._rx_pos = 0
+        self._rx_handed_out = False  # the chunk that was handed out is all of _rx
+        self._expect_eol = False  # data is over: only a line end may follow it
+        self._skip_line = False  # the line under way is too long: discarded up to its end
+        self._urcs = []  # (prefix, handler)
+        self._in_handler = False
+
+        self._trace = None
+        if trace:
+            from .at_masking import Masking
+
+            self._trace = Masking(self, trace)
+        try:
+            uart.write(b"", 0, 0)
+            self._write_takes_offset = True  # write(buf, offset, n) as MicroPython's streams
+        except TypeError:
+            self._write_takes_offset = False
+
+    # A command
+
+    def command(self, name):
+        """Begin a command: what stands after `AT`, up to and with its `=`."""
+        if self._in_handler:
+            raise RuntimeError("a URC handler must not issue commands; note the event and return")
+        out = self.out
+        out[:] = b"AT"
+        out += as_buffer(name)
+        self.mask_tx = False
+        self.public_len = 0
+        return self
+
+    def quote(self, text):
+        """Append a string parameter. The caller has checked what it holds."""
+        self._separate()
+        out = self.out
+        out.append(0x22)
+        out += as_buffer(text)
+        out.append(0x22)
+        return self
+
+    def number(self, value):
+        """Append a number of 0 or more."""
+        self._separate()
+        at_syntax.decimal(self.out, value)
+        return self
+
+    def verbatim(self, text):
+        """Append a parameter as it is."""
+        self._separate()
+        self.out += as_buffer(text)
+        return self
+
+    def begin_secret(self):
+        """Keep the rest of the command, and what is pushed after it, out of traces and errors."""
+        self.public_len = len(self.out)
+        self.mask_tx = self.mask_rx = True
+        return self
+
+    def _separate(self):
+        if self.out[-1] != 0x3D:
+            self.out.append(0x2C)
+
+    def send(
+        self,
+        timeout_ms,
+        expect=None,
+        data_after=None,
+        payload=0,
+        line_open=False,
+        require_info=False,
+    ):
+        """Send the command.
+
+        `expect`: how its information lines begin (None: it has none; ALL).
+        `data_after`: its line holds data behind so many commas, and the number before the last of
+        them is its size; REST_OF_LINE: all behind the colon.
+        `payload`: bytes that will follow the prompt.
+        `line_open`: the caller pushes the rest of the line, then calls end_line().
+        `require_info`: ignore final results until an information line has arrived; they belong to
+        an earlier command.
+        """
+        out = self.out
+        if not self.mask_tx:
+            self.public_len = len(out)
+        rebooted = self.rebooted
+        self._flush()
+        if self.rebooted and not rebooted:
+            raise ModemReset("the module rebooted before " + self.command_text())
+        out.append(0x0D)
+        self._expect = expect
+        self._data_after = data_after
+        self._require_info = require_info
+        self._line_open = line_open
+        self.payload_remaining = payload
+        self._discarded = False
+        self._source = out
+        self._at = 0
+        self._stop = len(out) - 1 if line_open else len(out)
+        self.phase = _COMMAND
+        self.set_deadline(timeout_ms, len(out))
+
+    def push(self, source, start, stop):
+        """Write source[start:stop] as (part of) the payload, or of a command line that was left
+        open; poll() returns SENT when `source` is free again."""
+        self._source = source
+        self._at = start
+        self._stop = stop
+        self._pushing = True
+
+    def end_line(self):
+        """End the parameter and the command line that were left open; the answer follows."""
+        self._line_open = False
+        self.push(b'"\r', 0, 2)
+
+    def set_deadline(self, timeout_ms, size=0):
+        """Make poll() raise Timeout from `timeout_ms`, and the time that `size` bytes take on the
+        line, from now on. Without a command it serves URCs until then."""
+        if self.phase == _IDLE:
+            self.phase = _LISTENING
+        self.timeout_ms = timeout_ms + size * 10000 // self.baud
+        self._deadline = _port.ticks_add(_port.ticks_ms(), self.timeout_ms)
+
+    def max_sleep_ms(self):
+        """How long a front may sleep, unless bytes come, before it must poll again."""
+        if self._at < self._stop:
+            return 1  # the UART is to take bytes, which wakes nobody
+        if self._deadline is None or self.phase == _PAYLOAD:
+            return _SOURCE_WAIT_MS  # in a payload it is the source that has nothing yet
+        return max(1, min(_SLEEP_MAX_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
+
+    def command_text(self):
+        """The command sent last, as str, without its secrets."""
+        return at_syntax.ascii_str(self.out[: self.public_len])
+
+    def set_result(self, value):
+        """Store and return the value of an operation. A front reads it here: the value that a
+        generator returns to a `for` would cost 96 bytes. Operations inside others just return."""
+        self.result = value
+        return value
+
+    # In step with the module
+
+    def ready(self):
+        """Serve what came meanwhile; True if the next command can go without a recovery."""
+        if self.phase >= _COMMAND:
+            return False
+        self._flush()
+        return not (self.out_of_sync or self.rebooted or self.payload_remaining)
+
+    def cancel(self):
+        """Leave whatever is under way, or is waited for; the next command recovers first."""
+        if self.phase >= _COMMAND:
+            self.out_of_sync = True
+        self._end_command()
+
+    def reset(self):
+        """Begin a recovery: leave the command under way, and what was noticed. A payload that the
+        module may wait for stays on record."""
+        self._end_command()
+        self.rebooted = False
+        self.out_of_sync = False
+
+    def set_in_sync(self):
+        """End a recovery: the next answer is the next command's."""
+        self.out_of_sync = self.mask_rx = False
+
+    def lose_sync(self):
+        """Make the next command recover first."""
+        self.out_of_sync = True
+
+    def set_baud(self, baud):
+        """Use another speed, bit/s, in deadlines; until the module has answered, nothing is known
+        of it."""
+        self.baud = baud
+        self.out_of_sync = True
+
+    def set_rebooted(self, rebooted=True):
+        """Note that the module started anew, or that this has been dealt with."""
+        self.rebooted = rebooted
+
+    def expect_payload(self, size):
+        """Note how many bytes of a payload the module may be waiting for."""
+        self.payload_remaining = size
+
+    def resume_payload(self, timeout_ms):
+        """Take push() for the payload that the module still waits for; its command has no final
+        result yet."""
+        self._require_info = False
+        self.phase = _PAYLOAD
+        self.set_deadline(timeout_ms, self.payload_remaining)
+
+    def _end_command(self):
+        self.phase = _IDLE
+        self._expect = None
+        self._data_after = None
+        self.data_remaining = 0
+        self._expect_eol = False
+        self._pushing = self._line_open = False
+        self._at = self._stop = 0
+        self._deadline = None
+
+    # What happens
+
+    def on_urc(self, prefix, handler):
+        """Pass lines that begin with `prefix` to handler(buf, start, end), which looks and
+        returns."""
+        self._urcs.append((prefix, handler))
+
+    def poll(self):
+        """What happened next: WAIT, LINE, PROMPT, SENT, DATA or DONE. Raises CommandError,
+        Timeout, ModemReset or ProtocolError. With no command under way it serves URCs and returns
+        WAIT."""
+        if self._at < self._stop and not self._write():
+            self._expire()
+            return WAIT
+        if self.phase == _COMMAND:
+            if self._line_open:
+                self.phase = _PAYLOAD
+                return SENT
+            self.phase = _PROMPT_WAIT if self.payload_remaining else _ANSWER
+        elif self._pushing and not self.payload_remaining:
+            self._pushing = False
+            if not self._line_open:
+                self.phase = _ANSWER
+            return SENT  # an answer that is there already is for the next call
+        event = self._next_event()
+        reads = _READS_PER_POLL
+        while event == WAIT and reads and self._read(_CHUNK):
+            reads -= 1  # a UART that never falls silent must not keep us
+            event = self._next_event()
+        if event == WAIT:
+            if self._pushing:
+                self._pushing = False
+                return SENT
+            self._expire()
+        elif event == LINE:
+            self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
+        return event
+
+    # The line at hand, until the next poll
+
+    def line(self):
+        """A copy of it, as bytes."""
+        return bytes(self._rx[self.start : self.end])
+
+    def value(self, index):
+        """Its parameter `index` as a number; None if it is none."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        return None if at < 0 else at_syntax.number(self._rx, at, self.end)
+
+    def text(self, index):
+        """Its parameter `index` as str, without quotes; None if there are not so many."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        return None if at < 0 else at_syntax.text(self._rx, at, self.end)
+
+    def field_equals(self, index, name):
+        """True if its parameter `index` is `name` (bytes). Allocates nothing."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        return at >= 0 and at_syntax.same(self._rx, at, self.end, name)
+
+    def hex_equals(self, digest):
+        """True if its first parameter is `digest` (bytes) in hexadecimal, small or capital."""
+        rx = self._rx
+        at = self.args_at
+        if rx[at] == 0x22:
+            at += 1
+        for byte in digest:  # a line that is too short has its line end where a digit would be
+            if rx[at] | 0x20 != _HEX_DIGITS[byte >> 4] or (
+                rx[at + 1] | 0x20 != _HEX_DIGITS[byte & 15]
+            ):
+                return False
+            at += 2
+        return at == self.end or rx[at] == 0x22
+
+    # Data inside an answer, `+MIPRD: 0,0,5,<5 bytes>`: it may hold anything, line ends too
+
+    def read_chunk(self):
+        """The next chunk of the data, valid until the next call; empty: nothing yet.
+        `data_remaining` counts down to 0."""
+        rx = self._rx
+        if self._rx_handed_out:
+            rx[:] = b""
+            self._rx_handed_out = False
+        if self._rx_pos:
+            rx[: self._rx_pos] = b""
+            self._rx_pos = 0
+        self._expect_eol = True
+        if len(rx) > self.data_remaining:  # the end of the answer came along
+            self._rx_pos = self.data_remaining
+            self.data_remaining = 0
+            return rx[: self._rx_pos]
+        wanted = min(self.data_remaining, self._rx_room)
+        while len(rx) < wanted and self._read(wanted - len(rx)):
+            pass
+        if rx:
+            self.data_remaining -= len(rx)
+            self._rx_handed_out = True
+        else:
+            self._expire()
+        return rx
+
+    def end_data(self, used):
+        """End data of REST_OF_LINE: only `used` bytes of the chunk at hand belong to it."""
+        self.data_remaining = 0
+        self._rx_handed_out = self._expect_eol = False
+        self._rx_pos = used
+
+    def _begin_data(self, at, stop):
+        # True if all that stands before the data is there.
+        rx = self._rx
+        first = self.args_at = at_syntax.after_colon(rx, at, stop)
+        if self._data_after == REST_OF_LINE:
+            self.data_remaining = 0xFFFF
+            self._rx_pos = first
+            return True
+        at = at_syntax.field(rx, first, stop, self._data_after)
+        if at < 0:
+            return False
+        count = self.value(self._data_after - 1)
+        if count is None or count < 0:
+            self._discarded = True  # noise: what follows cannot be told from the rest
+            count = 0
+        self.data_remaining = count
+        self._rx_pos = at
+        return True
+
+    # Inside
+
+    def _write(self):
+        # True once all is written. A UART may take less than asked, or return None.
+        at = self._at
+        source = self._source
+        if self._write_takes_offset:
+            n = self.uart.write(source, at, self._stop - at)
+        elif at == 0 and self._stop == len(source):
+            n = self.uart.write(source)
+        else:
+            n = self.uart.write(memoryview(source)[at : self._stop])
+        if n:
+            if self._trace:
+                self._trace.sent(source, at, at + n)
+            self._at = at + n
+            if self._pushing:
+                self.payload_remaining = max(0, self.payload_remaining - n)
+        return self._at >= self._stop
+
+    def _read(self, size):
+        # Append what the UART has, at most `size` bytes and a piece. False: nothing there.
+        n = self.uart.any()
+        if not n:
+            return False
+        piece = self._piece
+        n = self.uart.readinto(piece, min(n, size, _CHUNK))
+        if not n:
+            return False
+        if self._trace:
+            self._trace.received(piece, n)
+        self.bytes_received = (self.bytes_received + n) & 0xFFFFFF
+        rx = self._rx
+        if self._rx_pos:
+            rx[: self._rx_pos] = b""
+            self._rx_pos = 0
+        n += len(rx)
+        rx += piece
+        if n < len(rx):
+            rx[n:] = b""
+        return True
+
+    def _flush(self):
+        # What comes between commands is URCs, or late; a line that has only begun stays.
+        self._end_command()
+        self._next_event()
+        for _ in range(_READS_PER_FLUSH):
+            if not self._read(_CHUNK):
+                break
+            self._next_event()
+
+    def _next_event(self):
+        rx = self._rx
+        if self._rx_handed_out:
+            rx[:] = b""
+            self._rx_handed_out = False
+        while True:
+            at = self._rx_pos
+            size = len(rx)
+            # 1. The rest of a line that was too long
+            if self._skip_line:
+                at = rx.find(b"\n", at) + 1
+                self._skip_line = not at
+                at = at or size
+            # 2. What follows data: a line end
+            if self._expect_eol and at < size:
+                self._expect_eol = False
+                self._discarded = self._discarded or rx[at] not in b"\r\n"
+            # 3. Line ends, and junk that a module sends as it wakes up
+            while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
+                at += 1
+            self._rx_pos = at
+            # 4. Nothing is left: the room that a long line took is given back
+            if at == size:
+                if size > self._rx_room:
+                    rx = self._rx = bytearray(self._rx_room + _CHUNK)
+                rx[:] = b""
+                self._rx_pos = 0
+                return WAIT
+            # 5. The prompt, which no line end follows
+            if self.phase == _PROMPT_WAIT and rx[at] == 0x3E:
+                self._rx_pos = at + 1
+                self.phase = _PAYLOAD
+                return PROMPT
+            stop = rx.find(b"\n", at)
+            # 6. Data, which may hold line ends
+            if self._data_after is not None and rx.startswith(self._expect, at):
+                self.end = size if stop < 0 else stop
+                if self._begin_data(at, self.end):
+                    return DATA
+            # 7. A line that is not whole yet
+            if stop < 0:
+                if size - at > _JOINED_MAX:
+                    self._skip_line = self._discarded = True
+                    continue
+                return WAIT
+            # 8. A whole line
+            self._rx_pos = stop + 1
+            while rx[stop - 1] <= 0x20:  # not at `at`
+                stop -= 1
+            self.start = at
+            self.end = stop
+            event = self._classify(at, stop)
+            if event:
+                return event
+
+    def _classify(self, start, end):
+        # What a whole line means; WAIT if it is none of the caller's business.
+        rx = self._rx
+        # 1. The module started anew
+        if rx.startswith(_READY, start):
+            waiting = self.phase != _IDLE
+            self._end_command()
+            self.payload_remaining = 0
+            self.rebooted = True
+            if waiting:
+                raise ModemReset("the module rebooted during " + self.command_text())
+            return WAIT
+        # 2. Final results, and the echo of the command
+        if self.phase >= _COMMAND:
+            verdict = at_syntax.final(rx, start, end)
+            if verdict and not self._require_info:
+                return self._end_answer(verdict, start, end)
+            if self._match_command(start, 0, b"\r") == end:
+                return WAIT
+        # 3. Information lines of the answer
+        expect = self._expect
+        if expect and rx.startswith(expect, start):
+            self._require_info = False
+            self.args_at = at_syntax.after_colon(rx, start, end)
+            return LINE
+        # 4. URCs
+        unsolicited = False
+        for prefix, handler in self._urcs:
+            if rx.startswith(prefix, start) and not (
+                expect == ALL and self._match_command(start, 2, b"=?\r")
+            ):
+                unsolicited = True
+                self._in_handler = True
+                try:
+                    handler(rx, start, end)
+                finally:
+                    self._in_handler = False
+        # 5. All else
+        if expect == ALL and not unsolicited:
+            self.args_at = at_syntax.after_colon(rx, start, end)
+            return LINE
+        return WAIT
+
+    def _end_answer(self, verdict, start, end):
+        # DONE, or raises what the final result means.
+        promised = self.payload_remaining
+        self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
+        self._end_command()
+        if self._discarded:
+            raise ProtocolError(
+                "%s was answered by a line over %d bytes, or by data of a size not announced"
+                % (self.command_text(), _JOINED_MAX)
+            )
+        if verdict == at_syntax.OK:
+            if promised:
+                self.out_of_sync = True
+                raise ProtocolError(
+                    "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
+                )
+            return DONE
+        self.payload_remaining = 0
+        code = None
+        response = ""
+        if verdict == at_syntax.CME_ERROR:
+            at = at_syntax.after_colon(self._rx, start, end)
+            code = at_syntax.number(self._rx, at, end)
+            response = at_syntax.ascii_str(self._rx[at:end])
+        elif verdict == at_syntax.OTHER_ERROR:
+            response = at_syntax.ascii_str(self._rx[start:end])
+        raise CommandError(code, self.command_text(), response)
+
+    def _expire(self, grace_ms=0):
+        if self._deadline is None:
+            return
+        if _port.ticks_diff(_port.ticks_ms(), self._deadline) < grace_ms:
+            return
+        phase = self.phase
+        self._end_command()
+        if phase >= _COMMAND:
+            self.out_of_sync = True
+        raise Timeout(
+            "%s: no %s within %d ms"
+            % (
+                self.command_text(),
+                "prompt" if phase == _PROMPT_WAIT else "answer",
+                self.timeout_ms,
+            )
+        )
+
+    def _match_command(self, at, start, ends):
+        # Where the line, from `at` on, stops to repeat the command, from `start` on and up to one
+        # of `ends`; 0 if it does not repeat all of that.
+        rx = self._rx
+        out = self.out
+        while out[start] not in ends:
+            if out[start] != rx[at]:
+                return 0
+            start += 1
+            at += 1
+        return at

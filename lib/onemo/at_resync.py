@@ -1,0 +1,136 @@
+# In step again with a module in whatever state: booting, in data mode, in the middle of an answer.
+
+from . import _port
+from ._port import const
+from .at_channel import ALL, DONE, LINE, REPLY_MS, SENT
+from .at_syntax import PAYLOAD_MAX
+from .errors import CommandError, ModemReset, ProtocolError, Timeout
+
+_IDENTIFY_MAX = const(2)  # noise must not make a model unknown
+_PROBE_MS = const(500)
+_QUIET_MS = const(50)
+_QUIET_MAX_MS = const(3000)
+_FILLED_MS = const(3000)  # until the final result of a packet that was filled up
+_REBOOTS_MAX = const(3)  # more than that in one recovery are no accident
+_SILENT_PROBES = const(3)  # after so many without an answer the module may be in data mode
+_SILENT = const(
+    "no answer within %d ms: has the module power, are TX and RX crossed, does it run at %d bit/s?"
+)
+_GARBLED = const(
+    "no answer within %d ms in what came from the UART: does the module run at %d bit/s, "
+    "is it one of OneMO's?"
+)
+# Ends data mode; to a module that has left it CRs are no command.
+_FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
+
+
+def start_op(modem, timeout_ms):
+    """Get in step with a module of which nothing is known, and identify it: see
+    BaseModem.start."""
+    ch = modem.channel
+    ch.set_rebooted()
+    yield from modem.resync_op(timeout_ms)
+    attempts = 0 if modem.capabilities else _IDENTIFY_MAX
+    while modem.model is None and attempts:
+        attempts -= 1
+        ch.command(b"+CGMM").send(REPLY_MS, ALL)
+        response = b""
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                response = response or ch.line()
+            else:
+                yield
+        modem.set_model(response)
+    ch.set_result(None)
+
+
+def resync_op(ch, timeout_ms):
+    """Get in step; echo off and numbered errors on where the module may have lost them. Returns
+    True if it started anew, as far as can be told. Timeout, ModemReset."""
+    started_anew = ch.rebooted
+    attempts = _REBOOTS_MAX
+    while True:
+        attempts -= 1
+        try:
+            cmee = yield from _find_answer_op(ch, timeout_ms)
+            if not (started_anew or ch.rebooted or cmee != 1):
+                return False
+            ch.set_rebooted(False)
+            for setting in (b"E0", b"+CMEE=1"):
+                ch.command(setting).send(REPLY_MS)
+                while ch.poll() != DONE:
+                    yield
+            return True
+        except ModemReset:
+            started_anew = True
+            if not attempts:
+                raise
+
+
+def _find_answer_op(ch, timeout_ms):
+    # Sends queries until one is answered; an information line shows that the final result behind
+    # it belongs to a query and not to an earlier command. Returns the module's CMEE level.
+    ch.reset()
+    bytes_before = ch.bytes_received
+    start = _port.ticks_ms()
+    probes = 0
+    cmee = None
+    while cmee is None:
+        elapsed = _port.ticks_diff(_port.ticks_ms(), start)
+        if elapsed >= timeout_ms:
+            raise Timeout(
+                (_SILENT if ch.bytes_received == bytes_before else _GARBLED)
+                % (timeout_ms, ch.baud)
+            )
+        if probes % 8 == _SILENT_PROBES:
+            ch.expect_payload(PAYLOAD_MAX)
+        try:
+            yield from _fill_payload_op(ch)
+            ch.command(b"+CMEE?").send(_PROBE_MS, b"+CMEE:", require_info=True)
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    cmee = ch.value(0)
+                else:
+                    yield
+        except (CommandError, ModemReset, ProtocolError, Timeout):
+            cmee = None
+        probes += 1
+    # The answer may have been one to an earlier probe: those to the others come within as long
+    # again, and must not be taken for answers to what is sent next.
+    quiet_ms = _QUIET_MS
+    if probes > 1:
+        quiet_ms = min(_QUIET_MAX_MS, elapsed + 2 * _PROBE_MS)
+    bytes_before = None
+    while bytes_before != ch.bytes_received and elapsed < timeout_ms:
+        bytes_before = ch.bytes_received
+        yield from listen_op(ch, quiet_ms)
+        elapsed = _port.ticks_diff(_port.ticks_ms(), start)
+    ch.set_in_sync()
+    return cmee
+
+
+def _fill_payload_op(ch):
+    # Gets the module out of a data mode that waits for what was announced.
+    if not ch.payload_remaining:
+        return
+    ch.resume_payload(_FILLED_MS)
+    try:
+        while ch.payload_remaining:
+            ch.push(_FILLER, 0, min(len(_FILLER), ch.payload_remaining))
+            while ch.poll() != SENT:
+                yield
+        while ch.poll() != DONE:
+            yield
+    except ProtocolError:
+        ch.expect_payload(0)  # it had enough before: its final result came in between
+
+
+def listen_op(ch, ms):
+    """Serve URCs for `ms` milliseconds."""
+    ch.set_deadline(ms)
+    try:
+        while True:
+            ch.poll()
+            yield
+    except Timeout:
+        pass

@@ -1,0 +1,48 @@
+# The ground under everything that writes to the module's store: its kinds and limits, how an
+# object is removed, and what a volatile store must be able to write again.
+
+from ._port import const
+from .at_channel import DONE, FLASH_MS
+from .errors import CommandError
+
+CERT = const(1)  # MSSLLIST's types (manual 3.5)
+KEY = const(2)
+PSK = const(3)
+
+_MISSING = const(762)  # the code of an object that is not there (manual 5.2)
+
+
+def remove_op(modem, name, missing_ok=True, forget=False):
+    """Remove an object (manual 3.6). Returns True if it was there; without `missing_ok` a missing
+    one is CommandError 762. `forget`: on purpose, so that it will not be written again."""
+    ch = modem.channel
+    ch.command(b"+MSSLRM=").quote(name).send(FLASH_MS)
+    removed = True
+    try:
+        while ch.poll() != DONE:
+            yield
+    except CommandError as error:
+        if not missing_ok or error.code != _MISSING:
+            raise
+        removed = False
+    if modem.partial_upload == name:
+        modem.partial_upload = None
+    if forget:
+        for kind in (CERT, KEY, PSK):
+            modem.sources.pop((name, kind), None)
+    return ch.set_result(removed)
+
+
+def discard_op(modem, name):
+    """Remove what an upload left, if it can be removed: an error of this would hide another."""
+    try:
+        yield from remove_op(modem, name)
+    except CommandError:
+        pass  # it was never begun, or the next write says what is wrong
+
+
+def remember_source(modem, name, kind, source, size, position):
+    """Note the source of what was written, if the model's store is volatile: see cert_restore.
+    `position`: where a stream stood; None if it cannot be rewound, or for a path."""
+    if modem.require_model().volatile:
+        modem.sources[name, kind] = (source, size, position)

@@ -1,0 +1,176 @@
+# Uploads to models that take data only inside the command (manual 3.2, note): the PEM's line ends
+# are written `\\r\\n`, four characters. What the module stores for one of these is not documented,
+# LF or CR LF: both digests are ours.
+
+from binascii import hexlify
+
+from ._port import const
+from .at_channel import DONE, FLASH_MS, LINE, REPLY_MS, SENT
+from .at_syntax import PAYLOAD_MAX
+from .cert_store import KEY
+from .cert_upload import Uploader
+from .errors import Unsupported
+from .md5 import md5
+
+ASCII = const(0)  # encodings of data inside a command (manual 3.1)
+HEX = const(1)
+ESCAPED = const(2)
+
+_CR = const(0x0D)
+_MAX_WIDTH = {ASCII: 1, HEX: 2, ESCAPED: 4}  # characters that a byte may become
+
+
+class InlineUploader(Uploader):
+    def __init__(self, modem):
+        super().__init__(modem)
+        self._encoding_sent = None  # (boot, encoding) that the module was told
+
+    def _begin_hash(self):
+        encoding = self._encoding = self._modem.certs.encoding
+        if encoding not in self._modem.require_model().encodings:
+            raise Unsupported(
+                "%s takes no encoding %r (manual 3.1, note 4)"
+                % (self._modem.require_model(), encoding)
+            )
+        self._hash = md5()
+        self._crlf_hash = md5() if encoding == ESCAPED else None
+        self._line_end = b"\\r\\n" if encoding == ESCAPED else b"\n"
+        self._lf_size = 0  # bytes without CR
+        self._lines = 0
+        # Most line ends in a window of a buffer's size or more: tells how few packets are enough.
+        self._max_newlines = self._window = self._newlines = 0
+
+    def _update_hash(self, data):
+        if self._encoding == HEX:
+            self._hash.update(data)
+            return
+        self._window += len(data)
+        data = bytes(data).replace(b"\r", b"")
+        newlines = data.count(b"\n")
+        self._lf_size += len(data)
+        self._lines += newlines
+        self._newlines += newlines
+        self._max_newlines = max(self._max_newlines, self._newlines)
+        if self._window >= len(self._ch.buffer):
+            self._window = self._newlines = 0
+        self._hash.update(data)
+        if self._crlf_hash:
+            self._crlf_hash.update(data.replace(b"\n", b"\r\n"))
+
+    def _end_hash(self):
+        super()._end_hash()
+        if self._encoding == HEX:
+            return
+        self._min_size = self._max_size = self._lf_size
+        if self._crlf_hash:
+            self._max_size += self._lines
+            if self._position is not None and self._max_size > PAYLOAD_MAX:
+                raise ValueError(
+                    "%s would be %d bytes if the module stores its line ends as CR LF; it takes %d"
+                    % (self._name, self._max_size, PAYLOAD_MAX)
+                )
+            self._digests += (self._crlf_hash.digest(),)
+
+    def _send_op(self, progress):
+        yield from self._set_encoding_op()
+        remain = self._begin_packets()
+        packet_max = self._packet_max()
+        while remain:
+            length = min(remain, packet_max)
+            remain -= length
+            yield from self._send_packet_op(remain, length, progress)
+        self._end_packets()
+        stored = None
+        while (event := self._ch.poll()) != DONE:
+            if event == LINE:
+                stored = self._check_digest_line()
+            else:
+                yield
+        return stored
+
+    def _set_encoding_op(self):
+        # The command has no ssl_id, and which one's encoding counts is not documented: all of
+        # them get it, if the model has more than one.
+        modem = self._modem
+        model = modem.require_model()
+        if len(model.encodings) == 1:
+            return
+        wanted = (modem.boot_count, self._encoding)
+        if self._encoding_sent == wanted:
+            return
+        ch = self._ch
+        for ssl_id in range(model.ssl_ids):
+            ch.command(b"+MSSLCFG=").quote("encoding").number(ssl_id).number(self._encoding)
+            ch.send(REPLY_MS)
+            while ch.poll() != DONE:
+                yield
+        self._encoding_sent = wanted
+
+    def _packet_max(self):
+        # The fullest command line must fit. A source that has been read through tells how many of
+        # its bytes are line ends at the most; a packet touches at most two windows more than it
+        # has bufferfuls.
+        head = len('AT+MSSLCERTWR="",8192,0,""\r') + len(self._name)
+        room = self._modem.line_max - head
+        size_max = room // _MAX_WIDTH[self._encoding]
+        if self._crlf_hash and self._position is not None:
+            size = len(self._ch.buffer)
+            dense = self._max_newlines
+            size_max = max(size_max, (room - 6 * dense) * size // (size + 3 * dense))
+        return min(self._modem.packet, size_max)
+
+    def _send_packet_op(self, remain, length, progress):
+        # Its length is given as 0, which leaves the judgement to the digest, for what the module
+        # counts is disputed.
+        ch = self._ch
+        begun = False
+        ch.set_deadline(FLASH_MS)
+        while length:
+            n = self._fill(length)
+            if not n:
+                ch.poll()
+                yield
+                continue
+            length -= n
+            if not begun:
+                alone = remain and not length and n == 1 and self._encoding != HEX
+                if alone and ch.buffer[0] == _CR:
+                    return  # nothing is written for it, and a command must have data
+                begun = True
+                self._command(remain).number(0).verbatim(b'"')
+                if self._kind == KEY:
+                    ch.begin_secret()
+                ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True)
+                while ch.poll() != SENT:
+                    yield
+            yield from self._push_encoded_op(n)
+            if progress:
+                progress(self._size - remain - length, self._size)
+        ch.end_line()
+        while ch.poll() != DONE:
+            yield
+
+    def _push_encoded_op(self, n):
+        # Pushes the first n bytes of the buffer as they stand in a command.
+        ch = self._ch
+        buffer = ch.buffer
+        if self._encoding == HEX:
+            digits = hexlify(memoryview(buffer)[:n])  # type: ignore[arg-type]
+            ch.push(digits, 0, len(digits))
+            while ch.poll() != SENT:
+                yield
+            return
+        at = 0
+        while at < n:
+            end = buffer.find(b"\n", at, n)
+            stop = n if end < 0 else end
+            text_end = stop - 1 if stop > at and buffer[stop - 1] == _CR else stop
+            if text_end > at:
+                ch.push(buffer, at, text_end)
+                while ch.poll() != SENT:
+                    yield
+            if end >= 0:
+                ch.push(self._line_end, 0, len(self._line_end))
+                while ch.poll() != SENT:
+                    yield
+            at = stop + 1

@@ -1,0 +1,369 @@
+# The bytes of a connection, for both fronts' streams: what is read ahead, what is written and not
+# sent yet. Nothing here waits: a reader is a generator, its name ends in `_steps`, that yields an
+# operation that is to be run, or None, to be resumed once there is news of the connection or
+# `wait_ms` are over. It leaves its result in `_result`.
+#
+# What has been taken from the module is always on record here, never only in a generator: a task
+# that is cancelled while it reads loses nothing, the next read begins with it.
+
+from binascii import hexlify
+
+from . import _port
+from ._port import as_buffer, const
+from .at_channel import DATA, DONE, LINE, PROMPT, REPLY_MS, SENT
+from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
+from .net_links import connections_of
+
+HELD_MAX = const(1024)  # bytes of small writes that are held back
+
+_SEND_MS = const(15000)
+_STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
+_SILENCE_MS = const(10000)  # after this much silence poll MIPSTATE: a URC may have been lost
+_GROW_MAX = const(65536)
+_SEND_OVERHEAD = const(24)  # characters of a MIPSEND around its data
+_HEX_CHUNK = const(64)  # bytes that are encoded at a time
+
+
+class ConnectionBuffer:
+    def __init__(self, modem, connection, timeout_ms):
+        self._modem = modem
+        self._ch = modem.channel
+        self._connections = connections_of(modem)
+        self._connection = connection
+        self._timeout_ms = timeout_ms  # of reading; None: none
+        self.wait_ms = 0  # how long a reader that yielded None waits for news
+        self._readahead = b""  # _readahead[_at:_stop] was received and not read yet
+        self._at = self._stop = 0
+        self._into = None  # _into[:_have] was received by the reader under way
+        self._have = 0
+        self._out = b""  # written, not sent
+        self._result = None  # of the reader that ran last
+
+    def __repr__(self):
+        connection = self._connection
+        return "<%s of connection %s>" % (self.__class__.__name__, connection and connection.id)
+
+    def get_extra_info(self, name, default=None):
+        """ "peername": (host, port)."""
+        connection = self._connection
+        return (connection.host, connection.port) if name == "peername" else default
+
+    # Operations
+
+    def _begin(self):
+        connection = self._connection
+        if connection.in_transfer and not connection.error:
+            connection.error = "a transfer was broken off"
+        self._connections.check(connection)
+
+    def _receive_op(self, into, start, size):
+        # Receives up to `size` bytes into into[start:].
+        ch = self._ch
+        connection = self._connection
+        self._begin()
+        size = min(size, self._modem.require_model().read_max)
+        ch.command(b"+MIPRD=").number(connection.id).number(size)
+        ch.send(REPLY_MS + size * 10000 // ch.baud, b"+MIPRD:", 3)
+        connection.in_transfer = True  # until it is whole
+        connection.unread = 0  # the module answers only OK if it has nothing
+        at = start
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == DATA:
+                    connection.unread = ch.value(1) or 0
+                    if ch.data_remaining > size:
+                        raise ProtocolError(
+                            "%d bytes came where %d were asked for" % (ch.data_remaining, size)
+                        )
+                    while ch.data_remaining:
+                        chunk = ch.read_chunk()
+                        if chunk:
+                            into[at : at + len(chunk)] = chunk
+                            at += len(chunk)
+                        else:
+                            yield
+                elif event == LINE:
+                    connection.unread = ch.value(1) or 0
+                else:
+                    yield
+        except ModemError as error:
+            if not (connection.close_reason and isinstance(error, CommandError)):
+                self._break(error)
+        connection.in_transfer = False
+        connection.last_heard_ms = _port.ticks_ms()
+        connection.last_read = at - start
+        if into is self._readahead:
+            self._at = 0
+            self._stop = at
+        else:
+            self._have = at
+
+    def _break(self, error):
+        # A module that rebooted without a word refuses what concerns its connections: look.
+        self._connection.error = error
+        if isinstance(error, CommandError):
+            self._ch.lose_sync()
+        raise error
+
+    def _poll_state_op(self):
+        # Asks what the module should have told by itself.
+        ch = self._ch
+        connection = self._connection
+        self._begin()
+        connection.last_heard_ms = _port.ticks_ms()
+        still_open = False
+        ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    still_open = ch.field_equals(4, b"CONNECTED")
+                else:
+                    yield
+            ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    connection.unread = ch.value(1) or 0
+                else:
+                    yield
+        except CommandError:
+            still_open = False
+        if not still_open and not connection.close_reason:
+            connection.close_reason = 2  # how is not known
+            ch.lose_sync()  # it may have rebooted
+
+    def _send_op(self, data, start, stop):
+        # In the largest packets that the model takes, and that its 10 s for one allow.
+        ch = self._ch
+        connection = self._connection
+        modem = self._modem
+        model = modem.require_model()
+        if model.prompt:
+            packet_max = min(model.send_prompt, ch.baud // 2)
+        else:
+            packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
+        while start < stop:
+            self._begin()
+            if connection.close_reason:
+                raise ConnectionLost("the peer of connection %d has gone" % connection.id)
+            connection.in_transfer = True  # until it is whole: how much went out is not known
+            n = min(stop - start, packet_max)
+            try:
+                if model.prompt:
+                    accepted = yield from self._send_packet_op(data, start, n)
+                else:
+                    accepted = yield from self._send_inline_op(data, start, n)
+            except ModemError as error:
+                self._break(error)
+            connection.in_transfer = False
+            if accepted is None:
+                connection.last_sent = n
+            elif not 0 < accepted <= n:
+                raise Timeout("connection %d takes no more data" % connection.id)
+            else:
+                n = accepted
+            start += n
+
+    def _send_packet_op(self, data, start, n):
+        ch = self._ch
+        connection = self._connection
+        ch.command(b"+MIPSEND=").number(connection.id).number(n)
+        ch.send(_SEND_MS, b"+MIPSEND:", payload=n)
+        while (event := ch.poll()) != PROMPT:
+            if event == LINE:
+                connection.on_sent(ch.value(1))  # what was sent before
+                self._connections.check(connection)
+            else:
+                yield
+        ch.push(data, start, start + n)
+        return (yield from self._accepted_op(n, n))
+
+    def _send_inline_op(self, data, start, n):
+        ch = self._ch
+        ch.command(b"+MIPSEND=").number(self._connection.id).number(n).verbatim(b'"')
+        ch.send(_SEND_MS, b"+MIPSEND:", line_open=True)
+        while ch.poll() != SENT:
+            yield
+        for at in range(start, start + n, _HEX_CHUNK):
+            digits = hexlify(data[at : min(at + _HEX_CHUNK, start + n)])
+            ch.push(digits, 0, len(digits))
+            while ch.poll() != SENT:
+                yield
+        ch.end_line()
+        return (yield from self._accepted_op(n, 2 * n))
+
+    def _accepted_op(self, n, size):
+        # How many bytes the module took; None if it answers only OK.
+        ch = self._ch
+        connection = self._connection
+        ch.set_deadline(_SEND_MS, size)
+        start = _port.ticks_ms()
+        accepted = None
+        while (event := ch.poll()) != DONE:
+            if event != LINE:
+                yield
+            elif connection.last_sent:
+                connection.on_sent(ch.value(1))
+            else:
+                accepted = ch.value(1)
+        if (
+            accepted is not None
+            and accepted < n
+            and _port.ticks_diff(_port.ticks_ms(), start) > (_STALLED_MS + size * 10000 // ch.baud)
+        ):
+            raise ConnectionLost("bytes were lost on their way to the module")
+        return accepted
+
+    def _flush_op(self):
+        # Sends what is held back. Taken here, under the lock of a front that has one, for the
+        # order.
+        data = self._out
+        self._out = b""
+        yield from self._send_op(data, 0, len(data))
+
+    # Writing
+
+    def _queue(self, data):
+        if not self._out and isinstance(data, bytes):
+            self._out = data
+        else:
+            if not isinstance(self._out, bytearray):
+                self._out = bytearray(self._out)
+            self._out += data
+
+    # Readers
+
+    def _receive_some_steps(self, into, start, size):
+        # Receives something; nothing at the end of the stream, or if waiting is not allowed:
+        # `_result` is None then.
+        connections = self._connections
+        connection = self._connection
+        timeout_ms = self._timeout_ms
+        began = _port.ticks_ms()
+        polled_last = False
+        self._result = 0
+        if self._out:
+            yield self._flush_op()
+        while True:
+            if connection.unread or connection.close_reason:
+                yield self._receive_op(into, start, size)
+                if connection.last_read:
+                    return
+                if connection.close_reason:
+                    connections.check_end(connection)
+                    return
+            connections.check(connection)
+            now = _port.ticks_ms()
+            wait_ms = _SILENCE_MS - _port.ticks_diff(now, connection.last_heard_ms)
+            if timeout_ms is not None:
+                left_ms = timeout_ms - _port.ticks_diff(now, began)
+                if left_ms > 0:
+                    wait_ms = min(wait_ms, left_ms)
+                elif not polled_last:
+                    polled_last = True  # one that waited asks, before it gives up
+                    wait_ms = 0 if timeout_ms else wait_ms
+                elif timeout_ms:
+                    connection.user_saw_error = True
+                    raise Timeout(
+                        "nothing to read from connection %d within %d ms"
+                        % (connection.id, timeout_ms)
+                    )
+                else:
+                    self._result = None
+                    return
+            connection.changed = False
+            if wait_ms > 0:
+                self.wait_ms = wait_ms if timeout_ms != 0 else 0
+                yield None
+            else:
+                yield self._poll_state_op()
+
+    def _refill_steps(self):
+        room = len(self._ch.buffer)
+        if len(self._readahead) != room:
+            self._readahead = bytearray(room)
+        self._at = self._stop = 0
+        return self._receive_some_steps(self._readahead, 0, room)
+
+    def _restore_partial(self):
+        # What a reader had received when it was left.
+        into = self._into
+        if into is not None:
+            self._into = None
+            if self._have:
+                rest = self._readahead[self._at : self._stop]
+                self._readahead = bytearray(into[: self._have]) + rest
+                self._at = 0
+                self._stop = len(self._readahead)
+
+    def _readinto_steps(self, buf, size):
+        # As soon as there is something; in _result how much, 0 at the end, None for later.
+        self._restore_partial()
+        if self._at == self._stop:
+            if size >= len(self._ch.buffer):
+                self._have = 0
+                self._into = buf
+                yield from self._receive_some_steps(buf, 0, size)
+                self._into = None
+                if self._result == 0:
+                    self._result = self._have
+                return
+            yield from self._refill_steps()
+            if self._result is None:
+                return
+        n = min(size, self._stop - self._at)
+        buf[:n] = self._readahead[self._at : self._at + n]
+        self._at += n
+        self._result = n
+
+    def _read_steps(self, n, line=False):
+        # Exactly `n` bytes (below 0: all), or a line; fewer at the end of the stream only. In
+        # _result a bytearray; None for later.
+        self._restore_partial()
+        got = self._into = bytearray()
+        self._have = 0
+        room = len(self._ch.buffer)
+        self._result = 0
+        while n < 0 or self._have < n:
+            have = self._have
+            if self._at < self._stop:
+                stop = self._stop
+                if line:
+                    stop = self._readahead.find(b"\n", self._at, stop) + 1 or stop
+                elif n >= 0:
+                    stop = min(stop, self._at + n - have)
+                self._have = have + stop - self._at
+                got[have : self._have] = self._readahead[self._at : stop]
+                self._at = stop
+                if line and got[-1] == 0x0A:
+                    break
+            elif line or 0 <= n - have < room:
+                yield from self._refill_steps()
+                if self._at == self._stop:
+                    break
+            else:
+                if have == len(got):  # at once, for growing costs more
+                    got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room)
+                yield from self._receive_some_steps(got, have, len(got) - have)
+                if self._have == have:
+                    break
+        if self._have < len(got):
+            got[self._have :] = b""
+        if self._result is None and (line or not got):
+            self._restore_partial()  # no half lines
+        else:
+            self._into = None
+            self._result = got
+
+    def _is_readable(self):
+        # True if a read would not wait.
+        connection = self._connection
+        self._restore_partial()
+        return self._at < self._stop or connection.unread or connection.close_reason
+
+
+def as_buffer_len(data, n=None):
+    """`data` as something with a length in bytes, and how many bytes its first `n` are."""
+    data = as_buffer(data)
+    if not isinstance(data, (bytes, bytearray)):
+        data = memoryview(data)
+    return data, len(data) if n is None else min(n, len(data))

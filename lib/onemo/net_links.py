@@ -1,0 +1,403 @@
+# Connections over the module's MIP commands: their ids, what URCs tell about them, opening and
+# closing. In pull mode: the module keeps what arrives until it is asked for, so that no peer can
+# flood the host. What goes through a connection is net_flow.py's.
+
+from . import _port, at_syntax
+from ._port import const
+from .at_channel import DONE, LINE, REPLY_MS
+from .errors import (
+    ClockError,
+    CommandError,
+    ConnectionLost,
+    ModemError,
+    ModemReset,
+    Timeout,
+    Unsupported,
+    VerifyError,
+)
+
+OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MARGIN_MS
+OPEN_MS = const(60000)
+
+_COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
+_SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
+_MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
+_PULL = const(2)  # MIPOPEN's access mode
+_ENCODING_HEX = const(1)
+_BAD_PARAMETER = const(50)
+
+# close_reason: what MIPURC "disconn" tells
+_LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
+_NO_PDP = const(3)
+
+
+class Connection:
+    """One connection: what URCs told about it."""
+
+    def __init__(self, host, port, tls):
+        self.id = None
+        self.boot = -1  # of the module, in which it was opened
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.command = ""  # that opened it
+        self.result = None  # of MIPOPEN
+        self.unread = 0  # bytes that the module holds
+        self.close_reason = 0  # 0: open; what is unread can still be read
+        self.error = None  # why nothing more can be had of it
+        self.in_transfer = False  # a transfer is under way, or was left
+        self.user_saw_error = False  # so it may have been left without being closed
+        self.changed = False  # a URC told something
+        self.last_heard_ms = 0  # ticks of the last sign of life
+        self.last_read = 0  # bytes that were received last
+        self.last_sent = 0  # bytes that were sent last, until the module says how many it took
+
+    def on_sent(self, count):
+        """The module took `count` bytes of what was sent last."""
+        if self.last_sent and (count is None or count < self.last_sent):
+            self.error = "the module took %s of %d bytes" % (count, self.last_sent)
+        self.last_sent = 0
+
+
+def connections_of(modem):
+    """The table of a modem's connections, made when first used."""
+    if modem.connections is None:
+        modem.connections = Connections(modem)
+    return modem.connections
+
+
+class Connections:
+    """The module's connections by connect_id."""
+
+    def __init__(self, modem):
+        self._modem = modem
+        self._ch = modem.channel
+        self._table = [None] * modem.require_model().connections
+        self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
+        self._last_id = len(self._table) - 1
+        self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._clock_boot = -1  # whose clock was seen to be set
+        for prefix, handler in (
+            (b"+MIPOPEN:", self._on_open),
+            (b"+MIPURC:", self._on_event),
+            (b"+MIPCLOSE:", self._on_close),
+            (b"+MIPSEND:", self._on_sent),
+        ):
+            self._ch.on_urc(prefix, handler)
+
+    # URCs
+
+    def _id_at(self, buf, at, end):
+        number = None if at < 0 else at_syntax.number(buf, at, end)
+        return number if number is not None and 0 <= number < len(self._table) else None
+
+    def _on_open(self, buf, start, end):
+        at = at_syntax.after_colon(buf, start, end)
+        number = self._id_at(buf, at, end)
+        at = at_syntax.field(buf, at, end, 1)
+        if number is None or at < 0:
+            return
+        connection = self._table[number]
+        if connection and connection.result is None:
+            connection.result = at_syntax.number(buf, at, end)
+            connection.changed = True
+
+    def _on_event(self, buf, start, end):
+        at = at_syntax.after_colon(buf, start, end)
+        number = self._id_at(buf, at_syntax.field(buf, at, end, 1), end)
+        connection = None if number is None else self._table[number]
+        if not connection or connection.result != 0:
+            return  # late: of an earlier connection with this id
+        if at_syntax.same(buf, at, end, b"rtcp"):
+            at = at_syntax.field(buf, at, end, 3)
+            # A count that cannot be read is one all the same.
+            count = at_syntax.number(buf, at, end) if at >= 0 else None
+            connection.unread = max(1, count or 1)
+            connection.last_heard_ms = _port.ticks_ms()
+        elif at_syntax.same(buf, at, end, b"disconn"):
+            at = at_syntax.field(buf, at, end, 2)
+            reason = at_syntax.number(buf, at, end) if at >= 0 else None
+            connection.close_reason = reason or _LOST
+        connection.changed = True
+
+    def _on_close(self, buf, start, end):
+        number = self._id_at(buf, at_syntax.after_colon(buf, start, end), end)
+        if number is None:
+            return
+        connection = self._table[number]
+        if connection is None:
+            self._start_cooldown(number, _SHORT_COOLDOWN_MS)
+        elif connection.result == 0:
+            connection.close_reason = connection.close_reason or _LOST
+            connection.changed = True
+
+    def _on_sent(self, buf, start, end):
+        # Some modules say how much they took only after their OK.
+        at = at_syntax.after_colon(buf, start, end)
+        number = self._id_at(buf, at, end)
+        at = at_syntax.field(buf, at, end, 1)
+        if number is not None and at >= 0 and self._table[number]:
+            self._table[number].on_sent(at_syntax.number(buf, at, end))
+
+    def has_news(self, connection):
+        """True if there is news of a connection since `changed` was cleared."""
+        return connection.changed or self._is_gone(connection)
+
+    def wait_news_op(self, connection, timeout_ms):
+        """Operation: serve URCs until there is news of a connection, or the time is over."""
+        ch = self._ch
+        ch.set_deadline(timeout_ms)
+        try:
+            while not self.has_news(connection):
+                ch.poll()
+                if not self.has_news(connection):
+                    yield
+        except (Timeout, ModemReset):
+            pass
+        ch.cancel()
+
+    # What is wrong
+
+    def _is_gone(self, connection):
+        return connection.boot != self._modem.boot_count or self._ch.rebooted
+
+    def check(self, connection):
+        """Raise what is wrong with a connection, if anything: ConnectionLost, ModemReset."""
+        if connection.error:
+            raise ConnectionLost("connection %d is over: %s" % (connection.id, connection.error))
+        if self._is_gone(connection):
+            raise ModemReset(
+                "the module rebooted: connection %d is gone, connect again" % connection.id
+            )
+
+    def check_end(self, connection):
+        """ConnectionLost unless the peer closed the connection."""
+        if connection.close_reason > 1:
+            raise ConnectionLost(
+                "connection %d broke: %s"
+                % (
+                    connection.id,
+                    "the network is gone (PDP context)"
+                    if connection.close_reason == _NO_PDP
+                    else "reset by its peer, or by the network",
+                )
+            )
+
+    # Opening: a front calls prepare(), runs open_op(), waits for news, then calls check_opened()
+
+    def prepare(self, host, port, tls, timeout_ms):
+        """A connection that is to be; ValueError or TypeError."""
+        at_syntax.check_text(host, "host", 253)
+        at_syntax.check_range(port, "port", 1, 65535)
+        at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, 600000)
+        return Connection(host, port, tls)
+
+    def open_op(self, connection, timeout_ms):
+        """Operation: ask the module for a connection; the URC +MIPOPEN brings its answer."""
+        modem = self._modem
+        ch = self._ch
+        tls = connection.tls
+        if self._cleared_boot != modem.boot_count:
+            yield from self._clear_op()
+        if tls:
+            yield from tls.apply_op()
+            if self._clock_boot != modem.boot_count and tls.checks_dates():
+                yield from self._check_clock_op()
+        yield from self._allocate_op(connection)
+        yield from self._configure_op(connection)
+        ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
+        ch.number(connection.port)
+        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))).number(_PULL)
+        ch.send(REPLY_MS)
+        connection.command = ch.command_text()
+        while ch.poll() != DONE:
+            yield
+
+    def check_opened(self, connection, timeout_ms):
+        """Raise why there is no connection, if there is none."""
+        if connection.result != 0:
+            if self._is_gone(connection):
+                self.check(connection)
+            if connection.result is None:
+                raise Timeout("%s: no +MIPOPEN within %d ms" % (connection.command, timeout_ms))
+            raise CommandError(connection.result, connection.command)
+        connection.last_heard_ms = _port.ticks_ms()
+
+    def drop(self, connection):
+        """Give up a connection that was not opened. What the module makes of it is looked at
+        before the next one is opened."""
+        number = connection.id
+        if number is not None and self._table[number] is connection:
+            self._table[number] = None
+            self._start_cooldown(number, _COOLDOWN_MS)
+            self._cleared_boot = -1
+
+    def _clear_op(self):
+        # The module keeps connections over a host's reset, or opens one that was given up.
+        ch = self._ch
+        boot = self._modem.boot_count
+        for number, connection in enumerate(self._table):
+            if connection and connection.boot != boot:
+                self._table[number] = None
+        open_ids = []
+        ch.command(b"+MIPSTATE?").send(REPLY_MS, b"+MIPSTATE:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif not ch.field_equals(4, b"INITIAL"):
+                    open_ids.append(ch.value(0))
+        except CommandError:
+            open_ids = range(len(self._table))  # it does not tell
+        for number in open_ids:
+            if number is not None and number < len(self._table) and not self._table[number]:
+                yield from self._close_id_op(number)
+        self._cleared_boot = boot
+
+    def _allocate_op(self, connection):
+        # Gives it an id that nobody has, and whose cool-down is over.
+        ch = self._ch
+        modem = self._modem
+        table = self._table
+        tls_max = connection.tls and modem.require_model().tls_links
+        if tls_max and sum([1 for other in table if other and other.tls]) >= tls_max:
+            yield from self._reclaim_op(True)
+        while True:
+            free = cooling = None
+            for offset in range(len(table), 0, -1):
+                number = (self._last_id + offset) % len(table)
+                if table[number] is None:
+                    if self._is_cooling(number):
+                        cooling = number
+                    else:
+                        free = number
+            # An id that cools down may still count as one of the few with TLS.
+            if free is not None and not (tls_max and cooling is not None):
+                self._last_id = connection.id = free
+                connection.boot = modem.boot_count
+                table[free] = connection
+                return
+            if cooling is not None:
+                ch.set_deadline(_SHORT_COOLDOWN_MS)
+                ch.poll()
+                yield
+            else:
+                yield from self._reclaim_op(False)
+
+    def _is_cooling(self, number):
+        until = self._cooldown[number]
+        if until is not None and _port.ticks_diff(until, _port.ticks_ms()) <= 0:
+            until = self._cooldown[number] = None
+        return until is not None
+
+    def _start_cooldown(self, number, ms):
+        self._cooldown[number] = _port.ticks_add(_port.ticks_ms(), ms)  # type: ignore[call-overload]
+
+    def _reclaim_op(self, tls):
+        # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing
+        # it, and finalisers must not talk to the module.
+        for connection in self._table:
+            if (
+                connection
+                and (connection.tls or not tls)
+                and (
+                    connection.user_saw_error
+                    or connection.close_reason
+                    or connection.error
+                    or connection.in_transfer
+                    or self._is_gone(connection)
+                )
+            ):
+                yield from self.close_op(connection)
+                connection.error = "after it had failed, its id was needed for another"
+                return
+        model = self._modem.require_model()
+        raise ModemError(
+            "all connections of the module are in use (%s has %d, %s with TLS): close one first"
+            % (model, len(self._table), model.tls_links or "all")
+        )
+
+    def _check_clock_op(self):
+        from .network import read_clock_op
+
+        now = yield from read_clock_op(self._ch)
+        if not isinstance(now, tuple):
+            raise ClockError(
+                "the module's clock says %s, so it cannot judge a certificate's dates: call "
+                "modem.clock(), which asks the network, before connecting, "
+                "or configure with ignorestamp=True" % now
+            )
+        self._clock_boot = self._modem.boot_count
+
+    def _configure_op(self, connection):
+        ch = self._ch
+        model = self._modem.require_model()
+        tls = connection.tls
+        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id)
+        if tls:
+            ch.number(1).number(tls.ssl_id)
+        else:
+            ch.number(0)
+        ch.send(REPLY_MS)
+        try:
+            while ch.poll() != DONE:
+                yield
+        except CommandError as error:
+            if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, None):
+                raise
+            if tls:
+                raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
+        else:
+            yield from self._read_ssl_op(connection)
+        encoding = 0 if model.prompt else _ENCODING_HEX
+        ch.command(b"+MIPCFG=").quote("encoding").number(connection.id)
+        ch.number(encoding).number(0).send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
+        # What is unread must outlive a disconnection.
+        ch.command(b"+MIPCFG=").quote("autofree").number(connection.id).number(1).send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
+
+    def _read_ssl_op(self, connection):
+        # One bit lost on the line would mean plaintext.
+        ch = self._ch
+        tls = connection.tls
+        kept = None
+        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
+        while (event := ch.poll()) != DONE:
+            if event != LINE:
+                yield
+            elif ch.value(1) == connection.id:
+                kept = (ch.value(2), ch.value(3))
+        if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
+            raise VerifyError(
+                "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
+                % (connection.id, kept)
+            )
+
+    # Closing
+
+    def close_op(self, connection):
+        """Operation: close a connection. Its id is used again once +MIPCLOSE has confirmed that,
+        or after a cool-down."""
+        number = connection.id
+        connection.error = connection.error or "it was closed"
+        if self._table[number] is not connection:
+            return
+        cleared_boot = self._cleared_boot
+        self.drop(connection)
+        if not self._is_gone(connection):
+            yield from self._close_id_op(number)
+            self._cleared_boot = cleared_boot
+
+    def _close_id_op(self, number):
+        ch = self._ch
+        self._start_cooldown(number, _COOLDOWN_MS)
+        ch.command(b"+MIPCLOSE=").number(number).send(REPLY_MS)
+        try:
+            while ch.poll() != DONE:
+                yield
+        except CommandError:
+            # It was closed: modules disagree on what to say.
+            self._start_cooldown(number, _SHORT_COOLDOWN_MS)
