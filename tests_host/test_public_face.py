@@ -15,7 +15,10 @@ LIB = Path(__file__).resolve().parents[1] / "lib"
 METHODS = ["start", "command", "reboot", "on_urc", "attach", "clock", "set_baud", "restore"]
 METHODS += ["tls", "sync", "rotate", "connect", "socket_module", "ciphers", "certs"]
 STORE = ["write", "read", "list", "remove", "digest", "algorithms", "write_psk"]
-FACES = [*((front, METHODS) for front in (Modem, aio.Modem)), (certs.CertStore, STORE)]
+FACES: list[tuple[type, list[str]]] = [
+    *((front, METHODS) for front in (Modem, aio.Modem)),
+    (certs.CertStore, STORE),
+]
 FACES.append((TLSContext, ["configure", "read", "read_all"]))
 
 
