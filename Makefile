@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # make demo  the whole job on simulated hardware        make test  every test and the linters
 # Both set themselves up: a virtual environment in .venv with pinned, hashed dependencies.
 
@@ -10,27 +12,27 @@ export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
 # Every single fault at every byte of a conversation.
 faults: $(READY)
-	$(BIN)/python -m onemo_tools.sweep
+	$(BIN)/python -m onemo_tools.proofs.sweep
 
 # Rotations of an identity, cut off everywhere; `--help` has parts of it.
 .PHONY: soak mosquitto powercut
 powercut: $(READY)
-	$(BIN)/python -m onemo_tools.powercut
+	$(BIN)/python -m onemo_tools.proofs.powercut
 
 # A million inputs and more into all that reads what comes from outside.
 .PHONY: fuzz
 fuzz: $(READY)
-	$(BIN)/python -m onemo_tools.fuzz
+	$(BIN)/python -m onemo_tools.proofs.fuzz
 
 # The same led by coverage; on Linux on x86_64. make fuzz-coverage SECONDS=60 (for each target)
 .PHONY: fuzz-coverage
 fuzz-coverage: $(VENV)/.atheris
-	$(BIN)/python -m onemo_tools.fuzz_coverage $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python -m onemo_tools.proofs.fuzz_coverage $(if $(SECONDS),--seconds $(SECONDS))
 
 # Small damage to the driver's core, one at a time: do the tests notice?
 .PHONY: mutants
 mutants: $(VENV)/.mutants
-	$(BIN)/python -m onemo_tools.mutants
+	$(BIN)/python -m onemo_tools.proofs.mutants
 
 # What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
 bench: $(VENV)/.bench
@@ -55,7 +57,7 @@ mosquitto: $(READY)
 # Which module of the library imports which, and whether the rules of the house hold.
 .PHONY: imports
 imports: $(READY)
-	$(BIN)/python -m onemo_tools.architecture
+	$(BIN)/python -m onemo_tools.lint.architecture
 
 lint: $(READY) types imports
 	$(BIN)/ruff check .
@@ -91,7 +93,7 @@ test-device: $(READY)
 # package.json, lib/*.json, manifest.py; the .mpy variants under build/mpy.
 .PHONY: packages
 packages: $(READY)
-	$(BIN)/python -m onemo_tools.packages
+	$(BIN)/python -m onemo_tools.deploy.packages
 
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py

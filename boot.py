@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Runs first at every boot, before main.py. Keep it so short that nothing in it can fail.
 import gc
 

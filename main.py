@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The product: writes the certificates, keys and TLS contexts of config.json into the module, sends
 # telemetry by MQTT over verified TLS and takes commands; a failure is printed, then retried.
 

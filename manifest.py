@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # For freezing the library into a firmware. Made by `make packages`.
 #
 #     include("$(ONEMO_DIR)/manifest.py")                          everything

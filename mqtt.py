@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # MQTT 3.1.1 in asyncio, on the streams of onemo.aio: publish and subscribe with QoS 0 and 1.
 # Every wait has a deadline. A failure ends the connection, and whoever waits gets it, an OSError.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Runs before test_module_reset: the board soft-resets itself in the middle of an upload, so that
 # the module waits for data that never come.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A module in miniature, on the board itself: just what an upload needs. Tests of what the board
 # adds (its flash, its heap, its MD5) want no wire. Reading from it allocates nothing.
 

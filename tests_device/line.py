@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What the tests share: the UART as the tests' config says it, and waiting with a deadline.
 
 import json

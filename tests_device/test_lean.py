@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Needs no wire: what the driver keeps out of this board's RAM.
 
 import gc

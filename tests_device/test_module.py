@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Needs a module at the UART: the whole way there and back, with objects of these tests' own name.
 
 import io

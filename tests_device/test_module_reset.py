@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Needs a module at the UART, which before_module_reset left waiting for data.
 
 import io

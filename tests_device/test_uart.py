@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Needs TX wired to RX: what a UART of this port does, and what the driver makes of it.
 
 import unittest

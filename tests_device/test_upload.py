@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Needs no wire: PEM files on the board's flash go through the driver to a module in miniature.
 
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # unittest's names for boards: micropython-lib's own is not everywhere. What a failed test says is
 # a traceback; the last line is a summary for the PC. Tests are never skipped: what needs a module
 # at the UART is in files of its own (test_module*.py).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """In every test: no trace, exception, repr or output may show a key or a PSK. And, as
 fixtures, the manual's example files."""
 

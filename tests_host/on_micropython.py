@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs a script under the real MicroPython (unix port), for claims about heap and language."""
 
 import json

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: MIT
 """What the `rigs` fixtures make, whichever front and network they are for."""
 
 from contextlib import contextmanager
 
-from onemo_tools.rig import Rig
+from onemo_tools.proofs.rig import Rig
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a person is told whose Python cannot run the tools."""
 
 import runpy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """codes: every code has a text and a remedy, and costs nothing until asked for."""
 
 import json

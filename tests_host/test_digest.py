@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MD5 where the port's hashlib has none: viper, on the real MicroPython."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """models: the twelve series as the manual has them, and how a module is recognised."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pem.Judge: what is refused and in which words, whatever the cuts, without allocating."""
 
 import base64
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onemo import cert_pem
 from onemo.cert_pem import CERT, KEY
-from onemo_tools import pki
+from onemo_tools.servers import pki
 
 SMALLEST = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 

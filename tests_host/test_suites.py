@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """suites: the appendix of the manual (5.1), what of it is safe, and what it costs on a board."""
 
 import json

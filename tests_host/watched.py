@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keeps what the driver says in any test - traces, exceptions, reprs, output - and the keys and
 PSKs that it was given, so that the one can be searched for the other."""
 
@@ -8,7 +9,7 @@ import os
 import weakref
 
 from onemo import aio, at_channel, blocking, certs, errors
-from onemo_tools.simulator import store
+from onemo_simulator import store
 
 PIECE = 16  # bytes; a leak of twice as many holds a whole piece
 _DISTINCT = 6  # characters: pieces with fewer are filler, which certificates of tests have too

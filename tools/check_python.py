@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Says in one sentence whether this Python can run the tools; must run on any Python 3."""
 
 import platform

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # onemo: certificates into a OneMO cellular module, verified TLS connections out of it.
 # Public names are loaded when first used, so that importing onemo costs next to nothing.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # MD5 (RFC 1321) for ports whose hashlib has none: stm32 without SSL, rp2 before 1.27. Shipped as
 # source in every package: mpy-cross compiles viper for one architecture only, the board compiles
 # it for its own. Some 200 instructions a byte; updating allocates nothing.

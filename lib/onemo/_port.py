@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What differs between CPython and MicroPython, and nothing else. The driver asks for the time
 # through this module's names, so that a test can put its own clock here.
 

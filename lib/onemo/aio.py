@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Front 2: waits in asyncio. Several tasks share one modem: their operations take turns. A task
 # that waits for data holds nothing up, and serves URCs for all while nobody talks.
 #

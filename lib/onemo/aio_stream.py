@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A connection with the methods of asyncio's StreamReader and StreamWriter.
 
 import asyncio

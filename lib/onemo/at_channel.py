@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The AT conversation, one command at a time, without waiting: a command goes out, its answer is
 # looked at where it lies, unsolicited result codes (URCs) go to their handlers. `poll` tells what
 # happened next, or WAIT; it never sleeps. The fronts do the waiting.

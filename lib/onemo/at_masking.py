@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What a trace may see: everything but keys and PSKs, of which it is told the number of bytes.
 
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # In step again with a module in whatever state: booting, in data mode, in the middle of an answer.
 
 from . import _port

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Pure AT syntax (manual 2): how a parameter is written, how a response is taken apart. Nothing
 # here does I/O, and nothing here allocates but what it returns: a response is looked at where it
 # lies, buf[start:end].

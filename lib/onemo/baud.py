@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Another speed on the UART: module and host change together, and find one another again after a
 # reset of either, since the module keeps its speed. Loaded only when used.
 

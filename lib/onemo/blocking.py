@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Front 1: blocks. It only waits: by poll if the UART supports it, else by looking every
 # millisecond.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What is in the module's store: listed, read back, digested (manual 3.4, 3.5, 3.8).
 
 from ._port import const

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Scans a PEM file as it streams by, so that a wrong one is refused before the module sees it.
 #
 # A base64 character costs one turn of a loop with a table look-up: 640 machine instructions on

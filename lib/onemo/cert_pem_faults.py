@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Why PemScanner refused a file, in words. Loaded only then: who has good files never pays for it.
 # No word quotes the file: it may be a key.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Pre-shared keys (manual 3.7), which the NB models have.
 
 from binascii import hexlify

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What MN316 and MN326 forget in deep sleep (manual 3.1, note), written again from its sources.
 
 from .cert_psk import write_psk_op

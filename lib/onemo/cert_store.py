@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The ground under everything that writes to the module's store: its kinds and limits, how an
 # object is removed, and what a volatile store must be able to write again.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A PEM's way into the module (manual 3.2, 3.3): file -> buffer -> UART, as packets behind the `>`
 # prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
 # for a write replaces what was there; the module's digest is compared with that.

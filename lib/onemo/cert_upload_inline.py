@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Uploads to models that take data only inside the command (manual 3.2, note): the PEM's line ends
 # are written `\\r\\n`, four characters. What the module stores for one of these is not documented,
 # LF or CR LF: both digests are ours.

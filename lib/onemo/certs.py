@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The module's store of certificates, keys and PSKs, as the application sees it (manual 3.2 to
 # 3.8). Content streams through the channel's buffer: nothing here holds more of a PEM than that.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What the numbers mean that a module answers, and what to do: manual 5.2; 550..582: the vendor's
 # TCP/IP manual. Loaded only when an error is printed. Many small strings rather than a large one,
 # since a board whose heap is in pieces has to be able to load them.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What can go wrong, as classes. Arguments are (errno, short text), so that an OSError's reader
 # finds what it expects and a traceback on a board says what happened; str() adds the meaning of a
 # code and what to do.

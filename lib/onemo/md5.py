@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # MD5, which is what MSSLCHECK answers on every model (manual 3.8).
 
 

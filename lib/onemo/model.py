@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What one model of the module can do. Which model can do what is in models.py.
 
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Which model can do what: the one table of it, read by the driver and by the README's generator.
 # From manual 1.1 and its notes; sockets from the vendor's TCP/IP manual. Where another manual says
 # something else about TLS, the SSL manual rules, and a comment here says so.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The module as a whole: its model, its commands, its parts. A front (blocking.py, aio.py) adds
 # `run_operation`, which drives an operation: a generator whose name ends in `_op`, which yields
 # where it must wait and leaves its result in channel.result (see Channel.set_result).

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The bytes of a connection, for both fronts' streams: what is read ahead, what is written and not
 # sent yet. Nothing here waits: a reader is a generator, its name ends in `_steps`, that yields an
 # operation that is to be run, or None, to be resumed once there is news of the connection or

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Connections over the module's MIP commands: their ids, what URCs tell about them, opening and
 # closing. In pull mode: the module keeps what arrives until it is asked for, so that no peer can
 # flood the host. What goes through a connection is net_flow.py's.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Stands in for the `socket` module in code that knows no modem: umqtt.simple, umqtt.robust,
 # requests. Names are looked up by the module (DNS), connections made by it, with its TLS.
 #

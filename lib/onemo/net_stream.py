@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A connection as a MicroPython stream, for the blocking front: what code written for `socket`
 # expects. Memory is bounded by one small read-ahead buffer, whatever the peer sends.
 

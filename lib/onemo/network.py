@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The module's way to the network: SIM, registration, PDP context; its clock; its reboot.
 
 from . import _port

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What a device must have, as plain JSON: certificates, keys and PSKs by name, and the TLS
 # contexts that use them. config.json has it, with whatever else the application keeps there:
 #

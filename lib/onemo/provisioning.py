@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Declarative provisioning and key rotation: `modem.sync` makes the module have what a profile
 # says, `modem.rotate` goes over to another identity. Loaded when first used.
 #

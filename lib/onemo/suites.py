@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The 207 cipher suites of manual 5.1: id, name, strength; and which of them the module has. Loaded
 # only when asked. Three bytes a suite, and the parts of the names in two strings: a seventh of
 # what the names alone would take.

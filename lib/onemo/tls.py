@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # TLS contexts: everything that MSSLCFG sets (manual 3.1). A module is lax by default: it verifies
 # nothing, ignores dates and offers SSL 3.0. `configure` is strict by default, sends every option
 # each time, and reads each back, for firmware is known that answers OK to what it ignores.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A conversation as lines of text, for people and for `onemo trace`. On a board:
 #
 #     from onemo.trace import Trace

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Opens the board's UART as each port wants it, from the "uart" object of config.json:
 #
 #     {"id": 1, "baud": 115200, "tx": 17, "rx": 18}          esp32, rp2: numbers of pins

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """main.py under CPython, with a simulated module, a broker, and time that jumps."""
 
 import asyncio
@@ -10,8 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from onemo_tools.rig import Rig
-from onemo_tools.simulator import LoopNetwork, VerifyingPeer
+from onemo_simulator import LoopNetwork, VerifyingPeer
+from onemo_tools.proofs.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests_host" / "data"

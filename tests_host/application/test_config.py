@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """main.py's configuration: what is wrong is named before anything is sent."""
 
 from pathlib import Path

@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """main.py on MicroPython: its end at the prompt, and by the watchdog."""
 
 import json
 import time
 
-from onemo_tools.board import VirtualBoard, images
-from onemo_tools.deploy import library
+from onemo_board import VirtualBoard, images
+from onemo_tools.deploy.deployment import library
 
 from .conftest import ROOT, put
 

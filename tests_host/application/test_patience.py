@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """main.py: whatever fails is told and tried again; the watchdog."""
 
 import asyncio

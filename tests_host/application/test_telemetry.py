@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """main.py's way from an empty module to telemetry, and to commands."""
 
 import re

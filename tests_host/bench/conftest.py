@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The library and the measurements, compiled once for all tests of a worker."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bytes that operations allocate once warm, on real MicroPython: counts with ceilings."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Heaps that are enough: no peak hides behind a small sum."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The receive path and the payload loop under micropython.heap_lock(), on real MicroPython.
 
 What allocates in there fails; `seen` counts the bytes that went by meanwhile, so that a lock that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is published is what was measured, and says what is not reached."""
 
 import hashlib
@@ -8,7 +9,7 @@ import pytest
 from onemo_tools.bench import limits, readme, table, wasm
 from onemo_tools.bench.device import SIZES, pem
 from onemo_tools.bench.report import quadratic_share
-from onemo_tools.packages import ROOT
+from onemo_tools.deploy.packages import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bytes and time on the line, exact: the clock stands still while the driver thinks."""
 
 import pytest

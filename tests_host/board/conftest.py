@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 """A virtual board per test, and the other end of its UART."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from onemo_tools.board import Mpremote, VirtualBoard
+from onemo_board import Mpremote, VirtualBoard
 
 from .helpers import Peer
 

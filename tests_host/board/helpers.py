@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the board's tests share."""
 
 import os

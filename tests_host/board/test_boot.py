@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Boots, resets and crashes: what a firmware does around the user's scripts."""
 
 import os
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from onemo_tools.board import (
+from onemo_board import (
     BUTTON,
     DEEP_SLEEP,
     HARD,
@@ -21,7 +22,7 @@ from onemo_tools.board import (
     CrashLoop,
     VirtualBoard,
 )
-from onemo_tools.board.images import read_files, write_files
+from onemo_board.images import read_files, write_files
 
 from .helpers import eventually
 

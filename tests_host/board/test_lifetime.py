@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a board leaves behind: nothing; and its command line."""
 
 import os
@@ -8,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from onemo_tools.board import PORTS, Mpremote, VirtualBoard
+from onemo_board import PORTS, Mpremote, VirtualBoard
 
 from .helpers import eventually
 
@@ -36,7 +37,7 @@ def test_the_process_ends_with_its_board_and_files_are_closed(tmp_path):
 
 def test_the_process_ends_when_its_starter_is_killed(tmp_path):
     code = (
-        "import sys, time; from onemo_tools.board import VirtualBoard\n"
+        "import sys, time; from onemo_board import VirtualBoard\n"
         "b = VirtualBoard(sys.argv[1]); b.start(); print(b.pid, flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen(
@@ -57,7 +58,7 @@ def test_the_process_ends_when_its_starter_is_killed(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_line(tmp_path, number):
     link = tmp_path / "port"
-    command = [sys.executable, "-m", "onemo_tools.board", str(tmp_path / "flash.img")]
+    command = [sys.executable, "-m", "onemo_board", str(tmp_path / "flash.img")]
     command += ["--port-like", "rp2", "--link", str(link), "--heap", "64K"]
     process = subprocess.Popen(
         command,
@@ -81,7 +82,7 @@ def test_the_command_line(tmp_path, number):
 
 
 def test_the_command_line_says_what_is_wrong(tmp_path):
-    command = [sys.executable, "-m", "onemo_tools.board", str(tmp_path / "flash.img")]
+    command = [sys.executable, "-m", "onemo_board", str(tmp_path / "flash.img")]
     for arguments, said in (
         (["--port-like", "avr"], "no such port: 'avr'"),
         (["--uart", "one"], "ID=PATH"),

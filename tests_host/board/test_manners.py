@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The three ports' manners at the UART, without MicroPython around them."""
 
 import ctypes
@@ -6,9 +7,9 @@ import socket
 import time
 
 import pytest
-from onemo_tools.board.chip import manners
-from onemo_tools.board.chip.ports import PORTS
-from onemo_tools.board.chip.uart import ConfigError
+from onemo_board.chip import manners
+from onemo_board.chip.ports import PORTS
+from onemo_board.chip.uart import ConfigError
 
 from .helpers import Peer
 

@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """The real mpremote at the virtual board: what a developer does at a desk."""
 
 import hashlib
 import json
 
 import pytest
-from onemo_tools.board import MpremoteError, MpremoteTimeout, NoBoard, mpremote
+from onemo_board import MpremoteError, MpremoteTimeout, NoBoard, mpremote
 
 
 @pytest.fixture(params=["flash.img", "folder"])

@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """machine.UART on the board: MicroPython code against the other end of the line."""
 
 import textwrap
 import time
 
 import pytest
-from onemo_tools.board import PORTS
+from onemo_board import PORTS
 
 from .helpers import eventually
 
@@ -215,7 +216,7 @@ def test_the_host_hears_of_baud_rates_breaks_and_overruns(wired, peer):
 
 
 def test_a_failing_callback_is_told_when_the_board_stops(tmp_path, peer):
-    from onemo_tools.board import Mpremote, VirtualBoard
+    from onemo_board import Mpremote, VirtualBoard
 
     def broken(uart, baud):
         raise RuntimeError("the test's own mistake")

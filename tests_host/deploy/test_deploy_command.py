@@ -1,14 +1,15 @@
+# SPDX-License-Identifier: MIT
 """`onemo deploy` at a virtual board, as a user types it."""
 
 import json
 import shutil
 
 import pytest
-from onemo_tools import deploy as deployment
-from onemo_tools.board import PORTS, VirtualBoard, images, mpremote
-from onemo_tools.cli import app
-from onemo_tools.deploy import DeployError
-from onemo_tools.packages import ROOT, modules
+from onemo_board import PORTS, VirtualBoard, images, mpremote
+from onemo_tools.cli.main import app
+from onemo_tools.deploy import deployment
+from onemo_tools.deploy.deployment import DeployError
+from onemo_tools.deploy.packages import ROOT, modules
 from typer.testing import CliRunner
 
 CERTS = ROOT / "tests_host" / "data"

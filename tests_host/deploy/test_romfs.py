@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ROMFS: the image is one that MicroPython runs from; a board without it says so."""
 
 import json
@@ -6,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from onemo_tools import romfs
-from onemo_tools.board import VirtualBoard, images
-from onemo_tools.board.errors import MpremoteError
-from onemo_tools.board.mpremote import Result
-from onemo_tools.cli import app
-from onemo_tools.deploy import library
-from onemo_tools.packages import ROOT, modules
+from onemo_board import VirtualBoard, images
+from onemo_board.errors import MpremoteError
+from onemo_board.mpremote import Result
+from onemo_tools.cli.main import app
+from onemo_tools.deploy import romfs
+from onemo_tools.deploy.deployment import library
+from onemo_tools.deploy.packages import ROOT, modules
 from typer.testing import CliRunner
 
 MOUNTED = """

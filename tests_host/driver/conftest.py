@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A rig a test: driver and simulated module on a virtual clock, and no breach of protocol."""
 
 import hashlib

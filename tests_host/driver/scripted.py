@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A UART that gives what a test tells it, and a clock that stands still: for the channel alone."""
 
 from onemo import _port

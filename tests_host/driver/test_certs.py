@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates and keys into the module and back."""
 
 import io
@@ -6,7 +7,7 @@ import itertools
 import pytest
 from onemo import CERT, KEY
 from onemo.errors import CommandError, ModemReset, Timeout, VerifyError
-from onemo_tools.simulator import Fault, damage_store
+from onemo_simulator import Fault, damage_store
 
 from .conftest import Tape, md5, pem
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Framing: however the bytes are cut, the channel says the same."""
 
 import pytest

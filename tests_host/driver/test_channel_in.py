@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The channel's way in: what is a line, whose it is, what its parameters are."""
 
 import pytest

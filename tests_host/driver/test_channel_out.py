@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The channel's way out: how a command is put together, written, traced."""
 
 import pytest

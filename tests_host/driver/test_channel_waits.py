@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The channel's waits: deadlines, what a front may sleep, what is left; on a still clock."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every form of every command, and every way in which an answer ends."""
 
 import hashlib
@@ -7,8 +8,8 @@ import zlib
 import pytest
 from onemo import CERT, CRC, KEY, MD5, PSK, SHA1, SHA256
 from onemo.errors import CommandError, Unsupported
-from onemo_tools.simulator import Fault
-from onemo_tools.simulator.suites import SUITE_IDS
+from onemo_simulator import Fault
+from onemo_simulator.suites import SUITE_IDS
 
 from .conftest import md5, pem
 

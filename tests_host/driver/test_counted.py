@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Counted data inside an answer: it may hold anything, and come in any pieces."""
 
 import pytest

@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """One fault at one byte: a seeded sample of `make faults`, and the faults that once failed."""
 
 import random
 
 import pytest
-from onemo_tools import sweep
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
+from onemo_tools.proofs import sweep
 
 SAMPLE = 2400
 PARTS = 8

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """NB models: certificates and keys inside the command line (manual 3.2 and 3.3, notes)."""
 
 import io
@@ -8,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onemo import ASCII, ESCAPED, HEX, KEY
 from onemo.errors import CommandError, ModemReset, Timeout, Unsupported, VerifyError
-from onemo_tools.rig import Rig
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
+from onemo_tools.proofs.rig import Rig
 
 from .conftest import Tape, md5, pem
 

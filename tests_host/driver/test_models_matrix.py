@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every public method against every series: it works, or is Unsupported with nothing sent."""
 
 import io
@@ -5,8 +6,8 @@ import io
 import pytest
 from onemo import AUTH_NONE, CERT, CRC, HEX, KEY, MD5, PSK, SHA1, SHA256
 from onemo.errors import ModemError, Unsupported
-from onemo_tools.simulator import EchoPeer, LoopNetwork
-from onemo_tools.simulator.profiles import SERIES
+from onemo_simulator import EchoPeer, LoopNetwork
+from onemo_simulator.profiles import SERIES
 
 from .conftest import md5, pem
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The channel's phases change as its head comment says, and in no other way."""
 
 import contextlib
@@ -8,7 +9,7 @@ import re
 import pytest
 from onemo import KEY, at_channel
 from onemo.errors import ModemError, Timeout
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
 
 from .conftest import Tape, pem
 from .scripted import Script, Talk

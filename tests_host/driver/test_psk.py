@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pre-shared keys (manual 3.7), and secrets: no key and no PSK is ever shown."""
 
 import io
@@ -5,7 +6,7 @@ import io
 import pytest
 from onemo import AUTH_NONE, CERT, ESCAPED, HEX, KEY, PSK
 from onemo.errors import CommandError, ModemError, Timeout, Unsupported, VerifyError
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
 
 from .conftest import md5
 

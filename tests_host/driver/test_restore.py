@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Deep sleep of MN316 and MN326 takes certificates and settings; `restore` brings them back."""
 
 import io
@@ -5,7 +6,7 @@ import io
 import pytest
 from onemo import AUTH_MUTUAL, CERT, HEX, KEY
 from onemo.errors import ModemReset
-from onemo_tools.simulator import EchoPeer, LoopNetwork
+from onemo_simulator import EchoPeer, LoopNetwork
 
 from .conftest import Tape, pem
 

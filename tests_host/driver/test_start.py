@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The module is found in whatever state it is."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The store's commands to the letter, its errors to the word, its waits to the millisecond."""
 
 import io
@@ -5,7 +6,7 @@ import io
 import pytest
 from onemo import CERT, KEY, PSK, SHA1, cert_upload
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout, Unsupported, VerifyError
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
 
 from .conftest import Tape, md5, pem
 

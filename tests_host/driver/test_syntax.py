@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a parameter is written and a response taken apart, wherever in a buffer it lies."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TLS contexts: the ten options of MSSLCFG (manual 3.1), strict by default and read back."""
 
 import pytest
@@ -14,7 +15,7 @@ from onemo import (
 )
 from onemo.errors import CommandError, VerifyError
 from onemo.tls import OPTIONS
-from onemo_tools.simulator.suites import SUITE_IDS
+from onemo_simulator.suites import SUITE_IDS
 
 STRICT = {
     "auth": AUTH_SERVER,

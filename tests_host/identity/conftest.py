@@ -1,7 +1,8 @@
+# SPDX-License-Identifier: MIT
 """A device with two identities in files, on a virtual clock."""
 
 import pytest
-from onemo_tools.outage import FOREIGN, Device, profile
+from onemo_tools.proofs.outage import FOREIGN, Device, profile
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same with asyncio, and on MicroPython."""
 
 import asyncio
@@ -6,8 +7,8 @@ import json
 import pytest
 from onemo import aio
 from onemo.errors import CommandError
-from onemo_tools.outage import HOST, PORT, Server, profile, stored
-from onemo_tools.simulator import LoopNetwork, Module
+from onemo_simulator import LoopNetwork, Module
+from onemo_tools.proofs.outage import HOST, PORT, Server, profile, stored
 from sockets.device import run
 
 

@@ -1,11 +1,12 @@
+# SPDX-License-Identifier: MIT
 """Power cuts everywhere: seeded samples of `make powercut`."""
 
 import random
 
 import pytest
-from onemo_tools import outage_runs, powercut
-from onemo_tools.outage import Outage
-from onemo_tools.outage_runs import SCENARIOS
+from onemo_tools.proofs import outage_runs, powercut
+from onemo_tools.proofs.outage import Outage
+from onemo_tools.proofs.outage_runs import SCENARIOS
 
 IN_PROCESS = 24  # runs a scenario
 ON_BOARD = 15

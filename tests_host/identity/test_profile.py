@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The profile format: config.json's objects and contexts."""
 
 import copy
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from onemo import profile
-from onemo_tools.packages import ROOT
+from onemo_tools.deploy.packages import ROOT
 
 GOOD = {
     "objects": [

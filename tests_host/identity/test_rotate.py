@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rotation: another identity, without a moment of none."""
 
 import copy
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from onemo.errors import CommandError, ModemError
 from onemo.provisioning import Journal
-from onemo_tools.outage import FOREIGN, HOST, PORT, pem, profile, stored
+from onemo_tools.proofs.outage import FOREIGN, HOST, PORT, pem, profile, stored
 
 from .conftest import start
 

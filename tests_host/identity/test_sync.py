@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Desired state: what differs is made right, and nothing else is touched."""
 
 import copy
@@ -5,8 +6,8 @@ import os
 
 import pytest
 from onemo.errors import CommandError, ModemReset, Unsupported, VerifyError
-from onemo_tools.outage import FOREIGN, pem, stored
-from onemo_tools.rig import Rig
+from onemo_tools.proofs.outage import FOREIGN, pem, stored
+from onemo_tools.proofs.rig import Rig
 
 from .conftest import start
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A host for the simulated module on a virtual clock; certificates and servers for real TLS."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from onemo_tools.simulator import EchoPeer, LoopNetwork, Module, VirtualClock
+from onemo_simulator import EchoPeer, LoopNetwork, Module, VirtualClock
 
 PATIENCE = 20  # s of real time for anything on this machine
 UTC = timezone.utc  # noqa: UP017 (hosts older than 3.11 have no other name)

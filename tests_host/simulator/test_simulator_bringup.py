@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From AT to an address; clock, speed, power."""
 
 from __future__ import annotations

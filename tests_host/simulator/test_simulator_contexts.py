@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """MSSLCFG (manual 3.1), and what each of the twelve series has of it all."""
 
 from __future__ import annotations
 
 import pytest
-from onemo_tools.simulator import SERIES, Module
-from onemo_tools.simulator.profiles import find
+from onemo_simulator import SERIES, Module
+from onemo_simulator.profiles import find
 
 DEFAULTS = {
     "auth": b"0",

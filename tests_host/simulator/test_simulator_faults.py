@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Faults at exact bytes, replayable; and the UART that stands in for machine.UART."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from onemo_tools.simulator import (
+from onemo_simulator import (
     Fault,
     FaultyLine,
     LoopNetwork,
@@ -16,8 +17,8 @@ from onemo_tools.simulator import (
     random_cuts,
     random_fault,
 )
-from onemo_tools.simulator.faults import KINDS
-from onemo_tools.simulator.suites import SUITE_IDS
+from onemo_simulator.faults import KINDS
+from onemo_simulator.suites import SUITE_IDS
 
 CSQ = b"\r\n+CSQ: 24,99\r\n\r\nOK\r\n"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The thread that serves a module: socketpair, pty, TCP; pace; nobody there; the command."""
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-from onemo_tools.simulator import Line, LoopNetwork, Module, SystemNetwork, serve
-from onemo_tools.simulator.serve import parse_port
-from onemo_tools.simulator.suites import SUITE_IDS
+from onemo_simulator import Line, LoopNetwork, Module, SystemNetwork, serve
+from onemo_simulator.serve import parse_port
+from onemo_simulator.suites import SUITE_IDS
 
 PATIENCE = 20
 TOOLS = Path(__file__).parent.parent.parent / "tools"
@@ -242,7 +243,7 @@ def test_serve_until_stopped():
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_command(ending):
     env = {**os.environ, "PYTHONPATH": str(TOOLS), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "onemo_tools.simulator", "--port", "pty", "--baud", "921600"]
+    command = [sys.executable, "-m", "onemo_simulator", "--port", "pty", "--baud", "921600"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             path = re.search(r"/dev/\S+", process.stdout.readline()).group()
@@ -259,7 +260,7 @@ def test_the_command(ending):
 def test_the_command_refuses_nonsense():
     env = {**os.environ, "PYTHONPATH": str(TOOLS), "NO_COLOR": "1"}
     for args in (["--model", "ML999"], ["--port", "udp"], ["--host", "nonsense"]):
-        command = [sys.executable, "-m", "onemo_tools.simulator", *args]
+        command = [sys.executable, "-m", "onemo_simulator", *args]
         done = subprocess.run(
             command, capture_output=True, text=True, env=env, timeout=60, check=False
         )
@@ -271,10 +272,10 @@ def test_the_command_names_a_port_that_is_taken():
     env = {**os.environ, "PYTHONPATH": str(TOOLS), "NO_COLOR": "1"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = f"tcp:{taken.getsockname()[1]}"
-        command = [sys.executable, "-m", "onemo_tools.simulator", "--port", port]
+        command = [sys.executable, "-m", "onemo_simulator", "--port", port]
         done = subprocess.run(
             command, capture_output=True, text=True, env=env, timeout=60, check=False
         )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"simulate: {port} cannot be had: Address already in use")
+    assert done.stderr.startswith(f"simulate: {port} cannot be opened: Address already in use")
     assert len(done.stderr.splitlines()) == 1

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Framing byte by byte, echo, the data phase, URCs and time."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onemo_tools.simulator import Module, VirtualClock
+from onemo_simulator import Module, VirtualClock
 
 
 def test_framing_is_that_of_the_logic_analyser(make_host):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The README's table of options is the dataclass, neither more nor less."""
 
 from __future__ import annotations
@@ -6,11 +7,11 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import onemo_tools.simulator
+import onemo_simulator
 import pytest
-from onemo_tools.simulator import Module, Oddities
+from onemo_simulator import Module, Oddities
 
-README = Path(onemo_tools.simulator.__file__).with_name("README.md")
+README = Path(onemo_simulator.__file__).with_name("README.md")
 
 
 def test_every_option_is_in_the_table_with_its_default():

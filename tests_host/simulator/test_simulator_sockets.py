@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 """MIP sockets over the network in the process: open, send, receive in both ways, close."""
 
 from __future__ import annotations
 
 import pytest
-from onemo_tools.simulator import LoopNetwork, Peer
+from onemo_simulator import LoopNetwork, Peer
 
 OPEN = 'AT+MIPOPEN={},"TCP","echo.example",7,,{}'
 

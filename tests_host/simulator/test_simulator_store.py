@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The certificate store: manual 3.2 to 3.9 golden vectors, and what is left open."""
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from onemo_tools.simulator import fill_store
-from onemo_tools.simulator.suites import SUITE_IDS
+from onemo_simulator import fill_store
+from onemo_simulator.suites import SUITE_IDS
 
 GOLDEN = "9e5e120bc7827646a0c4b007ec3e1453"
 

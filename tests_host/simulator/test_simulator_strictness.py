@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is a breach of protocol, and what only the way back into step."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real TLS: the PEMs that came over the UART decide, against a real server on this machine."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from onemo_tools.simulator import SystemNetwork
+from onemo_simulator import SystemNetwork
 
 PATIENCE = 20  # s of real time for anything on this machine
 

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 """How opening with TLS ends, over the network in the process: from the store and the options."""
 
 from __future__ import annotations
 
 import pytest
-from onemo_tools.simulator import LoopNetwork, Peer, VerifyingPeer
+from onemo_simulator import LoopNetwork, Peer, VerifyingPeer
 
 OPEN = 'AT+MIPOPEN={},"TCP","echo.example",7,,{}'
 

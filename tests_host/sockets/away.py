@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The product's MQTT client (mqtt.py), away for a while, at whatever broker there is."""
 
 import asyncio

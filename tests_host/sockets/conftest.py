@@ -1,11 +1,12 @@
+# SPDX-License-Identifier: MIT
 """Connections: rigs on a virtual clock for both fronts, peers, and a thread for real time."""
 
 import asyncio
 
 import pytest
 from onemo import aio
-from onemo_tools.rig import Rig
-from onemo_tools.simulator import EchoPeer, LoopNetwork, Peer
+from onemo_simulator import EchoPeer, LoopNetwork, Peer
+from onemo_tools.proofs.rig import Rig
 from rigs import making
 
 HOST = "echo.example"

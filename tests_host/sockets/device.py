@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs a script on real MicroPython (unix), its UART wired to a simulated module."""
 
 import subprocess
@@ -5,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from onemo_tools.simulator import Line, Module
+from onemo_simulator import Line, Module
 
 ROOT = Path(__file__).resolve().parents[2]
 _MICROPYTHON = Path(sys.executable).parent / "micropython"

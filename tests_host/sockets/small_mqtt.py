@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small MQTT 3.1.1 client that uses its socket exactly as umqtt.simple 1.x does: the same calls
 with the same arguments in the same order (write with a length, of str, of two bytes; reads of
 exact lengths; settimeout, setblocking). For CPython and MicroPython. umqtt.robust's way of going

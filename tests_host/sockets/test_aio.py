@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The asyncio front on a virtual clock: many tasks, one modem."""
 
 import asyncio

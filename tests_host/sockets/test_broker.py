@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A real broker (amqtt), behind a TLS front that demands client certificates; through the
 simulated module's TLS, from both fronts, on CPython and on real MicroPython."""
 
@@ -12,9 +13,9 @@ from pathlib import Path
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_SERVER, KEY
 from onemo.errors import CommandError
-from onemo_tools.broker import Broker
-from onemo_tools.pki import Authority
-from onemo_tools.simulator import Module, SystemNetwork
+from onemo_simulator import Module, SystemNetwork
+from onemo_tools.servers.broker import Broker
+from onemo_tools.servers.pki import Authority
 
 from .away import back_from_away
 from .device import run

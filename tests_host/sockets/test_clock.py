@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The time of day, and what depends on it."""
 
 import calendar
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from onemo.errors import ClockError
 from onemo.network import parse_clock as _utc
-from onemo_tools.simulator import VerifyingPeer
+from onemo_simulator import VerifyingPeer
 
 from .conftest import HOST, network
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many connections on a virtual clock: their ids, their closing, and much traffic on them."""
 
 import io
@@ -5,7 +6,7 @@ import random
 
 import pytest
 from onemo.errors import ConnectionLost, ModemError, Timeout
-from onemo_tools.simulator import LoopNetwork
+from onemo_simulator import LoopNetwork
 
 from .conftest import HOST, Sink, Talker, commands, network, talker
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whatever goes wrong is a typed error within its deadline, and the next connection works; on both
 fronts, on a virtual clock."""
 
@@ -11,7 +12,7 @@ from onemo.errors import (
     Unsupported,
     VerifyError,
 )
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
 
 from .conftest import HOST, Talker, network
 

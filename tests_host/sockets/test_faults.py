@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A fault at any byte of a conversation: a typed error or none, within its time, and the next
 connection carries what it is given."""
 
@@ -5,8 +6,8 @@ import random
 
 import pytest
 from onemo.errors import ModemError
-from onemo_tools.rig import Rig
-from onemo_tools.simulator import random_fault
+from onemo_simulator import random_fault
+from onemo_tools.proofs.rig import Rig
 
 from .conftest import HOST, network
 

@@ -1,12 +1,13 @@
+# SPDX-License-Identifier: MIT
 """`requests`, as the MicroPython wheel freezes it, over a real HTTPS server through the module's
 TLS."""
 
 import json
 
 import pytest
-from onemo_tools.endpoint import Endpoint
-from onemo_tools.pki import Authority
-from onemo_tools.simulator import Module, SystemNetwork
+from onemo_simulator import Module, SystemNetwork
+from onemo_tools.servers.endpoint import Endpoint
+from onemo_tools.servers.pki import Authority
 
 from .device import pattern, run
 

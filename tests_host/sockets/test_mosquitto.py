@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Debian's mosquitto with mutual TLS: `make mosquitto`. ONEMO_MOSQUITTO names another one."""
 
 import getpass
@@ -11,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from onemo import AUTH_SERVER
 from onemo.errors import CommandError
-from onemo_tools.pki import Authority
-from onemo_tools.simulator import SystemNetwork
+from onemo_simulator import SystemNetwork
+from onemo_tools.servers.pki import Authority
 
 from .away import back_from_away
 from .small_mqtt import SmallMqtt

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: MIT
 """The same streams on real MicroPython, where heap counts."""
 
 import random
 
-from onemo_tools.simulator import LoopNetwork, Module, Peer
+from onemo_simulator import LoopNetwork, Module, Peer
 
 from .conftest import HOST, Sink, network
 from .device import pattern, run

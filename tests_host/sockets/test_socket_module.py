@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """What stands in for `socket`: MQTT and HTTP clients that know no modem."""
 
 import random
 
 import pytest
 from onemo.errors import CommandError, ModemError, Timeout
-from onemo_tools.simulator import Peer
+from onemo_simulator import Peer
 
 from .conftest import HOST, network, sends
 from .small_mqtt import SmallMqtt

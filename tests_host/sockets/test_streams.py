@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Blocking streams on a virtual clock: what comes, what goes, and how it ends."""
 
 import errno
@@ -6,7 +7,7 @@ import random
 
 import pytest
 from onemo.errors import ConnectionLost, ModemError, Timeout
-from onemo_tools.simulator import Fault
+from onemo_simulator import Fault
 
 from .conftest import HOST, sends, talker
 

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """PC side of onemo: simulated module, virtual board, deployment, bench."""

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Counts on a 32-bit heap: MicroPython's WebAssembly build, whose objects are as large as on a
 // microcontroller. `node measure.mjs FOLDER`: FOLDER is what onemo_tools.bench.device made.
 // The collector runs only between calls of runPython, so what has to be collected ends a call.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`make bench`: what the library costs on real MicroPython, beside its limits and a plain script.
 
 device/     what runs on MicroPython: a scripted UART, the plain script, the measurements

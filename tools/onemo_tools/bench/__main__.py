@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`make bench`: measures, prints the table, writes docs/bench.json, docs/bench.svg and the section
 of the README. `--show` only prints the last run's table; `--render` makes all three anew from
 that run, beside what is promised today."""
@@ -13,7 +14,7 @@ from typing import Any
 
 import typer
 
-from onemo_tools.packages import ROOT
+from onemo_tools.deploy.packages import ROOT
 
 from . import limits, picture, readme, report, table
 from .device import Device

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs measurements on real MicroPython, the library compiled as it goes to a board."""
 
 import base64
@@ -9,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from onemo_tools import packages, romfs
-from onemo_tools.mpy import compile_mpy
+from onemo_tools.deploy import packages, romfs
+from onemo_tools.deploy.mpy import compile_mpy
 
 _BIN = Path(sys.executable).parent
 _SCRIPTS = Path(__file__).parent / "device"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The smallest heap in which a program gets as far as a stage: `-X heapsize=`, bisected."""
 
 from collections.abc import Callable

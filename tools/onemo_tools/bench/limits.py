@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What each figure cannot go below, and what the library promises. The tests hold it to that.
 
 Where a promise is not kept yet the figure is in `OPEN` with what the tests guard meanwhile, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/bench.svg: the figures beside their limits and the plain script's."""
 
 from pathlib import Path

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 """The README's section, made from docs/bench.json."""
 
 from pathlib import Path
 from typing import Any
 
-from onemo_tools.packages import ROOT
+from onemo_tools.deploy.packages import ROOT
 
 from . import table
 

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 """All figures of one run as one document: what `docs/bench.json` is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from onemo_tools import size
+from onemo_tools.bench import size
 
 from . import heaps, limits, wasm, wire
 from .device import SIZES, Device

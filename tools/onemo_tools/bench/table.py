@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Figures as text: for the terminal and for the README."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same counts on a 32-bit heap: MicroPython's WebAssembly build from npm, run by node."""
 
 import json
@@ -6,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from onemo_tools.packages import ROOT
+from onemo_tools.deploy.packages import ROOT
 
 from .device import BenchError, Device
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bytes on the wire, and time against what these bytes need on it: 10 bits each, one direction
 at a time, for a dialogue has no other way. The simulated module itself takes no time here."""
 
@@ -11,8 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from onemo_tools.rig import Rig
-from onemo_tools.simulator import Module, SimulatedUart
+from onemo_simulator import Module, SimulatedUart
+
+from onemo_tools.proofs.rig import Rig
 
 from .device import BenchError, Device, finish, pem
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole job on simulated hardware, for a person to watch and for CI to check."""
 
 from .errors import DemoFailed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How the demo ends early, and the time that it may take."""
 
 import time

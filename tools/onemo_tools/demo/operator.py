@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who runs the product: an MQTT client (amqtt's) at the broker's own port, past the TLS front."""
 
 import asyncio
@@ -7,7 +8,7 @@ from typing import Any, Self
 
 from amqtt.client import MQTTClient  # type: ignore[import-untyped]
 
-from onemo_tools.loop_thread import LoopThread
+from onemo_tools.servers.loop_thread import LoopThread
 
 from .errors import DemoFailed
 

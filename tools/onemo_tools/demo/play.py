@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The acts of the demo. Each shows something and checks that it truly happened: in the simulated
 module's store, at the servers, and in what the board printed."""
 
@@ -8,9 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from onemo_tools import deploy as deployment
-from onemo_tools.board import BoardError, MpremoteError, mpremote
-from onemo_tools.endpoint import Endpoint, Seen
+from onemo_board import BoardError, MpremoteError, mpremote
+
+from onemo_tools.deploy import deployment
+from onemo_tools.servers.endpoint import Endpoint, Seen
 
 from . import stage
 from .errors import DemoFailed, Limit, expect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the person watching sees: colours and bars on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterable

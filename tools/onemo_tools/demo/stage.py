@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the demo plays on: certificates, servers, the simulated module, the virtual board."""
 
 import asyncio
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onemo_tools import pki
-from onemo_tools.board import VirtualBoard
-from onemo_tools.broker import Broker
-from onemo_tools.endpoint import Endpoint, echo_lines
-from onemo_tools.simulator import Line, Module, SystemNetwork
+from onemo_board import VirtualBoard
+from onemo_simulator import Line, Module, SystemNetwork
+
+from onemo_tools.servers import pki
+from onemo_tools.servers.broker import Broker
+from onemo_tools.servers.endpoint import Endpoint, echo_lines
 
 from .operator import Operator
 

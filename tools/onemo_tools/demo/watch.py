@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: MIT
 """Reads what the board prints, line by line, as it comes."""
 
 import re
 
-from onemo_tools.board import BoardTimeout, VirtualBoard
+from onemo_board import BoardTimeout, VirtualBoard
 
 from .errors import DemoFailed, Limit
 from .screen import Screen

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Bytes of heap that operations take once warm: gc.mem_alloc() with the collector off.
 
 import gc

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # What the measurements share: a started driver, long answers, a sink.
 
 from scripted import OK, Uart

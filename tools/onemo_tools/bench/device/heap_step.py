@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # One stage of a program's life, for finding the smallest heap in which it is reached.
 
 

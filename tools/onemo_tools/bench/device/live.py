@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Heap that stays taken after imports: what is live once the collector has run.
 
 import gc

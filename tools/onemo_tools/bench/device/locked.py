@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The receive path and the payload loop under micropython.heap_lock(): the UART locks the heap as
 # an answer or a payload begins and unlocks it as the last bytes are handed over. An allocation
 # in between is a MemoryError.

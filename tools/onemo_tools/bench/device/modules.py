@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Imports by name, for measurements whose only purpose they are.
 
 # What the measurements themselves and the library need of the firmware.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Uploads over a line that takes its time, with a simulated module at its other end.
 
 import io

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # The plain script, as one writes it: the answer collected in a bytes object, the PEM read into a
 # string and written. It looks at no PEM and verifies nothing.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # How much free heap an operation needs: all is loaded and warm, and the heap is filled up but for
 # so many bytes in one piece. Unlike the smallest heap of a whole program this does not depend on
 # where the garbage of importing came to lie.

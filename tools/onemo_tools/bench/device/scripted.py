@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # A UART with a module of few words behind it. Once made it allocates nothing, so that what is
 # counted is the driver's alone. It can lock the heap while an answer is read or a payload
 # written: whoever allocates then fails.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # Microseconds: the library and the plain script in turn, in one run, so that both see the same
 # machine. The UART answers at once: what is timed is the driver's own work.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
 # One of the three flows of the manual's 4.1, on the board. The certificates are in the module
 # already, main.py brought them there. Which flow, and to whom, is set before:
 #

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Starts a virtual board from the command line."""
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from onemo_simulator import Line, Module, SystemNetwork
+from onemo_tools.cli.parts import fail
+
+from .chip.ports import PORTS
+from .errors import BoardError
+from .images import DEFAULT_SIZE
+from .virtual import VirtualBoard
+from .wire import Wire
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def parse_uart(text: str) -> tuple[int, str]:
+    """`1=/dev/pts/7` -> (1, "/dev/pts/7"); ValueError."""
+    number, equals, path = text.partition("=")
+    if not equals or not number.isdigit() or not path:
+        raise ValueError(f"a UART is given as ID=PATH, 1=/dev/pts/7 for example, not {text!r}")
+    return int(number), path
+
+
+def run(
+    flash: Path,
+    *,
+    port_like: str = "esp32",
+    link: Path | None = None,
+    uarts: dict[int, str | int] | None = None,
+    heap: str = "192K",
+    size: int = DEFAULT_SIZE,
+    overrun: bool = False,
+    show_output: bool = False,
+) -> None:
+    """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
+    ended = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        board = VirtualBoard(
+            flash,
+            port_like=port_like,
+            link=link,
+            uarts=uarts,
+            heap=heap,
+            size=size,
+            overrun=overrun,
+        )
+        with board:
+            print(board.port, flush=True)
+            mark = 0
+            while not ended.wait(0.2) and board.alive:
+                if show_output:
+                    text = board.output.since(mark)
+                    mark = board.output.mark()
+                    sys.stderr.write(text)
+                    sys.stderr.flush()
+            board.check()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@app.command()
+def main(
+    flash: Annotated[Path, typer.Argument(help="Image file (made when missing) or folder.")],
+    port_like: Annotated[str, typer.Option(help=f"One of {', '.join(PORTS)}.")] = "esp32",
+    link: Annotated[
+        Path | None,
+        typer.Option(help="Symbolic link to make to the port; mpremote keeps its timeouts there."),
+    ] = None,
+    uart: Annotated[
+        list[str] | None, typer.Option(help="ID=PATH: a terminal device; may be repeated.")
+    ] = None,
+    heap: Annotated[str, typer.Option(help="Heap size, 64K for example.")] = "192K",
+    size: Annotated[int, typer.Option(help="Bytes of a new flash.")] = DEFAULT_SIZE,
+    overrun: Annotated[
+        bool, typer.Option(help="Receive buffers overrun; for lines paced to the baud rate.")
+    ] = False,
+    wire: Annotated[
+        int | None, typer.Option(help="This UART's TX is wired to its RX, for `test-device`.")
+    ] = None,
+    module: Annotated[
+        int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
+    ] = None,
+    output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
+) -> None:
+    """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
+    try:
+        uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
+        with ExitStack() as stack:
+            if wire is not None:
+                uarts[wire] = stack.enter_context(Wire()).board_fd
+            if module is not None:
+                line = Line(Module("ML307R", network=SystemNetwork()))
+                uarts[module] = stack.enter_context(line).board_fd
+            run(
+                flash,
+                port_like=port_like,
+                link=link,
+                uarts=uarts,
+                heap=heap,
+                size=size,
+                overrun=overrun or wire is not None,
+                show_output=output,
+            )
+    except (BoardError, ValueError, OSError) as error:
+        raise fail("board", error) from None

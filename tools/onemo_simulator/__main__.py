@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""python -m onemo_simulator --model ML307R --port pty|tcp:PORT [--baud N]"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .serve import serve_until_signalled
+
+
+def _host(text: str) -> tuple[str, str]:
+    name, equals, address = text.partition("=")
+    if not (name and equals and address):
+        raise typer.BadParameter(f"a host is given as NAME=ADDRESS, not {text!r}")
+    return name, address
+
+
+def main(
+    model: Annotated[str, typer.Option(help="Series or sub-model.")] = "ML307R",
+    port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = "pty",
+    baud: Annotated[int | None, typer.Option(help="Pace the line to this speed.")] = None,
+    host: Annotated[
+        list[str] | None, typer.Option(help="NAME=ADDRESS, looked at before DNS.")
+    ] = None,
+    echo: Annotated[bool, typer.Option(help="Command echo after power-up.")] = True,
+    clock_unset: Annotated[bool, typer.Option(help="Its clock says 2070.")] = False,
+) -> None:
+    """A simulated OneMO module to talk to from a terminal program, until Ctrl-C."""
+    hosts = dict(_host(text) for text in host or [])
+    date = "unset" if clock_unset else None
+    try:
+        serve_until_signalled(model, port, baud, hosts, echo=echo, date=date)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        typer.echo(f"simulate: {port} cannot be opened: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

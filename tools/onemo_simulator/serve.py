@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""`onemo simulate`: a module to talk to from a terminal program."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .line import Line
+from .module import Module
+from .system_network import SystemNetwork
+
+_PORT = re.compile(r"pty|tcp(?::(\d{1,5}))?")
+
+
+def parse_port(port: str) -> tuple[str, int]:
+    """ "pty" or "tcp:PORT" (0 or none: any free one) as kind and number."""
+    match = _PORT.fullmatch(port)
+    if match is None or int(match.group(1) or 0) > 65535:
+        raise ValueError(f'port is "pty" or "tcp:PORT", not {port!r}')
+    return port[:3], int(match.group(1) or 0)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def serve(
+    model: str = "ML307R",
+    port: str = "pty",
+    baud: int | None = None,
+    hosts: dict[str, str] | None = None,
+    *,
+    stop: threading.Event | None = None,
+    say: Callable[[str], None] = _say,
+    **oddities: Any,
+) -> None:
+    """Serve a simulated module until `stop` is set or Ctrl-C; connections out of it are real.
+
+    port: "pty" or "tcp:PORT". baud: pace the line, and the module's speed. hosts: names to
+    addresses, before DNS. Raises ValueError for a wrong model, port or option.
+    """
+    kind, number = parse_port(port)
+    if baud:
+        oddities.setdefault("baud", baud)
+    module = Module(model, network=SystemNetwork(hosts), **oddities)
+    line = Line(module, "pty" if kind == "pty" else "tcp", baud=baud, port=number)
+    done = stop or threading.Event()
+    with line:
+        if kind == "pty":
+            say(f"{module.submodel} listens on {line.path}")
+        else:
+            say(f"{module.submodel} listens on tcp {line.address[0]}:{line.address[1]}")
+        say("lines end with CR; Ctrl-C ends the simulation")
+        try:
+            while not done.wait(0.2) and line.alive:
+                pass
+        except KeyboardInterrupt:
+            pass
+
+
+def serve_until_signalled(*args: Any, **kwargs: Any) -> None:
+    """As `serve`, ended by SIGTERM as well: for a process of its own."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    serve(*args, stop=stop, **kwargs)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""The module's TCP and TLS connections: opening, receiving with a window, disconnecting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .handshake import request
+from .mipcfg import Config
+from .network import TLS_RESOURCE, TLS_SLOW, Connection, TlsInfo, TlsRequest
+from .wire import Refusal
+
+if TYPE_CHECKING:
+    from .module import Module
+
+PUSH, PULL = 0, 2  # access modes
+_PUSHED = 1460  # most bytes in one pushed report
+_RECORD = 16384  # most bytes of TLS data that are reported together
+
+
+class _Stillborn:
+    """A connection that failed before it began."""
+
+    tls_info: TlsInfo | None = None
+    ended = 0
+
+    def __init__(self, code: int | None) -> None:
+        self.result = code
+
+    def read(self, limit: int) -> bytes:
+        return b""
+
+    def write(self, data: bytes) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+class Socket:
+    """One connection id in use."""
+
+    def __init__(self, number: int, host: str, port: int, mode: int, tls: bool) -> None:
+        self.number = number
+        self.host = host
+        self.port = port
+        self.mode = mode
+        self.tls = tls
+        self.connection: Connection = _Stillborn(None)
+        self.state = "CONNECTING"
+        self.freed = False  # the id is free again, but what is unread can still be read
+        self.buffer = bytearray()  # received, not yet read by the host
+        self.sent = 0
+        self.received = 0
+        self.reported = False  # the result of opening is on its way
+
+
+class Sockets:
+    """All connection ids of one module."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._used: dict[int, Socket] = {}
+        self.config = Config(module)
+        self.keepalive: dict[int, tuple[int, int, int, int]] = {}
+        self.dns_priority = 1
+        self._early_done = False
+
+    def get(self, number: int) -> Socket | None:
+        """The socket of a connection id that is in use."""
+        return self._used.get(number)
+
+    def tls_info(self, number: int) -> TlsInfo | None:
+        """What TLS negotiated."""
+        sock = self._used.get(number)
+        return sock.connection.tls_info if sock else None
+
+    def lose(self) -> None:
+        """Reboot: connections vanish, MIPCFG too."""
+        for sock in self._used.values():
+            sock.connection.abort()
+        self._used.clear()
+        self.config.clear()
+        self.keepalive.clear()
+        self.dns_priority = 1
+        self._early_done = False
+
+    def pdp_gone(self) -> None:
+        """The PDP context went down: every connection breaks."""
+        for sock in tuple(self._used.values()):
+            if sock.state == "CONNECTED":
+                sock.connection.abort()
+                self._disconnected(sock, 3)
+
+    # --- opening --------------------------------------------------------------------------------
+
+    def open(self, number: int, host: str, port: int, timeout: float, mode: int) -> None:
+        """Begin to open; the result is reported by `poll`."""
+        module = self._module
+        odd = module.oddities
+        ssl = self.config.get(number, "ssl")
+        sock = Socket(number, host, port, mode, bool(ssl[0]))
+        self._used[number] = sock
+        code = odd.open_result
+        tls: TlsRequest | None = None
+        if code is None and sock.tls:
+            try:
+                links = sum(s.tls for s in self._used.values())
+                if links > module.profile.tls_links:
+                    raise Refusal(TLS_RESOURCE)
+                if odd.early_open_753 and not self._early_done:
+                    self._early_done = True
+                    if module.moment - module.modem.active_since < 0.3:
+                        raise Refusal(TLS_SLOW)
+                tls = request(module, ssl[1])
+            except Refusal as refusal:
+                code = refusal.code
+        if code is not None:
+            sock.connection = _Stillborn(code)
+        else:
+            limit = odd.handshake_limit
+            if tls is not None and limit == "timeout":
+                tls = replace(tls, negotime=timeout)
+            sock.connection = module.network.open(host, port, tls, timeout, limit != "negotime")
+
+    def _opened(self, sock: Socket, code: int) -> None:
+        module = self._module
+        if self._used.get(sock.number) is not sock or sock.state != "CONNECTING":
+            return
+        if code:
+            sock.connection.abort()
+            del self._used[sock.number]
+            if module.profile.nb:
+                code = 1
+        else:
+            sock.state = "CONNECTED"
+        line = b"+MIPOPEN: %d,%d" % (sock.number, code)
+        if module.oddities.open_urc == "before":
+            module.urc(line, "immediate")
+            module.finish()
+        elif module.oddities.open_urc == "after":
+            module.urc(line)
+
+    # --- what happens by itself -----------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Results, arrivals, ends."""
+        self._module.network.poll()
+        for sock in tuple(self._used.values()):
+            if sock.state == "CONNECTING":
+                self._look_for_result(sock)
+            if sock.state == "CONNECTED":
+                self._receive(sock)
+
+    def _look_for_result(self, sock: Socket) -> None:
+        if sock.reported:
+            return
+        code = sock.connection.result
+        if code is None:
+            return
+        sock.reported = True
+        delay = self._module.oddities.open_delay
+        if delay:
+            self._module._schedule(delay, partial(self._opened, sock, code))
+        else:
+            self._opened(sock, code)
+
+    def _receive(self, sock: Socket) -> None:
+        if sock.mode == PULL:
+            self._receive_pull(sock)
+        else:
+            self._receive_push(sock)
+        if sock.connection.ended and self._used.get(sock.number) is sock:
+            self._disconnected(sock, sock.connection.ended)
+
+    def _receive_pull(self, sock: Socket) -> None:
+        # All current TLS data must be read before later data is reported.
+        if sock.tls and sock.buffer:
+            return
+        module = self._module
+        window = module.oddities.window or module.profile.window
+        room = min(window - len(sock.buffer), _RECORD)
+        if room <= 0:
+            return
+        data = sock.connection.read(room)
+        if data:
+            sock.buffer += data
+            sock.received += len(data)
+            module.urc(b'+MIPURC: "rtcp",%d,%d,%d' % (sock.number, len(data), len(sock.buffer)))
+
+    def _receive_push(self, sock: Socket) -> None:
+        module = self._module
+        window = module.oddities.window or module.profile.window
+        while len(module._out) < window:
+            data = sock.connection.read(_PUSHED)
+            if not data:
+                return
+            sock.received += len(data)
+            shown = self.shown(sock.number, data)
+            module.urc(b'+MIPURC: "rtcp",%d,%d,%s' % (sock.number, len(data), shown))
+
+    def shown(self, number: int, data: bytes) -> bytes:
+        """Received data as the connection's encoding has it."""
+        return data.hex().upper().encode() if self.config.get(number, "encoding")[1] else data
+
+    def _disconnected(self, sock: Socket, state: int) -> None:
+        module = self._module
+        sock.state = "CLOSED"
+        if not self.config.get(sock.number, "autofree")[0]:
+            sock.connection.close()
+            if module.oddities.disconnect_keeps and sock.buffer:
+                sock.freed = True
+            else:
+                del self._used[sock.number]
+        module.urc(b'+MIPURC: "disconn",%d,%d' % (sock.number, state))
+
+    # --- closing --------------------------------------------------------------------------------
+
+    def close(self, sock: Socket) -> None:
+        """The host closes; +MIPCLOSE comes a little later."""
+        opening = sock.state == "CONNECTING"
+        sock.state = "CLOSING"
+        if opening:
+            sock.connection.abort()
+        self._module._schedule(self._module.oddities.close_delay, partial(self._closed, sock))
+
+    def _closed(self, sock: Socket) -> None:
+        if self._used.get(sock.number) is sock:
+            sock.connection.close()
+            del self._used[sock.number]
+            self._module.urc(b"+MIPCLOSE: %d" % sock.number)

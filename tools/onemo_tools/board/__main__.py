@@ -1,5 +1,0 @@
-"""`python -m onemo_tools.board`."""
-
-from .cli import app
-
-app()

@@ -1,0 +1,1 @@
+"""What goes to a board: packages, compiled modules, file system images."""

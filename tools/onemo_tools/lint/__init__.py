@@ -1,0 +1,1 @@
+"""Rules of the house that no other linter knows; tables made from the source."""

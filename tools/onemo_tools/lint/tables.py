@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The README's tables of models and of commands, made from what the driver itself reads.
+
+python -m onemo_tools.lint.tables README.md      # writes them between their markers
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from onemo import models
+
+_ENCODINGS = ("ascii", "hex", "escaped")
+_ALGORITHMS = ("MD5", "SHA", "SHA256", "CRC")
+
+# Command as typed, its section in the SSL manual, the method that sends it. A test runs each.
+COMMANDS = (
+    ("AT+MSSLCFG=?", "3.1", 'modem.command("+MSSLCFG=?")'),
+    ('AT+MSSLCFG="<option>"', "3.1", "tls.read_all(option)"),
+    ('AT+MSSLCFG="<option>",<ssl_id>', "3.1", "tls.read()"),
+    ('AT+MSSLCFG="<option>",<ssl_id>,…', "3.1", "tls.configure(…)"),
+    ("AT+MSSLCERTWR=?", "3.2", 'modem.command("+MSSLCERTWR=?")'),
+    ('AT+MSSLCERTWR="<name>",…', "3.2", "certs.write(name, source)"),
+    ("AT+MSSLKEYWR=?", "3.3", 'modem.command("+MSSLKEYWR=?")'),
+    ('AT+MSSLKEYWR="<name>",…', "3.3", "certs.write(name, source, KEY)"),
+    ('AT+MSSLCERTRD="<name>"', "3.4", "certs.read(name, sink)"),
+    ("AT+MSSLLIST=<type>", "3.5", "certs.list(kind)"),
+    ('AT+MSSLRM="<name>"', "3.6", "certs.remove(name)"),
+    ('AT+MSSLPSK="<pskid>",…', "3.7", "certs.write_psk(pskid, psk)"),
+    ("AT+MSSLCHECK=?", "3.8", "certs.algorithms()"),
+    ('AT+MSSLCHECK="<name>"', "3.8", "certs.digest(name)"),
+    ('AT+MSSLCHECK="<name>",<alg>', "3.8", "certs.digest(name, algorithm)"),
+    ("AT+MSSLCIPHER=?", "3.9", "modem.ciphers()"),
+    ('AT+MIPCFG="ssl",…', "4.1", "modem.connect(host, port, tls)"),
+)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _of(names: tuple[str, ...], numbers: tuple[int, ...]) -> str:
+    return "all" if len(numbers) == len(names) else ", ".join(names[n] for n in numbers)
+
+
+def _tls(model: models.Model) -> str:
+    links = "" if model.tls_links is None else f", {model.tls_links} at once"
+    return ("yes" if model.mipcfg_ssl else "if the module takes it") + links
+
+
+def model_table() -> str:
+    """Model x capability."""
+    head = (
+        "series",
+        "sub-models",
+        "ssl_id",
+        "connections",
+        "certificates go in",
+        "encodings",
+        "MSSLCHECK",
+        "PSK",
+        "MSSLCIPHER",
+        "after deep sleep",
+        "TLS connections",
+    )
+    rows: list[tuple[str, ...]] = [
+        (
+            model.name,
+            " ".join("-" + name[len(model.name) + 1 :] for name in submodels),
+            f"0..{model.ssl_ids - 1}",
+            str(model.connections),
+            "behind `>`" if model.prompt else "in the command",
+            _of(_ENCODINGS, model.encodings),
+            _of(_ALGORITHMS, model.algorithms),
+            "yes" if model.psk else "no",
+            "yes" if model.ciphers else "no",
+            "`restore()`" if model.volatile else "kept",
+            _tls(model),
+        )
+        for model, submodels in models.every()
+    ]
+    return _table(head, rows)
+
+
+def command_table() -> str:
+    """Command x method."""
+    head = ("command", "manual", "method")
+    return _table(head, [(f"`{typed}`", section, f"`{do}`") for typed, section, do in COMMANDS])
+
+
+TABLES = {"models": model_table, "commands": command_table}
+
+
+def filled(text: str) -> str:
+    """`text` with each table between its markers. ValueError: a marker is missing."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        start = text.find(begin)
+        stop = text.find(end, start)
+        if start < 0 or stop < 0:
+            raise ValueError(f"no lines {begin.strip()} and {end}, in this order")
+        text = text[: start + len(begin)] + make() + "\n" + text[stop:]
+    return text
+
+
+def main(file: str) -> None:
+    """Write both tables into `file`."""
+    path = Path(file)
+    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m onemo_tools.lint.tables FILE")
+    main(sys.argv[1])

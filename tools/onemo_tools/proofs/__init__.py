@@ -1,0 +1,1 @@
+"""Tries to break the driver: faults, power cuts, random input, damage to its own code."""

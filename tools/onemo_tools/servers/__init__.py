@@ -1,0 +1,1 @@
+"""What a module talks to: a TLS endpoint, an MQTT broker, a PKI."""

@@ -1,0 +1,1 @@
+"""The module's store from a PC: through a board, or straight over a serial port."""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""The module at a board's UART, through the library that is on the board."""
+
+import json
+import tempfile
+from binascii import unhexlify
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from onemo_board.errors import MpremoteError
+from onemo_board.mpremote import mpremote
+
+from onemo_tools.deploy import ports
+from onemo_tools.store.serial import digests_of
+
+_LIMIT_S = 150.0  # of a call: a start takes 30 s at the most, an upload at 4800 bit/s 20 s
+_UPLOAD = "onemo-upload.pem"
+
+# Runs on the board. The answer is the last line, so that nothing that is printed before (a file's
+# content, in hex) is taken for it. Errors of the driver come as text, for the same.
+_SCRIPT = """
+import json
+from binascii import hexlify
+class Hex:
+    def write(self, data):
+        print("=" + hexlify(data).decode())
+        return len(data)
+try:
+    from onemo import Modem
+    from onemo.uart import open_uart
+    try:
+        with open("config.json") as file:
+            settings = json.load(file)
+    except OSError:
+        raise ValueError("there is no config.json on the board: onemo deploy puts it there")
+    except ValueError:
+        raise ValueError("config.json on the board is no JSON: onemo deploy replaces it")
+    uart = open_uart(settings["uart"])
+    modem = Modem(uart, baud=settings["uart"]["baud"])
+    modem.start()
+    certs = modem.certs
+    print(json.dumps({"result": %s}))
+except ImportError as error:
+    said = "%%s: is the library on the board? onemo deploy puts it there" %% error
+    print(json.dumps({"error": said}))
+except KeyError as error:
+    print(json.dumps({"error": "config.json on the board has no %%s" %% error}))
+except (OSError, ValueError) as error:
+    print(json.dumps({"error": str(error) or repr(error)}))
+"""
+
+
+class BoardSays(ValueError):
+    """What went wrong on the board, in its words."""
+
+
+class OnBoard:
+    """The store of the module at the UART that the board's config.json names."""
+
+    def __init__(self, port: str) -> None:
+        self._port = port
+
+    def __enter__(self) -> Self:
+        ports.check(self._port)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _call(self, expression: str, *before: str) -> tuple[Any, list[str]]:
+        """Evaluates an expression on the board, with `certs`; its value, and lines printed."""
+        script = _SCRIPT % expression
+        done = mpremote(self._port, *before, "exec", script, timeout=_LIMIT_S)
+        lines = done.stdout.splitlines()
+        try:
+            answer = json.loads(lines[-1])
+        except (IndexError, ValueError):
+            raise BoardSays(f"the board at {self._port} answers {lines[-1:]!r}") from None
+        if "error" in answer:
+            raise BoardSays(answer["error"])
+        return answer["result"], lines
+
+    def list(self, kind: int) -> list[tuple[str, int]]:
+        needed = "modem.require_model().psk" if kind == 3 else "True"
+        found, _ = self._call(f"certs.list({kind}) if {needed} else []")
+        return [(str(name), int(size)) for name, size in found]
+
+    def write(self, name: str, file: Path, kind: int, force: bool) -> bool:
+        """By way of a file on the board, so that it can be judged before anything is sent."""
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / _UPLOAD
+            local.write_bytes(file.read_bytes())
+            copy = ("fs", "cp", str(local), f":{_UPLOAD}", "+")
+            call = f"certs.write({name!r}, {_UPLOAD!r}, {kind}, force={force})"
+            try:
+                return bool(self._call(call, *copy)[0])
+            finally:
+                try:
+                    mpremote(self._port, "fs", "rm", f":{_UPLOAD}", timeout=_LIMIT_S)
+                except MpremoteError:
+                    pass  # it was not copied, and that is told already
+
+    def read(self, name: str, sink: BinaryIO) -> None:
+        _, lines = self._call(f"certs.read({name!r}, Hex())")
+        for line in lines:
+            if line.startswith("="):
+                sink.write(unhexlify(line[1:]))
+
+    def remove(self, name: str, missing_ok: bool) -> bool:
+        return bool(self._call(f"certs.remove({name!r}, {missing_ok})")[0])
+
+    def digest(self, name: str) -> str:
+        return str(self._call(f"certs.digest({name!r})")[0])
+
+    def digests_of(self, file: Path) -> tuple[str, ...]:
+        return digests_of(file)
