@@ -60,9 +60,9 @@ class Client:
             task.cancel()
         try:
             self._stream.write(b"\xe0\0")
+            await self._stream.wait_closed()
         except OSError:
-            pass  # it has gone already
-        await self._stream.wait_closed()
+            await self._stream.wait_closed()  # it has gone already
 
     async def _send(self, first, body):
         head = bytearray((first,))

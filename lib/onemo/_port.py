@@ -8,6 +8,8 @@ try:
 
     from micropython import const
 
+    CLOSES_GENERATORS = False  # one that is left half-way
+
     def as_buffer(text):
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
@@ -24,6 +26,7 @@ try:
 except ImportError:
     import time
 
+    CLOSES_GENERATORS = True
     _WRAP = 1 << 30
 
     def const(value):

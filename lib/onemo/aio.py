@@ -150,6 +150,7 @@ class AsyncModem(BaseModem):
             await self.run_operation(connections.open_op(connection, timeout_ms))
             await self.wait_news(connection, timeout_ms)
             connections.check_opened(connection, timeout_ms)
+            await self.run_operation(connections.check_peer_op(connection))
         except BaseException:
             connections.drop(connection)
             raise

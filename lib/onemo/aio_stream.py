@@ -15,6 +15,7 @@ class Stream(ConnectionBuffer):
     close it in order, ModemReset if the module rebooted. One task may
     read while another writes."""
 
+    _failure = None  # why what was written could not be sent before closing
     _closer = None  # the task that closes it
 
     def settimeout(self, seconds):
@@ -80,19 +81,26 @@ class Stream(ConnectionBuffer):
             self._closer = asyncio.create_task(self._close())
 
     async def wait_closed(self):
-        """Returns once the connection is closed, and closes it if that has not begun."""
+        """Returns once the connection is closed, and closes it if that has not begun. Raises the
+        error if what was written could not be sent before."""
         self.close()
         await self._closer
+        failure = self._failure
+        self._failure = None
+        if failure:
+            raise failure
 
     async def _close(self):
         try:
-            if not self._connection.error:
-                await self.drain()
-            await self._modem.run_operation(
-                self._connections.close_op(self._connection), True, True
-            )
+            await self.drain()
+        except OSError as error:
+            self._failure = error
+            self._out = b""
+        try:
+            close = self._connections.close_op(self._connection)
+            await self._modem.run_operation(close, True, True)
         except OSError:
-            pass  # it is over, as it is to be
+            pass  # it is over already
 
     def is_closing(self):
         return self._closer is not None
@@ -100,5 +108,9 @@ class Stream(ConnectionBuffer):
     async def __aenter__(self):
         return self
 
-    async def __aexit__(self, *exc):
-        await self.wait_closed()
+    async def __aexit__(self, kind, *exc):
+        try:
+            await self.wait_closed()
+        except OSError:
+            if kind is None:
+                raise  # else the error that is under way says more

@@ -86,6 +86,7 @@ class Channel:
         self.uart = uart
         self.baud = baud  # bit/s; deadlines contain the time that bytes take on the line
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
+        self.own_expect = ALL  # of the application's raw command
         self.result = None  # of the operation that a front drives, see set_result()
         self.bytes_received = 0  # modulo 2**24
 
@@ -97,6 +98,7 @@ class Channel:
         self.mask_tx = False  # what is sent now is secret
         self.mask_rx = False  # so may be what is received: an echo of a secret, even a late one
         self.payload_remaining = 0  # bytes that the module was promised and may still wait for
+        self.fillable = True  # they may be anything; False: a peer would get them
         self.timeout_ms = 0
         self._deadline = None  # ticks; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
@@ -173,6 +175,11 @@ class Channel:
         self.out += as_buffer(text)
         return self
 
+    def append(self, data):
+        """Append bytes as they are."""
+        self.out += data
+        return self
+
     def begin_secret(self):
         """Keep the rest of the command, and what is pushed after it, out of traces and errors."""
         self.public_len = len(self.out)
@@ -191,6 +198,7 @@ class Channel:
         payload=0,
         line_open=False,
         require_info=False,
+        fillable=True,
     ):
         """Send the command.
 
@@ -199,6 +207,8 @@ class Channel:
         them is its size; REST_OF_LINE: all behind the colon.
         `payload`: bytes that will follow the prompt.
         `line_open`: the caller pushes the rest of the line, then calls end_line().
+        `fillable`: a payload that breaks off may be filled up to get the module out of data mode;
+        not if a peer would get that.
         `require_info`: ignore final results until an information line has arrived; they belong to
         an earlier command.
         """
@@ -215,6 +225,7 @@ class Channel:
         self._require_info = require_info
         self._line_open = line_open
         self.payload_remaining = payload
+        self.fillable = fillable
         self._discarded = False
         self._source = out
         self._at = 0
@@ -304,6 +315,7 @@ class Channel:
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
         self.payload_remaining = size
+        self.fillable = True
 
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
@@ -375,6 +387,24 @@ class Channel:
         """Its parameter `index` as str, without quotes; None if there are not so many."""
         at = at_syntax.field(self._rx, self.args_at, self.end, index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
+
+    def is_own_line(self):
+        """False if it begins with another command's name, `+OTHER:`."""
+        rx = self._rx
+        out = self.out
+        if rx[self.start] != 0x2B or out[2] != 0x2B or out.find(b";") >= 0:
+            return True
+        at = self._match_command(self.start, 2, b"=?\r")
+        return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
+
+    def wipe(self):
+        """Overwrite what secrets left in the buffers."""
+        out = self.out
+        for i in range(self.public_len, len(out)):
+            out[i] = 0x20
+        buffer = self.buffer
+        for i in range(len(buffer)):
+            buffer[i] = 0
 
     def field_equals(self, index, name):
         """True if its parameter `index` is `name` (bytes). Allocates nothing."""
@@ -514,7 +544,8 @@ class Channel:
             # 2. What follows data: a line end
             if self._expect_eol and at < size:
                 self._expect_eol = False
-                self._discarded = self._discarded or rx[at] not in b"\r\n"
+                if rx[at] not in b"\r\n":  # the count was wrong: who knows what follows
+                    self._discarded = self.out_of_sync = True
             # 3. Line ends, and junk that a module sends as it wakes up
             while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
                 at += 1

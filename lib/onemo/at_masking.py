@@ -3,6 +3,31 @@
 # What a trace may see: everything but keys and PSKs, of which it is told the number of bytes.
 
 
+from ._port import as_buffer
+
+_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3))  # so many commas stand before the secret
+
+
+def begin_raw(ch, text):
+    """Begin a command that the application wrote, keeping what is secret in it out of traces and
+    errors: a PSK, a key, and whatever looks like one."""
+    data = bytes(as_buffer(text)) if isinstance(text, (bytes, bytearray)) else text.encode()
+    public = len(data)
+    upper = data.upper()
+    for name, commas in _SECRETS:
+        if upper.startswith(name):
+            public = len(name)
+            for _ in range(commas):
+                public = data.find(b",", public) + 1 or len(data)
+    for mark in (b"-----BEGIN", b"PRIVATE KEY"):
+        at = upper.find(mark)
+        if at >= 0:
+            public = min(public, at)
+    ch.command(data[:public])
+    if public < len(data):
+        ch.begin_secret().append(data[public:])
+
+
 class Masking:
     """Between a channel and its user's trace(direction, data)."""
 

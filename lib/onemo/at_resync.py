@@ -10,6 +10,7 @@ from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
 _IDENTIFY_MAX = const(2)  # noise must not make a model unknown
 _PROBE_MS = const(500)
+_SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # until the final result of a packet that was filled up
@@ -114,6 +115,11 @@ def _find_answer_op(ch, timeout_ms):
 def _fill_payload_op(ch):
     # Gets the module out of a data mode that waits for what was announced.
     if not ch.payload_remaining:
+        return
+    if not ch.fillable:
+        # Filler would go to a peer: the module's own timeout ends it.
+        yield from listen_op(ch, _SEND_TIMEOUT_MS)
+        ch.expect_payload(0)
         return
     ch.resume_payload(_FILLED_MS)
     try:

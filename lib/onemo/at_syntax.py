@@ -48,7 +48,7 @@ def check_text(value, what, max_len=_NAME_MAX):
 
 def check_range(value, what, low, high):
     """ValueError or TypeError unless `value` is an int from `low` to `high`."""
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("%s must be an int, not %s" % (what, type(value).__name__))
     if not low <= value <= high:
         raise ValueError("%s is %d; it must be %d to %d" % (what, value, low, high))

@@ -5,6 +5,7 @@
 
 from . import _port
 from ._port import const
+from .errors import refuse_reentry
 from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -33,10 +34,16 @@ class Modem(BaseModem):
     def run_operation(self, operation, recover: bool = True):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
+        if self.running:
+            refuse_reentry()
         ch = self.channel
-        if recover and not ch.ready():
-            self.drive(self.resync_op())
-        self.drive(operation)
+        self.running = True
+        try:
+            if recover and not ch.ready():
+                self.drive(self.resync_op())
+            self.drive(operation)
+        finally:
+            self.running = False
         return ch.result
 
     def connect(

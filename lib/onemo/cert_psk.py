@@ -60,6 +60,7 @@ def _write_psk_op(modem, pskid, psk):
     ch.command(b"+MSSLPSK=").quote(pskid).begin_secret().quote(psk).send(FLASH_MS)
     while ch.poll() != DONE:
         yield
+    ch.wipe()
     try:
         code = yield from find_digest_op(ch, pskid)
         verified_by = "MSSLCHECK"

@@ -127,6 +127,8 @@ class Uploader:
             self._stream.close()
             self._opened = False
         self._stream = None
+        if self._kind == KEY:
+            self._ch.wipe()
 
     # The source
 
@@ -138,6 +140,11 @@ class Uploader:
         self._scanner.begin(self._kind)
         self._begin_hash()
         if isinstance(source, str):
+            if "\n" in source or "-----" in source:
+                raise ValueError(
+                    "the source of %s is text, not the path of a file: give a path, or a stream "
+                    "such as io.BytesIO" % self._name
+                )
             try:
                 self._stream = open(source, "rb")
                 self._opened = True

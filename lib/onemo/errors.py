@@ -82,3 +82,11 @@ class ProtocolError(ModemError):
 
 class ClockError(ModemError):
     """The module's clock is not set, so it cannot judge whether a certificate is in date."""
+
+
+def refuse_reentry():
+    """RuntimeError for a call from inside another one's callback."""
+    raise RuntimeError(
+        "a command of this modem is under way: progress(), URC handlers, sources, sinks and loops "
+        "over ciphers() must not issue commands; note what to do and do it afterwards"
+    )

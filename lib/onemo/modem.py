@@ -8,7 +8,7 @@
 # no RAM.
 
 from . import _port, at_syntax
-from ._port import const
+from ._port import as_buffer, const
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 from .errors import ModemError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
+_SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -65,6 +66,7 @@ class BaseModem:
         self.partial_upload = None  # name of the certificate or key whose upload broke off
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
         self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
+        self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self.connections = None  # net_links.Connections, once there was one
@@ -153,32 +155,34 @@ class BaseModem:
 
     # Commands
 
-    def command(self, text: "str | bytes", timeout_ms: int = REPLY_MS):
-        """Send `AT` + `text`; returns the list of its information lines, as bytes.
+    def command(
+        self,
+        text: "str | bytes",
+        timeout_ms: int = REPLY_MS,
+        *,
+        expect: "str | bytes | None" = None,
+    ):
+        """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
+        begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
+        `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
+        kept out of traces and errors.
 
         ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
         `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
+        self._check_command(text)
+        # Not an argument of the operation, which would be larger by it.
+        self.channel.own_expect = ALL if expect is None else as_buffer(expect)
+        return self.run_operation(_command_op(self.channel, text, timeout_ms))
+
+    def _check_command(self, text):
+        # Apart from command(), whose frame would be too large for the stack.
         if not 1 <= len(text) < self.line_max:
             raise ValueError(
                 "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
             )
         ends = "\r\n" if isinstance(text, str) else b"\r\n"
         if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r holds a line end; one command a call" % (text,))
-        return self.run_operation(self._command_op(text, timeout_ms))
-
-    def _command_op(self, text, timeout_ms):
-        ch = self.channel
-        ch.result = []
-        ch.command(text).send(timeout_ms, ALL)
-        while True:
-            event = ch.poll()
-            if event == LINE:
-                ch.result.append(ch.line())
-            elif event == DONE:
-                return
-            else:
-                yield
+            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -264,3 +268,27 @@ class BaseModem:
         return self.run_operation(
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
+
+
+def _begin_command(ch, text):
+    if len(text) < _SECRET_MIN:
+        ch.command(text)
+    else:
+        from .at_masking import begin_raw
+
+        begin_raw(ch, text)
+
+
+def _command_op(ch, text, timeout_ms):
+    ch.result = []
+    _begin_command(ch, text)
+    ch.send(timeout_ms, ch.own_expect)
+    while True:
+        event = ch.poll()
+        if event == LINE:
+            if ch.own_expect != ALL or ch.is_own_line():
+                ch.result.append(ch.line())
+        elif event == DONE:
+            return
+        else:
+            yield

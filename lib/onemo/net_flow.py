@@ -67,16 +67,22 @@ class ConnectionBuffer:
         ch.command(b"+MIPRD=").number(connection.id).number(size)
         ch.send(REPLY_MS + size * 10000 // ch.baud, b"+MIPRD:", 3)
         connection.in_transfer = True  # until it is whole
+        known = connection.unread if connection.unread > 1 else 0  # 1: a count that was not read
         connection.unread = 0  # the module answers only OK if it has nothing
         at = start
         try:
             while (event := ch.poll()) != DONE:
                 if event == DATA:
-                    connection.unread = ch.value(1) or 0
-                    if ch.data_remaining > size:
+                    self._check_id()
+                    unread = ch.value(1) or 0
+                    count = ch.data_remaining
+                    if count > size or (unread and count < size) or count < min(size, known):
+                        ch.lose_sync()
                         raise ProtocolError(
-                            "%d bytes came where %d were asked for" % (ch.data_remaining, size)
+                            "%d bytes came, and %d are left, where %d were asked for"
+                            % (count, unread, size)
                         )
+                    connection.unread = unread
                     while ch.data_remaining:
                         chunk = ch.read_chunk()
                         if chunk:
@@ -85,6 +91,7 @@ class ConnectionBuffer:
                         else:
                             yield
                 elif event == LINE:
+                    self._check_id()
                     connection.unread = ch.value(1) or 0
                 else:
                     yield
@@ -99,6 +106,14 @@ class ConnectionBuffer:
             self._stop = at
         else:
             self._have = at
+
+    def _check_id(self):
+        # The line at hand must be about this connection.
+        if self._ch.value(0) != self._connection.id:
+            self._ch.lose_sync()
+            raise ProtocolError(
+                "%s was answered for connection %s" % (self._ch.command_text(), self._ch.value(0))
+            )
 
     def _break(self, error):
         # A module that rebooted without a word refuses what concerns its connections: look.
@@ -118,12 +133,14 @@ class ConnectionBuffer:
         try:
             while (event := ch.poll()) != DONE:
                 if event == LINE:
+                    self._check_id()
                     still_open = ch.field_equals(4, b"CONNECTED")
                 else:
                     yield
             ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
             while (event := ch.poll()) != DONE:
                 if event == LINE:
+                    self._check_id()
                     connection.unread = ch.value(1) or 0
                 else:
                     yield
@@ -169,7 +186,7 @@ class ConnectionBuffer:
         ch = self._ch
         connection = self._connection
         ch.command(b"+MIPSEND=").number(connection.id).number(n)
-        ch.send(_SEND_MS, b"+MIPSEND:", payload=n)
+        ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False)
         while (event := ch.poll()) != PROMPT:
             if event == LINE:
                 connection.on_sent(ch.value(1))  # what was sent before
@@ -203,7 +220,9 @@ class ConnectionBuffer:
         while (event := ch.poll()) != DONE:
             if event != LINE:
                 yield
-            elif connection.last_sent:
+                continue
+            self._check_id()
+            if connection.last_sent:
                 connection.on_sent(ch.value(1))
             else:
                 accepted = ch.value(1)
@@ -255,7 +274,9 @@ class ConnectionBuffer:
                     return
             connections.check(connection)
             now = _port.ticks_ms()
-            wait_ms = _SILENCE_MS - _port.ticks_diff(now, connection.last_heard_ms)
+            silence_ms = _port.ticks_diff(now, connection.last_heard_ms)
+            # Below 0 weeks have passed, and ticks have wrapped.
+            wait_ms = _SILENCE_MS - silence_ms if silence_ms >= 0 else 0
             if timeout_ms is not None:
                 left_ms = timeout_ms - _port.ticks_diff(now, began)
                 if left_ms > 0:

@@ -112,8 +112,11 @@ class Connections:
             return  # late: of an earlier connection with this id
         if at_syntax.same(buf, at, end, b"rtcp"):
             at = at_syntax.field(buf, at, end, 3)
-            # A count that cannot be read is one all the same.
+            # A count that cannot be read is one all the same; what is no count at all is data, as
+            # a module sends it in another mode than the one asked for.
             count = at_syntax.number(buf, at, end) if at >= 0 else None
+            if at >= 0 and count is None and at < end:
+                connection.error = "the module sends data unasked, so it opened in another mode"
             connection.unread = max(1, count or 1)
             connection.last_heard_ms = _port.ticks_ms()
         elif at_syntax.same(buf, at, end, b"disconn"):
@@ -203,6 +206,7 @@ class Connections:
             yield from self._clear_op()
         if tls:
             yield from tls.apply_op()
+            yield from tls.verify_op()
             if self._clock_boot != modem.boot_count and tls.checks_dates():
                 yield from self._check_clock_op()
         yield from self._allocate_op(connection)
@@ -224,6 +228,31 @@ class Connections:
                 raise Timeout("%s: no +MIPOPEN within %d ms" % (connection.command, timeout_ms))
             raise CommandError(connection.result, connection.command)
         connection.last_heard_ms = _port.ticks_ms()
+
+    def check_peer_op(self, connection):
+        """Operation: look whether the module connected to what was asked for; a damaged command
+        may have named another host, port or id. VerifyError; the connection is closed then."""
+        ch = self._ch
+        found = False
+        ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif ch.value(0) == connection.id:
+                    found = (
+                        ch.field_equals(1, b"TCP")
+                        and ch.field_equals(2, connection.host.encode())
+                        and ch.value(3) == connection.port
+                    )
+        except CommandError:
+            pass
+        if not found and not connection.close_reason:
+            yield from self.close_op(connection)
+            raise VerifyError(
+                "the module does not show connection %d to %s:%d, as asked; it was closed, "
+                "connect again" % (connection.id, connection.host, connection.port)
+            )
 
     def drop(self, connection):
         """Give up a connection that was not opened. What the module makes of it is looked at
@@ -287,8 +316,12 @@ class Connections:
                 yield from self._reclaim_op(False)
 
     def _is_cooling(self, number):
+        # Weeks may have passed since, so that ticks have wrapped: an end that seems to lie further
+        # ahead than any cool-down lasts is over.
         until = self._cooldown[number]
-        if until is not None and _port.ticks_diff(until, _port.ticks_ms()) <= 0:
+        if until is not None and not (
+            0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS
+        ):
             until = self._cooldown[number] = None
         return until is not None
 
@@ -370,7 +403,7 @@ class Connections:
         while (event := ch.poll()) != DONE:
             if event != LINE:
                 yield
-            elif ch.value(1) == connection.id:
+            elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
                 kept = (ch.value(2), ch.value(3))
         if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
             raise VerifyError(

@@ -95,21 +95,30 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
             self._modem.run_operation(self._flush_op())
 
     def close(self):
-        """Close the connection. Closing twice is harmless."""
+        """Close the connection. Closing twice is harmless. What was held back is sent first; if
+        that fails, the connection is closed all the same and the error raised."""
+        failure = None
         connection = self._connection
-        if connection and not connection.error:
+        if self._out:
             try:
                 self.flush()
-            except OSError:
-                pass  # the connection is over, as it is to be
+            except OSError as error:
+                failure = error
+                self._out = b""
         if connection:
             self._modem.run_operation(self._connections.close_op(connection))
+        if failure:
+            raise failure
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
-        self.close()
+    def __exit__(self, kind, *exc):
+        try:
+            self.close()
+        except OSError:
+            if kind is None:
+                raise  # else the error that is under way says more
 
     def ioctl(self, request, argument):
         if request == _POLL:
@@ -147,6 +156,7 @@ def open_connection(modem, host, port, tls, timeout_ms):
         modem.run_operation(connections.open_op(connection, timeout_ms))
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))
         connections.check_opened(connection, timeout_ms)
+        modem.run_operation(connections.check_peer_op(connection))
     except BaseException:
         connections.drop(connection)
         raise

@@ -17,6 +17,7 @@ KIND = {"cert": CERT, "key": KEY, "psk": PSK}
 AUTH = ("none", "server", "mutual")  # in the order of their numbers
 
 _NAMES = ("ca", "cert", "key", "pskid")
+_FLAGS = ("session", "ignorestamp", "ignoreverify", "allow_broken")
 
 
 def _require(table, where, name, kind, wanted, allowed=None):
@@ -60,6 +61,10 @@ def checked(profile):
             if name not in ("ssl_id", "auth") + _NAMES and name not in SETTINGS:
                 known = "ssl_id auth %s %s" % (" ".join(_NAMES), " ".join(SETTINGS))
                 raise ValueError("%s%s is not known; a context has %s" % (where, name, known))
+            if name in _FLAGS:
+                _require(item, where, name, bool, "true or false")
+            elif name in SETTINGS:
+                _require(item, where, name, int, "a number")
     return {"objects": objects, "contexts": contexts}
 
 

@@ -4,9 +4,9 @@
 # only when asked. Three bytes a suite, and the parts of the names in two strings: a seventh of
 # what the names alone would take.
 
-from ._port import const
+from ._port import CLOSES_GENERATORS, const
 from .at_channel import DATA, DONE, REPLY_MS, REST_OF_LINE
-from .errors import ProtocolError, Unsupported
+from .errors import ProtocolError, Unsupported, refuse_reentry
 
 _LINE = const(4096)  # bytes, a generous bound for what MSSLCIPHER's line takes on the wire
 _ID_MAX = const(64)  # bytes in which an id must end
@@ -139,6 +139,8 @@ def supported_ids(modem):
 
 def iterate_supported(modem):
     """Iterate the same for the blocking front, which waits in between."""
+    if modem.running:
+        refuse_reentry()
     found = supported_ids(modem)
     if not modem.channel.ready():
         modem.drive(modem.resync_op())
@@ -146,12 +148,17 @@ def iterate_supported(modem):
 
 
 def _wait_between(modem, found):
-    # Iterates the ids among what supported_ids() yields.
-    for suite in found:
-        if suite is None:
-            modem.wait(modem.channel.max_sleep_ms())
-        else:
-            yield suite
+    # Iterates the ids among what supported_ids() yields. MicroPython does not close a generator
+    # that is left: there nobody can tell a command inside the loop from one behind it.
+    modem.running = CLOSES_GENERATORS
+    try:
+        for suite in found:
+            if suite is None:
+                modem.wait(modem.channel.max_sleep_ms())
+            else:
+                yield suite
+    finally:
+        modem.running = False
 
 
 def _iterate_supported(ch):

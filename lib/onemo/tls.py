@@ -47,6 +47,8 @@ _OPTIONS = (
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None),
 )
+_NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
+
 OPTIONS = tuple([option.name for option in _OPTIONS])
 # configure()'s keywords that are not names of objects, but for `auth`
 SETTINGS = tuple(
@@ -122,7 +124,7 @@ class TLSContext:
             raise ValueError(
                 "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
             )
-        if version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
+        if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
             raise ValueError(
                 "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
             )
@@ -166,7 +168,7 @@ class TLSContext:
                 "a ciphersuite is judged by onemo/suites, which is not installed: install all "
                 "of onemo, or leave the choice to module and server"
             )
-        if suites.strength(ciphersuite) == "broken" and not allow_broken:
+        if suites.strength(ciphersuite) == "broken" and allow_broken is not True:
             raise ValueError(
                 "ciphersuite 0x%X, %s, is broken; use a sound one, "
                 "or allow_broken=True if there is no other way"
@@ -261,6 +263,24 @@ class TLSContext:
         self._boot = self._modem.boot_count
         return None
 
+    def verify_op(self):
+        """Operation: read back what decides whether a connection is safe, and send it again if it
+        differs: the module may have rebooted without a word, or a command to another context may
+        have been damaged into one to this. VerifyError if it stays different."""
+        for option in _OPTIONS:
+            if not self._has(option) or option.name in _NO_RISK:
+                continue
+            wanted = self._wanted(option)
+            kept = yield from self._get_op(option)
+            if kept != wanted:
+                yield from self._set_op(option, wanted)
+                kept = yield from self._get_op(option)
+            if kept != wanted:
+                raise VerifyError(
+                    "the module keeps %s of TLS context %d at %r, not %r; "
+                    "no connection is safe with it" % (option.name, self.ssl_id, kept, wanted)
+                )
+
     # Inside
 
     def _check_names_op(self):
@@ -305,9 +325,9 @@ class TLSContext:
         except CommandError as error:
             # A module that knows no empty name: whatever it keeps instead is seen as it is read
             # back.
-            if error.code != _BAD_PARAMETER or not names or all(names):
+            if error.code != _BAD_PARAMETER or not names:
                 raise
-            if names[0]:
+            if len(names) > 1 and names[0]:
                 self._begin(option)
                 for name in names:
                     if name:
@@ -325,7 +345,7 @@ class TLSContext:
         while (event := ch.poll()) != DONE:
             if event != LINE:
                 yield
-            elif ch.value(1) == self.ssl_id:
+            elif ch.value(1) == self.ssl_id and ch.field_equals(0, option.name.encode()):
                 value = self._parse(option)
         return value
 
@@ -354,7 +374,9 @@ def _checked(option, arguments):
     if len(names) > 1:
         return tuple([arguments[name] for name in names])
     if option.kind == _FLAG:
-        return int(bool(value))
+        if value not in (False, True):  # "false" would be true
+            raise TypeError("%s is %r; it must be True or False" % (names[0], value))
+        return int(value)
     if option.kind == _NUMBER:
         at_syntax.check_range(value, names[0], option.low, option.high)
     return value

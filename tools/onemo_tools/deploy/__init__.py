@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """What goes to a board: packages, compiled modules, file system images."""

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""What is told is true when it is told: at the line's faults, and at its callers'."""
+
+import io
+
+import pytest
+from onemo import KEY
+from onemo.errors import CommandError
+
+from .conftest import pem
+
+SECRET = "Zx9vQ2mK7tLp4RsW"
+
+
+KEY_TEXT = "-----BEGIN PRIVATE KEY-----\n" + SECRET * 4 + "\n-----END PRIVATE KEY-----\n"
+
+
+# Lines of others in a result
+
+
+@pytest.mark.parametrize(
+    ("command", "lines", "own"),
+    [
+        ("+CSQ", [b"+CTZV: 26/11/26,03:14:22,+32", b"+CSQ: 24,99"], [b"+CSQ: 24,99"]),
+        ("+CEREG?", [b"+CSQ: 1,1", b"+CEREG: 1,1"], [b"+CEREG: 1,1"]),
+        ("+CGMR", [b"+CEREG: 1", b"ML307R-DL-MBRH0S01"], [b"ML307R-DL-MBRH0S01"]),
+        ("+CSQ", [b"+CSQX: 1", b"+CSQ: 2"], [b"+CSQ: 2"]),
+        ("I", [b"+GCAP: x", b"ML307R"], [b"+GCAP: x", b"ML307R"]),
+        ("+CSQ;+CEREG?", [b"+CSQ: 2", b"+CEREG: 1"], [b"+CSQ: 2", b"+CEREG: 1"]),
+    ],
+)
+def test_a_result_has_its_own_lines_only(rig, command, lines, own):
+    rig.module.reply(b"AT" + command.encode(), b"\r\n\r\n".join([*lines, b"OK"]))
+    assert rig.modem.command(command) == own
+
+
+def test_another_beginning_can_be_expected(rig):
+    rig.module.reply(b"AT+X", b"+Y: 1\r\n\r\n+X: 2\r\n\r\nOK")
+    assert rig.modem.command("+X", expect="+Y:") == [b"+Y: 1"]
+
+
+# Re-entry
+
+
+def test_a_command_in_progress_is_refused_and_the_upload_goes_on(rig):
+    caught = []
+
+    def progress(done, total):
+        with pytest.raises(RuntimeError, match="under way"):
+            rig.modem.command("+CSQ")
+        caught.append(done)
+
+    assert rig.modem.certs.write("ca.pem", io.BytesIO(pem(900)), progress=progress) is True
+    assert caught
+
+
+def test_a_command_in_a_loop_over_ciphers_is_refused_and_the_loop_goes_on(rig):
+    found = []
+    for suite in rig.modem.ciphers():
+        if not found:
+            with pytest.raises(RuntimeError, match="under way"):
+                rig.modem.command("+CSQ")
+        found.append(suite)
+    assert found == list(rig.modem.ciphers())
+    for _ in rig.modem.ciphers():
+        break
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+def test_a_source_that_reads_from_the_modem_is_refused(rig):
+    class Source(io.BytesIO):
+        def readinto(self, buf):
+            rig.modem.command("+CSQ")
+
+    with pytest.raises(RuntimeError, match="under way"):
+        rig.modem.certs.write("ca.pem", Source(pem(500)))
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+# Secrets
+
+
+def test_text_in_place_of_a_path_is_refused_without_showing_it(rig):
+    with pytest.raises(ValueError, match="not the path") as caught:
+        rig.modem.certs.write("client.key", KEY_TEXT, KEY)
+    assert SECRET not in str(caught.value) + repr(caught.value)
+    assert not any(b"KEYWR" in bytes(line) for line in rig.module.commands)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'+MSSLPSK="id","{SECRET}"',
+        f'+msslpsk="id","{SECRET}"',
+        f'+MSSLKEYWR="k",0,0,"{SECRET}"',
+        f'+MSSLCERTWR="k",0,0,"-----BEGIN PRIVATE KEY-----\\r\\n{SECRET}"',
+    ],
+)
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_a_raw_command_shows_no_secret(rigs, text, kind):
+    told = bytearray()
+    rig = rigs(strict=False, driver={"trace": lambda way, data: told.extend(data)})
+    rig.module.reply(b"AT", b"+CME ERROR: 50")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.command(kind(text))
+    assert SECRET.encode() not in told
+    assert SECRET not in str(caught.value) + repr(caught.value) + caught.value.command
+    assert any(SECRET.encode() in bytes(line) for line in rig.module.commands)
+
+
+def test_no_key_stays_in_the_buffers(rig):
+    rig.modem.certs.write("client.key", io.BytesIO(KEY_TEXT.encode()), KEY)
+    rig.modem.command("+CSQ")
+    channel = rig.modem.channel
+    for place in (channel.buffer, channel.out, channel._rx):
+        assert SECRET[:8].encode() not in bytes(place)
+    assert not any(channel.buffer)
+
+
+# Values of the wrong kind
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ignoreverify": "false"},
+        {"ignorestamp": "no"},
+        {"session": 2},
+        {"version": True},
+        {"negotime_s": True},
+        {"negotime_s": "45"},
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused(rig, settings):
+    before = len(rig.module.commands)
+    with pytest.raises((TypeError, ValueError)):
+        rig.modem.tls(1).configure(ca="ca.pem", **settings)
+    assert len(rig.module.commands) == before
+
+
+def test_a_broken_suite_needs_true_itself(rig):
+    with pytest.raises(ValueError, match="broken"):
+        rig.modem.tls(1).configure(ca="ca.pem", ciphersuite=0x0005, allow_broken="no")
