@@ -170,8 +170,8 @@ class BaseModem:
         ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
         `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
         self._check_command(text)
-        # Not an argument of the operation, which would be larger by it.
-        self.channel.own_expect = ALL if expect is None else as_buffer(expect)
+        if expect is not None:
+            text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
         return self.run_operation(_command_op(self.channel, text, timeout_ms))
 
     def _check_command(self, text):
@@ -271,6 +271,10 @@ class BaseModem:
 
 
 def _begin_command(ch, text):
+    # `text`, or (text, how the lines of its answer begin).
+    ch.own_expect = ALL
+    if isinstance(text, tuple):
+        text, ch.own_expect = text
     if len(text) < _SECRET_MIN:
         ch.command(text)
     else:
