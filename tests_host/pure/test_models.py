@@ -1,33 +1,11 @@
 # SPDX-License-Identifier: MIT
 """models: the twelve series as the manual has them, and how a module is recognised."""
 
-import json
-
-import on_micropython
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from onemo import models
 
-SERIES = """
-MN316: MN316-DBRS/MN316-DLVS
-MN316-S: MN316-S-DLVS
-MN326: MN326-X
-ML302A: ML302A-DCLM/ML302A-DSLM/ML302A-GCLM/ML302A-GSLM
-ML302S: ML302S-DNLM
-ML305A: ML305A-DC/ML305A-DS/ML305A-DL
-ML307A: ML307A-DCLN/ML307A-DSLN/ML307A-GCLN/ML307A-GSLN/ML307A-DL
-ML307S: ML307S-DNLM
-ML305U: ML305U-DBLN
-ML305M: ML305M-DSLM
-ML307R: ML307R-DC/ML307R-DL
-ML307G: ML307G-DL
-"""  # manual 1.1, table 1
+from tests_host.pure.manual import SUBMODELS
 
-SUBMODELS = {
-    series: tuple(names.split("/"))
-    for series, names in (line.split(": ") for line in SERIES.split("\n") if line)
-}
 NB = {"MN316", "MN316-S", "MN326"}
 ALL = set(SUBMODELS)
 
@@ -129,56 +107,3 @@ def test_an_unknown_model_gets_what_all_have_in_common(said, name):
         assert set(getattr(it, attribute)) == common
     assert it.volatile and it.tls_links == 2
     assert it.versions == (3, 255)
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=60))
-def test_no_answer_of_a_module_upsets_it(said):
-    series, it = models.identify(said)
-    assert (series is None) == (not it.known)
-    assert it.name and it.name.isprintable()
-
-
-@settings(deadline=None)
-@given(
-    st.sampled_from([name for names in SUBMODELS.values() for name in names]),
-    st.sampled_from(["", "-MBRH0S01", "\r\n", " V1.0"]),
-    st.sampled_from(["", "Revision: ", "\r\n", "+CGMM: "]),
-    st.booleans(),
-)
-def test_every_submodel_is_its_series(name, suffix, prefix, lower):
-    said = prefix + name + suffix
-    series, _ = models.identify(said.lower() if lower else said)
-    assert name in SUBMODELS[series]
-
-
-MICROPYTHON = """
-import gc, json
-from onemo import _port, model
-gc.collect()
-before = gc.mem_alloc()
-from onemo import models
-gc.collect()
-imported = gc.mem_alloc() - before
-names = [each.name for each, names in models.every()]
-gc.collect()
-before = gc.mem_alloc()
-it = models.identify(b"Revision: ml307r-dl-mbrh0s01")[1]
-gc.collect()
-common = gc.mem_alloc() - before
-other = models.identify(b"MN316-DLVS")[1]
-gc.collect()
-print(json.dumps([imported, common, gc.mem_alloc() - before - common, names, it.name,
-    it.prompt, it.known, other.name, other.prompt, other.ssl_ids]))
-"""
-
-
-def test_on_micropython_the_table_is_small(tmp_path):
-    lib = on_micropython.compiled(tmp_path, "models", "model")
-    imported, common, other, names, *facts = on_micropython.run(MICROPYTHON, lib=lib)
-    assert names == list({each.name: 0 for each, _ in models.every()})
-    assert facts == ["ML307R", True, True, "MN316", False, 5]
-    # Measured on 64 bit: 3328, 160, 480; a 32-bit board has half of that, and frozen a fraction.
-    assert imported < 4000, json.dumps([imported, common, other])
-    assert common <= 256
-    assert other <= 640

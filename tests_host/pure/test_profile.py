@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from onemo import profile
-from onemo_tools.deploy.packages import ROOT
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = {
     "objects": [
@@ -23,7 +24,7 @@ GOOD = {
 
 
 def test_the_projects_own_config_is_one():
-    config = json.loads((Path(ROOT) / "config.json").read_text())
+    config = json.loads((ROOT / "config.json").read_text())
     found = profile.checked(config)
     assert found == {"objects": config["objects"], "contexts": config["contexts"]}
     assert profile.settings(config["contexts"][0]) == {

@@ -5,10 +5,6 @@ import hashlib
 import random
 from pathlib import Path
 
-import pytest
-from onemo import md5
-from onemo.errors import Unsupported
-
 from tests_host.on_micropython import run
 
 # RFC 1321 A.5
@@ -55,7 +51,7 @@ print(json.dumps([md5(data[:n], 1 + n % 71) for n in range(261)]))
 
 def test_the_manuals_key():
     """Manual 3.8 prints this code for the key of 3.3."""
-    path = Path(__file__).parent / "data" / "manual-key.pem"
+    path = Path(__file__).parents[1] / "data" / "manual-key.pem"
     script = f"{HEAD}\nprint(json.dumps(md5(open({str(path)!r}, 'rb').read(), 256)))"
     assert run(script) == "9e5e120bc7827646a0c4b007ec3e1453"
 
@@ -92,10 +88,3 @@ print(json.dumps([hexlify(hashed.digest()).decode(), "onemo._md5_viper" in sys.m
 def test_it_is_loaded_only_where_the_port_has_none():
     assert run(WITHOUT) == [VECTORS["abc"], True]
     assert run(WITHOUT.replace('sys.modules["hashlib"] = hashlib', "")) == [VECTORS["abc"], False]
-
-
-def test_a_port_that_has_neither_is_told_so(monkeypatch):
-    """CPython knows no viper: the file cannot be imported here."""
-    monkeypatch.delattr(hashlib, "md5")
-    with pytest.raises(Unsupported, match="MD5"):
-        md5.md5()
