@@ -58,11 +58,13 @@ def resync_op(ch, timeout_ms):
             cmee = yield from _find_answer_op(ch, timeout_ms)
             if not (started_anew or ch.rebooted or cmee != 1):
                 return False
-            ch.set_rebooted(False)
+            ch.lose_sync()  # until the settings are made
             for setting in (b"E0", b"+CMEE=1"):
                 ch.command(setting).send(REPLY_MS)
                 while ch.poll() != DONE:
                     yield
+            ch.set_in_sync()
+            ch.set_rebooted(False)
             return True
         except ModemReset:
             started_anew = True
@@ -73,7 +75,11 @@ def resync_op(ch, timeout_ms):
 def _find_answer_op(ch, timeout_ms):
     # Sends queries until one is answered; an information line shows that the final result behind
     # it belongs to a query and not to an earlier command. Returns the module's CMEE level.
+    rebooted = ch.rebooted
     ch.reset()
+    # Whoever leaves this half-way leaves the channel as it was: out of step.
+    ch.set_rebooted(rebooted)
+    ch.lose_sync()
     bytes_before = ch.bytes_received
     start = _port.ticks_ms()
     probes = 0

@@ -363,3 +363,28 @@ def test_a_slow_module_that_queues_its_input(rigs, delay):
     assert rig.modem.model == "ML307R"
     assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
     assert rig.modem.command("+CGMM") == [b"ML307R-DC"]
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_a_recovery_that_is_left_at_any_step_is_begun_again(rigs, rebooted):
+    # A task may be cancelled in it: what it was about must not be forgotten with it.
+    for steps in range(1, 400):
+        rig = rigs(strict=False)
+        channel = rig.modem.channel
+        boots = rig.modem.boot_count
+        channel.lose_sync()
+        channel.set_rebooted(rebooted)
+        operation = rig.modem.resync_op()
+        for _ in range(steps):
+            try:
+                next(operation)
+            except StopIteration:
+                assert channel.ready()
+                assert rig.modem.boot_count == boots + rebooted
+                return
+            rig.modem.wait(channel.max_sleep_ms())
+        channel.cancel()
+        assert not channel.ready(), steps
+        assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+        assert rig.modem.boot_count == boots + rebooted, steps
+    raise AssertionError("the recovery does not end")
