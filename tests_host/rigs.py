@@ -9,7 +9,7 @@ from onemo_tools.proofs.rig import Rig
 @contextmanager
 def making(kind=Rig, network=None):
     """A function that makes rigs of a `kind`, each with a network of its own from `network()`. At
-    the end they are closed, and no module has seen a breach of protocol by the driver."""
+    the end they are closed, and no module has seen a violation of the protocol by the driver."""
     made = []
 
     def make(model="ML307R", *, strict=True, started=True, **settings):
@@ -26,4 +26,4 @@ def making(kind=Rig, network=None):
     for rig, _ in reversed(made):
         rig.close()
     for rig, strict in made:
-        assert not strict or rig.module.breaches == []
+        assert not strict or rig.module.violations == []

@@ -228,7 +228,7 @@ def start(tmp_path, monkeypatch):
     yield make
     for device in started:
         device.rig.close()
-        assert device.module.breaches == []
+        assert device.module.violations == []
 
 
 def count(word, number):

@@ -83,7 +83,7 @@ def job(tmp_path):
             mpremote(board.port, "fs", "cp", str(tmp_path / "program.mpy"), ":/", timeout=LIMIT_S)
             result = mpremote(board.port, "exec", "import program", timeout=LIMIT_S)
             with line.locked() as served:
-                assert served.breaches == []
+                assert served.violations == []
             assert board.overruns == {} or not any(board.overruns.values())
             return result.stdout.splitlines()
 

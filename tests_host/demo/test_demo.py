@@ -65,7 +65,7 @@ def test_it_shows_the_whole_job_and_ends_with_0():
         r"board +command b'valve 1 open'",
         r"ok +the command came through the broker, with QoS 1",
         r"ok +the connection was cut, and the board came back by itself",
-        r"ok +\d+ commands, .* no breach of protocol, no byte lost",
+        r"ok +\d+ commands, .* no violation of the protocol, no byte lost",
         r"ok +all of it, in \d+ s",
     ):
         assert re.search(f"^{sentence}", said, re.MULTILINE), f"{sentence!r} is not in:\n{said}"

@@ -209,7 +209,7 @@ def provisions(board, module, script_folder):
     assert lines[-1] == "[]"
     assert module.store.objects[1, "ca.pem"] == pem.read_bytes()
     assert module.contexts.names(1)[0] == "ca.pem"
-    assert module.breaches == []
+    assert module.violations == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A rig a test: driver and simulated module on a virtual clock, and no breach of protocol."""
+"""A rig a test: driver and simulated module on a virtual clock, and no violation."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from rigs import making
 
 @pytest.fixture
 def rigs():
-    """Makes rigs; at the end none of their modules has seen a breach of protocol by the driver."""
+    """Makes rigs; at the end none of their modules has seen a violation."""
     with making() as make:
         yield make
 

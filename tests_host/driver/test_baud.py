@@ -47,7 +47,7 @@ def test_both_change_though_the_first_commands_are_lost(rigs, baud, lost):
     rig.modem.set_baud(baud, reopen(rig))
     works(rig, baud)
     assert rig.speeds == [baud]
-    assert rig.module.breaches == []
+    assert rig.module.violations == []
 
 
 def test_nothing_to_do(rigs):

@@ -105,7 +105,7 @@ def test_any_line_lengths_any_limits(lengths, packet, buffer, line, end, short):
         assert rig.modem.certs.write("ca.pem", io.BytesIO(content)) is True
         stored = rig.module.store.certs["ca.pem"]
         assert stored == content.replace(b"\r", b"").replace(b"\n", b"\r\n")
-        assert rig.module.breaches == []
+        assert rig.module.violations == []
 
 
 def test_few_packets(rigs):

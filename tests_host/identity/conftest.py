@@ -18,7 +18,7 @@ def device(tmp_path):
     start(made)
     yield made
     made.close()
-    assert made.rig.module.breaches == []
+    assert made.rig.module.violations == []
 
 
 def start(device):

@@ -112,4 +112,4 @@ def test_micropython(tmp_path, script):
     assert len(done) == 4
     assert (rotated, again, refused, left) == (True, [], 752, [])
     assert module.store.objects == stored(b)
-    assert module.breaches == []
+    assert module.violations == []

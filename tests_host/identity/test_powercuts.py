@@ -55,4 +55,4 @@ def test_a_sample_on_a_real_board():
         powercut.on_board(sample, bench, tally)
         assert tally.failures == []
         assert tally.ends.total() == ON_BOARD
-        assert not bench.module.breaches or {b[1] for b in bench.module.breaches} <= {"quotes"}
+        assert not bench.module.violations or {b[1] for b in bench.module.violations} <= {"quotes"}

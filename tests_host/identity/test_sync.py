@@ -160,7 +160,7 @@ def test_an_error_leaves_the_rest_to_the_next_call(device):
 
 
 def test_a_setting_that_the_module_ignores_is_an_error(tmp_path, device):
-    device.rig.module.oddities.ignored_options |= {"ignorestamp"}
+    device.rig.module.quirks.ignored_options |= {"ignorestamp"}
     with pytest.raises(VerifyError, match="ignorestamp"):
         device.modem.sync(device.a, journal=device.journal)
 

@@ -119,7 +119,7 @@ def test_each_method_sends_its_command(typed, section, method):
         before = len(rig.module.commands)
         METHODS[method](rig.modem)
         sent = [command.decode() for command in rig.module.commands[before:]]
-        assert rig.module.breaches == []
+        assert rig.module.violations == []
     form = re.escape(typed).replace("…", ".+")
     form = re.sub(r"<\w+>", r"[^\",]+", form)
     assert any(re.fullmatch(form, command, re.DOTALL) for command in sent), (form, sent)

@@ -26,10 +26,10 @@ UTC = timezone.utc  # noqa: UP017 (hosts older than 3.11 have no other name)
 class Host:
     """Sends whole commands and waits on the virtual clock. ATE0 is sent unless `echo`."""
 
-    def __init__(self, model: str = "ML307R", *, echo: bool = False, **oddities: Any) -> None:
+    def __init__(self, model: str = "ML307R", *, echo: bool = False, **quirks: Any) -> None:
         self.clock = VirtualClock()
-        self.network = oddities.pop("network", None) or LoopNetwork()
-        self.module = Module(model, clock=self.clock, network=self.network, echo=echo, **oddities)
+        self.network = quirks.pop("network", None) or LoopNetwork()
+        self.module = Module(model, clock=self.clock, network=self.network, echo=echo, **quirks)
         self.command("AT+CMEE=1")
 
     def wait(self, seconds: float) -> bytes:
@@ -89,7 +89,7 @@ def online() -> Iterator[Host]:
     network.listen("echo.example", 7, EchoPeer())
     host = Host(network=network)
     yield host
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 @cache

@@ -144,7 +144,7 @@ def test_each_series_as_the_manuals_notes_say(make_host, profile):
     assert (len(host.module.store.objects) > 0) == kept
     auth = host.lines(f'AT+MSSLCFG="auth",{last}')[0]
     assert auth == b'+MSSLCFG: "auth",%d,%d' % (last, kept)
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 def test_deep_sleep_can_be_silent_and_lose_the_first_bytes(make_host):

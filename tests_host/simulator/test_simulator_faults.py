@@ -23,9 +23,9 @@ from onemo_simulator.suites import SUITE_IDS
 CSQ = b"\r\n+CSQ: 24,99\r\n\r\nOK\r\n"
 
 
-def faulty(*faults, **oddities):
-    oddities.setdefault("echo", False)
-    return FaultyLine(Module(clock=VirtualClock(), **oddities), faults)
+def faulty(*faults, **quirks):
+    quirks.setdefault("echo", False)
+    return FaultyLine(Module(clock=VirtualClock(), **quirks), faults)
 
 
 def say(line, data, seconds=0.1):
@@ -169,7 +169,7 @@ def test_cuts_lose_nothing():
         line = faulty(*random_cuts(random.Random(seed), counts, 6))
         assert _conversation(line) == whole
         assert len(line.struck) == 10
-        assert line.module.breaches == []
+        assert line.module.violations == []
 
 
 # --- SimulatedUart ----------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_fragments_and_nothing_now_and_then(seed, manual_key):
     drive(uart, manual_key, b"OK\r\n")
     assert drive(uart, b"AT+CSQ\r\n", b"OK\r\n") == CSQ
     assert module.store.keys["k"] == manual_key
-    assert module.breaches == []
+    assert module.violations == []
 
 
 @pytest.mark.parametrize("baud", [9600, 115200, 921600])

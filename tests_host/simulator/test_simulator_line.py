@@ -38,8 +38,8 @@ def talk(fd, data, until=b"OK\r\n"):
     return got
 
 
-def module(**oddities):
-    return Module("ML307R", echo=False, **oddities)
+def module(**quirks):
+    return Module("ML307R", echo=False, **quirks)
 
 
 def test_socketpair(manual_key):
@@ -57,7 +57,7 @@ def test_socketpair(manual_key):
         assert line.to_module == 4 + 24 + 1674
     assert not line.alive
     assert line.board_fd == -1
-    assert served.breaches == []
+    assert served.violations == []
 
 
 def test_timers_run_by_themselves():

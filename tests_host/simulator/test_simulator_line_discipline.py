@@ -45,14 +45,14 @@ def test_a_command_ends_at_cr_and_a_stray_lf_counts_for_nothing(host):
     assert host.wait(5) == b""
     host.module.feed(b"\r")
     assert host.wait(0.1) == b"\r\nOK\r\n"
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 def test_a_lone_line_start_other_than_at_is_an_error_or_silence(make_host):
     host = make_host()
     assert host.command(b"hello") == b"\r\nERROR\r\n"
     assert host.command(b"aT") == b"\r\nERROR\r\n"
-    assert [b.kind for b in host.module.breaches] == ["junk", "junk"]
+    assert [b.kind for b in host.module.violations] == ["junk", "junk"]
     assert make_host(junk_line="silent").command(b"hello") == b""
     assert make_host(junk_line="hunt").command(b"\xe0AT") == b"\r\nOK\r\n"
 
@@ -81,15 +81,15 @@ def test_the_data_phase_counts_bytes_and_nothing_else(host):
     payload = bytes(range(256)) + b"\r\nOK\r\n>AT\r\n\x1a\x1b"
     assert host.write("blob", payload) == [b"OK"]
     assert host.module.store.certs["blob"] == payload
-    assert [b.kind for b in host.module.breaches] == []
+    assert [b.kind for b in host.module.violations] == []
 
 
-def test_the_prompt_takes_its_time_and_bytes_before_it_are_a_breach(host):
+def test_the_prompt_takes_its_time_and_bytes_before_it_are_a_violation(host):
     host.module.feed(b'AT+MSSLCERTWR="a",0,3\r\n')
     assert host.module.take() == b""
     host.module.feed(b"abc")
     host.wait(1)
-    assert [(b.kind, b.data) for b in host.module.breaches] == [("unasked", b"abc")]
+    assert [(b.kind, b.data) for b in host.module.violations] == [("unasked", b"abc")]
     assert host.module.store.certs["a"] == b"abc"
 
 
@@ -165,7 +165,7 @@ def test_compact_lists_and_a_line_too_long(make_host):
     assert host.command("ATI").count(b"\r\n\r\n") == 1
     host = make_host(max_line=40)
     assert host.command("AT+CSQ" + "x" * 50) == b"\r\nERROR\r\n"
-    assert [b.kind for b in host.module.breaches] == ["line"]
+    assert [b.kind for b in host.module.violations] == ["line"]
     assert host.command("AT") == b"\r\nOK\r\n"
 
 
@@ -193,7 +193,7 @@ def _play(cuts: list[int]) -> tuple[bytes, bytes | None, int]:
                 at += size
             clock.advance(1)
             out += module.take()
-    return out, module.store.certs.get("ca"), len(module.breaches)
+    return out, module.store.certs.get("ca"), len(module.violations)
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import onemo_simulator
 import pytest
-from onemo_simulator import Module, Oddities
+from onemo_simulator import Module, Quirks
 
 README = Path(onemo_simulator.__file__).with_name("README.md")
 
 
 def test_every_option_is_in_the_table_with_its_default():
     rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.+) \|$", README.read_text(), re.MULTILINE)
-    assert [row[0] for row in rows] == Oddities.names()
-    for (name, default, _), field in zip(rows, fields(Oddities), strict=True):
+    assert [row[0] for row in rows] == Quirks.names()
+    for (name, default, _), field in zip(rows, fields(Quirks), strict=True):
         assert default == repr(field.default), name
 
 

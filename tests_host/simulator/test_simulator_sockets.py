@@ -109,17 +109,17 @@ def test_a_send_that_times_out_sends_what_it_has(online):
 
 
 @pytest.mark.parametrize(
-    "oddity, shown",
+    "quirk, shown",
     [
         ({"send_line": "after"}, b"\r\nOK\r\n\r\n+MIPSEND: 0,5\r\n"),
         ({"send_line": "absent"}, b"\r\nOK\r\n"),
         ({"partial_send": 2}, b"\r\n+MIPSEND: 0,2\r\n\r\nOK\r\n"),
     ],
 )
-def test_send_answers(make_host, oddity, shown):
+def test_send_answers(make_host, quirk, shown):
     network = LoopNetwork()
     network.listen("echo.example", 7, Peer())
-    host = make_host(network=network, **oddity)
+    host = make_host(network=network, **quirk)
     open_socket(host)
     assert send(host, b"hello") == shown
 

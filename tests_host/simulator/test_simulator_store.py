@@ -32,7 +32,7 @@ def test_the_manuals_own_objects(host, manual_key, manual_ca):
     read = host.command('AT+MSSLCERTRD="baidu.cer"')
     assert read == b"\r\n+MSSLCERTRD: 1261," + manual_ca + b"\r\n\r\nOK\r\n"
     assert host.code('AT+MSSLCERTRD="test.key"') == 766
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 @pytest.mark.parametrize("packet", [1, 63, 64, 1000, 2048, 8192])
@@ -40,7 +40,7 @@ def test_packets_of_every_size_give_the_same_object(host, manual_ca, packet):
     answers = host.write("a", manual_ca, packet)
     assert set(answers) == {b"OK"}
     assert host.module.store.certs == {"a": manual_ca}
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 def test_test_forms(host):
@@ -186,7 +186,7 @@ def test_nb_models_take_data_in_the_command_only(make_host, model, manual_ca):
     crlf = manual_ca.replace(b"\n", b"\r\n")
     assert host.code(f'AT+MSSLCERTWR="a",0,0,"{escaped(manual_ca)}"') == 0
     assert host.module.store.certs["a"] == crlf
-    assert host.module.breaches == []
+    assert host.module.violations == []
     host = make_host(model, max_line=2000, newline_storage="lf", data_mode=True)
     host.code(f'AT+MSSLCERTWR="a",0,0,"{escaped(manual_ca)}"')
     assert host.module.store.certs["a"] == manual_ca
@@ -206,7 +206,7 @@ def test_inline_packets_in_a_series(make_host, manual_ca):
                 size = 0
             assert host.code(f'AT+MSSLCERTWR="a",{left},{size},"{text}"') == 0
         assert host.module.store.certs["a"] == manual_ca.replace(b"\n", b"\r\n")
-        assert host.module.breaches == []
+        assert host.module.violations == []
 
 
 @pytest.mark.parametrize("unit, good, bad", [("typed", 8, 6), ("decoded", 6, 8)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is a breach of protocol, and what only the way back into step."""
+"""What is a violation of the protocol, and what only the way back into step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def kinds(found):
 def test_a_command_before_the_final_result_is_early(host):
     host.module.feed(b"AT+CSQ\r\nAT+CGMR\r\n")
     out = host.wait(1)
-    assert kinds(host.module.breaches) == ["early"]
-    assert host.module.breaches[0].data == b"AT+CGMR\r\n"
+    assert kinds(host.module.violations) == ["early"]
+    assert host.module.violations[0].data == b"AT+CGMR\r\n"
     assert out.count(b"OK") == 2  # it is still answered
 
 
@@ -22,7 +22,7 @@ def test_dropped_instead_of_queued(make_host):
     host = make_host(busy_input="drop")
     host.module.feed(b"AT+CSQ\r\nAT+CGMR\r\n")
     assert host.wait(1).count(b"OK") == 1
-    assert kinds(host.module.breaches) == ["early"]
+    assert kinds(host.module.violations) == ["early"]
 
 
 @pytest.mark.parametrize("probe", [b"AT\r", b"AT\r\n", b"at\rAT\r", b"\r", b"\r\n\r\n", b"\0 \r"])
@@ -31,30 +31,30 @@ def test_probes_and_filler_while_busy_are_recovery(host, probe):
     for byte in probe:
         host.module.feed(bytes([byte]))
     host.wait(1)
-    assert host.module.breaches == []
+    assert host.module.violations == []
     assert kinds(host.module.recoveries)[0] == ("probe" if b"A" in probe.upper() else "filler")
 
 
-def test_unasked_bytes_are_a_breach_however_cut(host):
+def test_unasked_bytes_are_a_violation_however_cut(host):
     host.module.feed(b"AT+CSQ\r")
     for byte in b"hello":
         host.module.feed(bytes([byte]))
     host.wait(1)
-    assert [(b.kind, b.data) for b in host.module.breaches] == [("unasked", b"hello")]
+    assert [(b.kind, b.data) for b in host.module.violations] == [("unasked", b"hello")]
 
 
-def test_overlong_data_is_a_breach_but_a_line_end_is_not(host):
+def test_overlong_data_is_a_violation_but_a_line_end_is_not(host):
     host.command('AT+MSSLCERTWR="a",0,3', 0.1)
     host.module.feed(b"abcdef")
     host.wait(1)
-    assert [(b.kind, b.data) for b in host.module.breaches] == [("overlong", b"def")]
+    assert [(b.kind, b.data) for b in host.module.violations] == [("overlong", b"def")]
     host.module.feed(b"\r")  # ends what the rest has begun
     host.wait(1)
-    host.module.breaches.clear()
+    host.module.violations.clear()
     host.command('AT+MSSLCERTWR="a",0,3', 0.1)
     host.module.feed(b"abc\r\n")
     host.wait(1)
-    assert host.module.breaches == []
+    assert host.module.violations == []
     assert host.module.store.certs["a"] == b"abc"
 
 
@@ -63,7 +63,7 @@ def test_wrong_remain_arithmetic_is_refused_and_recorded(host):
     host.module.feed(b"12345")
     host.wait(1)
     assert host.code('AT+MSSLCERTWR="a",4,5') == 50
-    assert kinds(host.module.breaches) == ["arithmetic"]
+    assert kinds(host.module.violations) == ["arithmetic"]
 
 
 def test_beginning_again_after_something_else_is_recovery(host):
@@ -72,12 +72,12 @@ def test_beginning_again_after_something_else_is_recovery(host):
     host.wait(1)
     host.command("AT")
     assert host.write("a", b"x" * 40, 20) == [b"OK", b"OK"]
-    assert host.module.breaches == []
+    assert host.module.violations == []
     assert kinds(host.module.recoveries) == ["restart"]
     assert host.module.store.certs["a"] == b"x" * 40
 
 
-def test_beginning_again_after_a_timed_out_packet_is_no_breach(make_host):
+def test_beginning_again_after_a_timed_out_packet_is_no_violation(make_host):
     host = make_host(data_timeout=1.0)
     host.write("a", b"x" * 10, 5)
     host.command('AT+MSSLCERTWR="b",10,5', 0.1)
@@ -85,7 +85,7 @@ def test_beginning_again_after_a_timed_out_packet_is_no_breach(make_host):
     host.wait(0.5)
     host.command('AT+MSSLCERTWR="b",5,5', 2)  # never sent
     assert host.write("b", b"y" * 15, 5) == [b"OK"] * 3
-    assert host.module.breaches == []
+    assert host.module.violations == []
     assert host.module.store.certs["b"] == b"y" * 15
 
 
@@ -94,7 +94,7 @@ def test_filler_for_an_announced_packet_is_recovery(host, filler):
     host.command(f'AT+MSSLCERTWR="a",0,{10 + len(filler)}', 0.1)
     host.module.feed(b"-----BEGIN" + filler)
     host.wait(1)
-    assert host.module.breaches == []
+    assert host.module.violations == []
     assert kinds(host.module.recoveries) == ["filler"]
 
 
@@ -103,14 +103,14 @@ def test_an_ordinary_pem_is_no_filler(host, manual_ca, end):
     for packet in (8192, 64, 1):
         host.write("a", manual_ca.rstrip() + end, packet)
     assert host.module.recoveries == []
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 def test_filler_in_front_of_a_command_and_empty_lines(host):
     assert host.command(b"\0\0 AT") == b"\r\nOK\r\n"
     assert host.command(b"") == b""
     assert kinds(host.module.recoveries) == ["filler", "lone-cr"]
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 @pytest.mark.parametrize(
@@ -125,17 +125,17 @@ def test_filler_in_front_of_a_command_and_empty_lines(host):
 )
 def test_quotes_that_do_not_add_up(host, line):
     assert host.code(line) == 50
-    assert "quotes" in kinds(host.module.breaches)
+    assert "quotes" in kinds(host.module.violations)
 
 
 def test_strings_without_quotes_can_be_allowed(make_host):
     host = make_host(need_quotes=False)
     assert host.code("AT+MSSLCERTRD=ca") == 762
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
-def test_a_breach_tells_when(host):
+def test_a_violation_tells_when(host):
     host.wait(5)
     host.module.feed(b"AT+CSQ\rjunk")
     host.wait(1)
-    assert host.module.breaches[0].time == pytest.approx(5.5, abs=0.01)
+    assert host.module.violations[0].time == pytest.approx(5.5, abs=0.01)

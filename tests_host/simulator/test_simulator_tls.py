@@ -18,12 +18,12 @@ PATIENCE = 20  # s of real time for anything on this machine
 def real_host(make_host):
     networks = []
 
-    def make(model="ML307R", network_options=None, **oddities):
+    def make(model="ML307R", network_options=None, **quirks):
         network = SystemNetwork(
             {"broker.example": "127.0.0.1", "old.example": "127.0.0.1"}, **(network_options or {})
         )
         networks.append(network)
-        return make_host(model, network=network, **oddities)
+        return make_host(model, network=network, **quirks)
 
     yield make
     for network in networks:
@@ -98,7 +98,7 @@ def test_no_authentication_accepts_whoever_answers(real_host, serve, pki):
     assert info.peer == "CN=broker.example"
     assert "GCM" in info.cipher
     assert echo(host, b"hello") == b"hello"
-    assert host.module.breaches == []
+    assert host.module.violations == []
 
 
 def test_server_authentication(real_host, serve, pki):

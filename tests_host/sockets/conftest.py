@@ -106,7 +106,7 @@ def talker(data, **how):
 
 @pytest.fixture
 def rigs():
-    """Makes rigs with the blocking front; at the end no module has seen a breach of protocol."""
+    """Makes rigs with the blocking front; at the end no module has seen a violation."""
     with making(network=network) as make:
         yield make
 

@@ -101,11 +101,11 @@ def test_any_other_code(both, code):
     both = both()
 
     async def go(modem, wait):
-        both.rig.module.oddities.open_result = code
+        both.rig.module.quirks.open_result = code
         with pytest.raises(CommandError) as caught:
             await wait(modem.connect(HOST, 7))
         assert caught.value.code == code
-        both.rig.module.oddities.open_result = None
+        both.rig.module.quirks.open_result = None
         await works(modem, wait)
 
     both.run(go)
@@ -125,7 +125,7 @@ def test_a_module_that_never_says_how_it_went(both):
         with pytest.raises(Timeout, match="MIPOPEN"):
             await wait(modem.connect(HOST, 7, timeout_ms=20000))
         assert 19 < both.rig.clock.now() - before < 25
-        both.rig.module.oddities.open_urc = "after"
+        both.rig.module.quirks.open_urc = "after"
         await works(modem, wait)
         assert both.rig.network.connections[0].closed  # nobody would have known of it
 
@@ -137,10 +137,10 @@ def test_others_live_on_when_one_is_not_opened(both):
 
     async def go(modem, wait):
         stream = await wait(modem.connect(HOST, 7))
-        both.rig.module.oddities.open_urc = "never"
+        both.rig.module.quirks.open_urc = "never"
         with pytest.raises(Timeout):
             await wait(modem.connect(HOST, 7, timeout_ms=6000))
-        both.rig.module.oddities.open_urc = "after"
+        both.rig.module.quirks.open_urc = "after"
         with pytest.raises(CommandError):
             await wait(modem.connect(HOST, 8))
         await works(modem, wait)

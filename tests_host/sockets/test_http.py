@@ -93,4 +93,4 @@ print("ok")
         assert all((connection.version == "TLSv1.2") is tls for connection in seen)
     sends = [command for command in module.commands if command.startswith(b"AT+MIPSEND")]
     assert len(sends) <= 6 + 2 + 1  # heads in one piece each, bodies in another
-    assert module.breaches == []
+    assert module.violations == []

@@ -98,7 +98,7 @@ print("ok", len(urcs) > 50)
     )
     assert out == "ok True\n"
     check_sent(net)
-    assert module.breaches == []
+    assert module.violations == []
 
 
 def test_a_megabyte_each_way_over_three_connections_asyncio():
@@ -162,7 +162,7 @@ asyncio.run(main())
     )
     assert out == "ok True\n"
     check_sent(net)
-    assert module.breaches == []
+    assert module.violations == []
 
 
 def test_a_flood_does_not_touch_the_boards_heap():

@@ -49,7 +49,7 @@ def test_a_context_that_changed_is_set_again_before_it_is_used(rig, option, valu
 
 def test_a_context_that_stays_different_opens_nothing(rigs, manual_ca):
     rig = provisioned(rigs, manual_ca)
-    rig.module.oddities.ignored_options = frozenset({"auth"})
+    rig.module.quirks.ignored_options = frozenset({"auth"})
     rig.module.contexts.set(1, "auth", (0,))
     with pytest.raises(VerifyError, match="auth"):
         rig.modem.connect(HOST, 8883, rig.modem.tls(1))

@@ -64,7 +64,7 @@ def desk(request, tmp_path):
             host, number = line.address
             port = line.path if request.param == "pty" else f"socket://{host}:{number}"
             yield Desk(module, line, ["--serial", port])
-    assert module.breaches == []
+    assert module.violations == []
 
 
 def test_there_and_back(desk, tmp_path):
@@ -184,7 +184,7 @@ def test_a_model_that_stores_other_line_ends(model):
         desk("write", "ca.pem", CA)
         assert desk("check", "ca.pem", CA) == f"ca.pem is {CA}\n"
         assert [item["kind"] for item in json.loads(desk("ls", "--json"))] == ["cert"]
-    assert module.breaches == []
+    assert module.violations == []
 
 
 def test_a_board_without_the_library_is_told(tmp_path):

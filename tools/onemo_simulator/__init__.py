@@ -6,16 +6,15 @@ from .faults import Fault, FaultyLine, damage_store, fill_store, random_cuts, ra
 from .line import Line
 from .loop_network import EchoPeer, LoopNetwork, Peer, VerifyingPeer
 from .module import Module
-from .oddities import Oddities
 from .profiles import SERIES, Profile
-from .records import Breach, Recovery
+from .quirks import Quirks
+from .records import Recovery, Violation
 from .serve import serve
 from .system_network import SystemNetwork
 from .uart import SimulatedUart
 
 __all__ = [
     "SERIES",
-    "Breach",
     "EchoPeer",
     "Fault",
     "FaultyLine",
@@ -23,13 +22,14 @@ __all__ = [
     "LoopNetwork",
     "Module",
     "MonotonicClock",
-    "Oddities",
     "Peer",
     "Profile",
+    "Quirks",
     "Recovery",
     "SimulatedUart",
     "SystemNetwork",
     "VerifyingPeer",
+    "Violation",
     "VirtualClock",
     "damage_store",
     "fill_store",

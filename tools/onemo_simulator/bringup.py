@@ -40,14 +40,14 @@ class Modem:
 
     def up(self) -> None:
         """As long after boot: registered and dialled, if the SIM and the options let it."""
-        odd = self._module.oddities
-        self.registered = odd.sim and odd.registration in (1, 5)
-        if self.registered and odd.auto_dial:
+        quirks = self._module.quirks
+        self.registered = quirks.sim and quirks.registration in (1, 5)
+        if self.registered and quirks.auto_dial:
             self.active.add(1)
 
     def boot(self) -> None:
         """Registration takes its time."""
-        self._module._schedule(self._module.oddities.register_delay, self.register)
+        self._module._schedule(self._module.quirks.register_delay, self.register)
 
     def register(self) -> None:
         """Now registered; say so to a host that asked for it."""
@@ -59,13 +59,13 @@ class Modem:
 
     def status(self) -> bytes:
         """The fields of +CEREG behind <n>."""
-        odd = self._module.oddities
-        if not odd.sim or self.cfun != 1:
+        quirks = self._module.quirks
+        if not quirks.sim or self.cfun != 1:
             return b"0"
         if not self.registered:
-            return b"%d" % (2 if odd.registration in (1, 5) else odd.registration)
+            return b"%d" % (2 if quirks.registration in (1, 5) else quirks.registration)
         place = b',"5141","0521870C",7' if self.cereg == 2 else b""
-        return b"%d%s" % (odd.registration, place)
+        return b"%d%s" % (quirks.registration, place)
 
     def dial(self, cid: int) -> None:
         """A PDP context comes up."""
@@ -88,12 +88,12 @@ def basic(module: Module, body: bytes) -> object:
 
 
 def _model(module: Module) -> bytes:
-    odd = module.oddities
-    return f"{odd.model_prefix}{module.submodel}{odd.model_suffix}".encode()
+    quirks = module.quirks
+    return f"{quirks.model_prefix}{module.submodel}{quirks.model_suffix}".encode()
 
 
 def _revision(module: Module) -> bytes:
-    text = f"{module.profile.revision_prefix}{module.submodel}-{module.oddities.revision}"
+    text = f"{module.profile.revision_prefix}{module.submodel}-{module.quirks.revision}"
     return text.encode()
 
 
@@ -137,7 +137,7 @@ def _needs_sim(line: bytes) -> Handler:
     def handler(module: Module, form: str, args: list[Arg]) -> object:
         if form not in ("exec", "read"):
             raise Refusal(None)
-        if not module.oddities.sim:
+        if not module.quirks.sim:
             raise Refusal(10)
         return [line]
 
@@ -207,7 +207,7 @@ def hang_up(module: Module) -> None:
 
 
 def _call_line(module: Module, text: bytes) -> bytes:
-    return (b"+MIPCALL: " if module.oddities.call_space else b"+MIPCALL:") + text
+    return (b"+MIPCALL: " if module.quirks.call_space else b"+MIPCALL:") + text
 
 
 def _mipcall(module: Module, form: str, args: list[Arg]) -> object:
@@ -232,7 +232,7 @@ def _mipcall(module: Module, form: str, args: list[Arg]) -> object:
         return ()
     if not modem.registered or not modem.attached:
         raise Refusal(571)
-    if cid in modem.active and module.oddities.call_active == "50":
+    if cid in modem.active and module.quirks.call_active == "50":
         raise Refusal(50)
     modem.dial(cid)
     module.finish()

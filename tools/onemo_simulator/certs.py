@@ -42,7 +42,7 @@ def _write(kind: int, module: Module, form: str, args: list[Arg]) -> object:
     packet = _Packet(kind, name, remain, length, inline is not None)
     if inline is None:
         done = partial(_taken, module, _open_series(module, packet), packet)
-        timeout = module.oddities.data_timeout
+        timeout = module.quirks.data_timeout
         module._ask(length, done, timeout=timeout, judged=True)
         return module.deferred
     data = _inline(module, args[3], length)
@@ -54,10 +54,10 @@ def _inline(module: Module, arg: Arg, length: int) -> bytes:
     """Data in the command, checked against <length> unless that is 0, and decoded."""
     module.string(arg)
     encoding = module.contexts.value(0, "encoding")  # the command has no ssl_id
-    unit = module.oddities.inline_length
+    unit = module.quirks.inline_length
     if length and not length_matches(arg.value, encoding, length, unit):
         raise Refusal(50)
-    newline = b"\r\n" if module.oddities.newline_storage == "crlf" else b"\n"
+    newline = b"\r\n" if module.quirks.newline_storage == "crlf" else b"\n"
     return decode(arg.value, encoding, newline)
 
 
@@ -76,7 +76,7 @@ def _open_series(module: Module, packet: _Packet) -> Series:
     kind, name, remain, length, inline = packet
     store = module.store
     number = len(module.commands)
-    limit = module.oddities.series_timeout
+    limit = module.quirks.series_timeout
     series = store.series
     if series and limit is not None and module.moment - series.touched >= limit:
         series = store.series = None
@@ -92,14 +92,14 @@ def _open_series(module: Module, packet: _Packet) -> Series:
             return series
         at_once = series.command == number - 1 and series.data
         if at_once and not (inline and not series.counted):
-            module._breach("arithmetic", module.commands[-1])
+            module._violation("arithmetic", module.commands[-1])
             raise Refusal(50)
         module._recovery("restart", module.commands[-1][:80])
-    odd = module.oddities
+    quirks = module.quirks
     other = KEY if kind == CERT else CERT
     exists = (kind, name) in store.objects
-    if (exists and odd.same_name == "763") or (
-        odd.cross_type == "763" and (other, name) in store.objects
+    if (exists and quirks.same_name == "763") or (
+        quirks.cross_type == "763" and (other, name) in store.objects
     ):
         raise Refusal(763)
     store.objects.pop((kind, name), None)
@@ -108,13 +108,13 @@ def _open_series(module: Module, packet: _Packet) -> Series:
 
 
 def _taken(module: Module, series: Series, packet: _Packet, data: bytes, whole: bool) -> None:
-    store, odd = module.store, module.oddities
+    store, quirks = module.store, module.quirks
     if not whole:
         module.note("data phase timed out")
         series.command = -1  # what comes next is a fresh start, not a miscount
-        if not odd.abort_leaves_series:
+        if not quirks.abort_leaves_series:
             store.series = None
-        answer = odd.data_timeout_answer
+        answer = quirks.data_timeout_answer
         if answer == "silent":
             module._finish(final=None)
         else:
@@ -126,22 +126,22 @@ def _taken(module: Module, series: Series, packet: _Packet, data: bytes, whole: 
         store.series = None
         module.fail(768)
         return
-    module._schedule(odd.store_delay, partial(_stored, module, series, packet, data))
+    module._schedule(quirks.store_delay, partial(_stored, module, series, packet, data))
 
 
 def _stored(module: Module, series: Series, packet: _Packet, data: bytes) -> None:
-    store, odd = module.store, module.oddities
+    store, quirks = module.store, module.quirks
     series.data += data
     if not store.fits(len(series.data)):
         store.series = None
-        module.fail(odd.store_full_code)
+        module.fail(quirks.store_full_code)
         return
     series.remain = packet.remain
     series.counted = bool(packet.length)
     series.touched = module.moment
     if packet.remain == 0:
         store.series = None
-        if odd.pem_check == "write" and not pem_ok(series.kind, bytes(series.data)):
+        if quirks.pem_check == "write" and not pem_ok(series.kind, bytes(series.data)):
             module.fail(761)
             return
         store.put(series.kind, series.name, bytes(series.data))
@@ -156,9 +156,9 @@ def _read(module: Module, form: str, args: list[Arg]) -> object:
     found = module.store.find(name, (CERT,))
     if found is None:
         key = module.store.find(name, (KEY, PSK))
-        raise Refusal(module.oddities.key_read_code if key else 762)
+        raise Refusal(module.quirks.key_read_code if key else 762)
     line = b"+MSSLCERTRD: %d,%s" % (len(found[1]), found[1])
-    return [line + b"\r\n" * module.oddities.certrd_blank]
+    return [line + b"\r\n" * module.quirks.certrd_blank]
 
 
 def _list(module: Module, form: str, args: list[Arg]) -> object:
@@ -168,7 +168,7 @@ def _list(module: Module, form: str, args: list[Arg]) -> object:
         raise Refusal(None)
     counted(args, 1, 1)
     kind = integer(args[0], 1, 3)
-    quote = b'"' if module.oddities.list_quotes else b""
+    quote = b'"' if module.quirks.list_quotes else b""
     return [
         b"+MSSLLIST: %s%s%s,%d" % (quote, name.encode("latin-1"), quote, len(data))
         for (k, name), data in module.store.objects.items()
@@ -182,7 +182,7 @@ def _remove(module: Module, form: str, args: list[Arg]) -> object:
     counted(args, 1, 1)
     name = name_arg(module, args[0])
     store = module.store
-    kinds = (CERT, KEY, PSK) if module.oddities.rm_psk else (CERT, KEY)
+    kinds = (CERT, KEY, PSK) if module.quirks.rm_psk else (CERT, KEY)
     gone = [store.objects.pop((kind, name), None) for kind in kinds]
     open_one = store.series is not None and store.series.name == name
     if open_one:  # the way out of 765
@@ -203,13 +203,13 @@ def _psk(module: Module, form: str, args: list[Arg]) -> object:
         raise Refusal(50)
     if len(value) > MAX_OBJECT:
         raise Refusal(768)
-    odd, store = module.oddities, module.store
+    quirks, store = module.quirks, module.store
     if (PSK, name) in store.objects:
-        if odd.psk_repeat == "763":
+        if quirks.psk_repeat == "763":
             raise Refusal(763)
         del store.objects[PSK, name]
     if not store.fits(len(value)):
-        raise Refusal(odd.store_full_code)
+        raise Refusal(quirks.store_full_code)
     store.put(PSK, name, value)
     return ()
 
@@ -225,7 +225,7 @@ def _check(module: Module, form: str, args: list[Arg]) -> object:
     algorithm = integer(args[1], 0, 3) if len(args) == 2 else 0
     if algorithm not in algorithms:
         raise Refusal(50)
-    kinds = (CERT, KEY, PSK) if module.oddities.check_psk else (CERT, KEY)
+    kinds = (CERT, KEY, PSK) if module.quirks.check_psk else (CERT, KEY)
     found = module.store.find(name, kinds)
     if found is None:
         raise Refusal(762)

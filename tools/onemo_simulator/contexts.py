@@ -71,7 +71,7 @@ def _shown(module: Module, option: str, ssl_id: int) -> bytes:
     if option == "ciphersuite":
         text = b"0x%02X" % module.contexts.value(ssl_id, option)
     elif option in ("cert", "psk"):
-        unset = "NULL" if module.oddities.unset_cert == "NULL" else ""
+        unset = "NULL" if module.quirks.unset_cert == "NULL" else ""
         text = ",".join(f'"{name or unset}"' for name in values).encode("latin-1")
     else:
         text = b"%d" % module.contexts.value(ssl_id, option)
@@ -82,7 +82,7 @@ def _parsed(module: Module, option: str, ssl_id: int, args: list[Arg]) -> tuple[
     if option == "cert":
         counted(args, 1, 3)
         names: list[object] = [name_arg(module, arg, empty=True) for arg in args]
-        if module.oddities.cert_omitted == "keep":
+        if module.quirks.cert_omitted == "keep":
             return (*names, *module.contexts.get(ssl_id, option)[len(names) :])
         return (*names, *[""] * (3 - len(names)))
     counted(args, 1, 1)
@@ -134,7 +134,7 @@ def _config(module: Module, form: str, args: list[Arg]) -> object:
     module.string(args[0])
     option = args[0].value.decode("latin-1")
     if option not in options(module):
-        if module.oddities.unknown_option == "ok" and option not in DEFAULTS:
+        if module.quirks.unknown_option == "ok" and option not in DEFAULTS:
             return ()
         raise Refusal(50)
     last = module.contexts.count - 1
@@ -144,7 +144,7 @@ def _config(module: Module, form: str, args: list[Arg]) -> object:
     if len(args) == 2:
         return [_shown(module, option, ssl_id)]
     values = _parsed(module, option, ssl_id, args[2:])
-    if option not in module.oddities.ignored_options:
+    if option not in module.quirks.ignored_options:
         module.contexts.set(ssl_id, option, values)
     return ()
 

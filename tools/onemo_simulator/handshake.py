@@ -20,7 +20,7 @@ def _load(module: Module, kind: int, name: str) -> bytes | None:
     if data is None:
         raise Refusal(762)
     if not pem_ok(kind, data):
-        raise Refusal(module.oddities.bad_pem_code)
+        raise Refusal(module.quirks.bad_pem_code)
     return data
 
 
@@ -36,7 +36,7 @@ def request(module: Module, ssl_id: int) -> TlsRequest:
     ca = _load(module, CERT, ca_name) if auth >= 1 else None
     ignoreverify = bool(contexts.value(ssl_id, "ignoreverify"))
     if auth >= 1 and ca is None and not ignoreverify:
-        raise Refusal(module.oddities.no_ca_code)
+        raise Refusal(module.quirks.no_ca_code)
     mutual = auth == 2
     return TlsRequest(
         auth=auth,
@@ -51,5 +51,5 @@ def request(module: Module, ssl_id: int) -> TlsRequest:
         ignorestamp=bool(contexts.value(ssl_id, "ignorestamp")),
         ignoreverify=ignoreverify,
         date=module.date(),
-        bad_pem_code=module.oddities.bad_pem_code,
+        bad_pem_code=module.quirks.bad_pem_code,
     )

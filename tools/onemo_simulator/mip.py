@@ -59,13 +59,13 @@ def _open(module: Module, form: str, args: list[Arg]) -> object:
         code = 552
     elif not module.modem.active:
         code = 570
-    if code and module.oddities.open_refusal == "cme":
+    if code and module.quirks.open_refusal == "cme":
         raise Refusal(code)
-    if module.oddities.open_urc != "before":
+    if module.quirks.open_urc != "before":
         module.finish()
     if code:
         module.urc(b"+MIPOPEN: %d,%d" % (number, 1 if module.profile.nb else code))
-        if module.oddities.open_urc == "before":
+        if module.quirks.open_urc == "before":
             module.finish()
     else:
         timeout = 60 if module.profile.nb else timeout
@@ -105,7 +105,7 @@ def _send(module: Module, form: str, args: list[Arg]) -> object:
     if length and not length_matches(text, encoding, length, "typed"):
         raise Refusal(50)
     data = decode(text, encoding)
-    module._schedule(module.oddities.send_delay, partial(_send_now, module, sock, data))
+    module._schedule(module.quirks.send_delay, partial(_send_now, module, sock, data))
     return module.deferred
 
 
@@ -118,24 +118,24 @@ def _sent_by_prompt(
     if not data:
         module.finish()
         return
-    module._schedule(module.oddities.send_delay, partial(_send_now, module, sock, data))
+    module._schedule(module.quirks.send_delay, partial(_send_now, module, sock, data))
 
 
 def _send_now(module: Module, sock: Socket, data: bytes) -> None:
     if module.sockets.get(sock.number) is not sock or sock.state != "CONNECTED":
         module.fail(553)
         return
-    odd = module.oddities
-    if odd.partial_send is not None:
-        data = data[: odd.partial_send]
+    quirks = module.quirks
+    if quirks.partial_send is not None:
+        data = data[: quirks.partial_send]
     count = sock.connection.write(data)
     if not count:
         module.fail(560)
         return
     sock.sent += count
     line = b"+MIPSEND: %d,%d" % (sock.number, count)
-    module.finish([line] if odd.send_line == "before" else ())
-    if odd.send_line == "after":
+    module.finish([line] if quirks.send_line == "before" else ())
+    if quirks.send_line == "after":
         module.urc(line)
     if module.sockets.config.get(sock.number, "ackmode")[0]:
         module._schedule(0.05, partial(module.urc, b'+MIPURC: "ack",%d,%d' % (sock.number, count)))
@@ -174,7 +174,7 @@ def _close(module: Module, form: str, args: list[Arg]) -> object:
         integer(args[1], 0, 3)
     sock = module.sockets.get(number)
     if sock is None or sock.freed or sock.state == "CLOSING":
-        answer = module.oddities.close_free
+        answer = module.quirks.close_free
         if answer == "ok":
             return ()
         raise Refusal(551 if answer == "551" else None)

@@ -19,7 +19,7 @@ def options(module: Module) -> list[str]:
     have = ["encoding", "autofree", "sndbuf", "rcvbuf"]
     if not nb:
         have += ["cid", "timeout", "ackmode"]
-    accepts = module.oddities.mipcfg_ssl
+    accepts = module.quirks.mipcfg_ssl
     if module.profile.mipcfg_ssl if accepts is None else accepts:
         have.append("ssl")
     return have
@@ -27,7 +27,7 @@ def options(module: Module) -> list[str]:
 
 def _default(module: Module, option: str) -> tuple[int, ...]:
     if option == "rcvbuf":
-        return (module.oddities.window or module.profile.window,)
+        return (module.quirks.window or module.profile.window,)
     return {"encoding": (0, 0), "autofree": (0,), "sndbuf": (1460,), "cid": (1,)}.get(
         option, (10,) if option == "timeout" else (0,)
     )
@@ -96,7 +96,7 @@ def _mipcfg(module: Module, form: str, args: list[Arg]) -> object:
         ]
     conn = integer(args[1], 0, last)
     values = _parsed(module, option, args[2:])
-    if option not in module.oddities.ignored_mipcfg:
+    if option not in module.quirks.ignored_mipcfg:
         config.set(conn, option, values)
     return ()
 

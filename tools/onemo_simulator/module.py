@@ -11,8 +11,8 @@ from . import bringup, certs, contexts, mip, mipcfg, power, sockets
 from .clock import Clock
 from .contexts import Contexts
 from .loop_network import LoopNetwork
-from .oddities import Oddities
 from .profiles import find
+from .quirks import Quirks
 from .store import Store
 from .terminal import Terminal
 from .wire import ERROR_TEXTS, Arg, Malformed, Refusal, parse_extended
@@ -40,7 +40,7 @@ class Module(Terminal):
 
     model: a series ("ML307R") or sub-model ("MN316-DLVS"). clock: default `MonotonicClock`.
     network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. Every other keyword is a
-    field of `Oddities`. Single-threaded: one caller at a time.
+    field of `Quirks`. Single-threaded: one caller at a time.
     """
 
     deferred = DEFERRED
@@ -51,19 +51,20 @@ class Module(Terminal):
         *,
         clock: Clock | None = None,
         network: Network | None = None,
-        **oddities: Any,
+        **quirks: Any,
     ) -> None:
-        odd = Oddities(**oddities)
-        super().__init__(clock, odd)
+        super().__init__(clock, Quirks(**quirks))
         self.profile, self.submodel = find(model)
-        self.max_line = odd.max_line or self.profile.line
-        self.data_mode = self.profile.data_mode if odd.data_mode is None else odd.data_mode
-        self.store = Store(odd.store_capacity, odd.store_objects)
+        self.max_line = self.quirks.max_line or self.profile.line
+        self.data_mode = (
+            self.profile.data_mode if self.quirks.data_mode is None else self.quirks.data_mode
+        )
+        self.store = Store(self.quirks.store_capacity, self.quirks.store_objects)
         self.contexts = Contexts(self.profile.ssl_ids)
         self.network: Network = LoopNetwork() if network is None else network
         self.network.attach(self.clock)
         self.sockets = sockets.Sockets(self)
-        self.baud = odd.baud  # 0: follows the host up to 115200
+        self.baud = self.quirks.baud  # 0: follows the host up to 115200
         self.boots = 0
         self.deaf_commands = 0  # so many are lost (after a change of speed)
         self.powered = False
@@ -71,12 +72,14 @@ class Module(Terminal):
         self._replies: list[tuple[bytes, bytes | None, list[int]]] = []
         self._now0 = self.clock.now()
         self._date0 = datetime.now(UTC)
-        self._network_date = odd.date if isinstance(odd.date, datetime) else self._date0
+        self._network_date = (
+            self.quirks.date if isinstance(self.quirks.date, datetime) else self._date0
+        )
         if self._network_date.tzinfo is None:
             self._network_date = self._network_date.replace(tzinfo=UTC)
-        self.set_date(UNSET if odd.date == "unset" else self._network_date)
+        self.set_date(UNSET if self.quirks.date == "unset" else self._network_date)
         self.modem = bringup.Modem(self)
-        if odd.off:
+        if self.quirks.off:
             self._deaf = True
         else:
             self.powered = True
@@ -102,7 +105,7 @@ class Module(Terminal):
 
     def power_cycle(self) -> None:
         """Cut the power and switch it on again: as a reboot, but the clock is lost as well."""
-        self.set_date(UNSET if self.oddities.date == "unset" else self.network_date())
+        self.set_date(UNSET if self.quirks.date == "unset" else self.network_date())
         self.reboot()
 
     def power_off(self) -> None:
@@ -123,7 +126,7 @@ class Module(Terminal):
         self.powered = True
         self._deaf = True
         self.boots += 1
-        self._schedule(self.oddities.boot_delay if delay is None else delay, self._ready)
+        self._schedule(self.quirks.boot_delay if delay is None else delay, self._ready)
 
     def deep_sleep(self, silent: bool = False) -> None:
         """Sleep deeply and wake: volatile models lose certificates and settings (manual 3.1).
@@ -133,9 +136,9 @@ class Module(Terminal):
         self._lose_volatile(keep_contexts=not self.profile.volatile)
         if self.profile.volatile:
             self.store.clear()
-        self._wake_lost = self.oddities.wake_lost
+        self._wake_lost = self.quirks.wake_lost
         self.modem.up()
-        if self.oddities.matready and not silent:
+        if self.quirks.matready and not silent:
             self.urc(b"+MATREADY")
 
     # --- power ----------------------------------------------------------------------------------
@@ -146,15 +149,15 @@ class Module(Terminal):
         self.sockets.lose()
         self.store.series = None
         self._replies.clear()
-        self.echo = self.oddities.echo
+        self.echo = self.quirks.echo
         self.deaf_commands = 0
-        if not (self.oddities.keep_contexts if keep_contexts is None else keep_contexts):
+        if not (self.quirks.keep_contexts if keep_contexts is None else keep_contexts):
             self.contexts.clear()
         self.modem.down()
 
     def _ready(self) -> None:
         self._deaf = False
-        if self.oddities.matready:
+        if self.quirks.matready:
             self._put(b"\r\n+MATREADY\r\n")
         self.modem.boot()
 
@@ -184,7 +187,7 @@ class Module(Terminal):
 
     def string(self, arg: Arg) -> None:
         """Refuse a string parameter without quotes."""
-        if self.oddities.need_quotes and not arg.quoted:
+        if self.quirks.need_quotes and not arg.quoted:
             raise Malformed
 
     def fail(self, code: int | None) -> None:
@@ -224,7 +227,7 @@ class Module(Terminal):
         except Refusal as refusal:
             self.fail(refusal.code)
         except Malformed:
-            self._breach("quotes", self.commands[-1][:80])
+            self._violation("quotes", self.commands[-1][:80])
             self.fail(50)
         else:
             if result is not DEFERRED:

@@ -49,7 +49,7 @@ def _mntp(module: Module, form: str, args: list[Arg]) -> object:
     if not module.modem.active:
         raise Refusal(570)
     module.finish()
-    if module.oddities.ntp:
+    if module.quirks.ntp:
         module._schedule(0.1, partial(_ntp_done, module))
     else:
         module._schedule(5.0, partial(module.urc, b"+MNTP: 3"))
@@ -81,7 +81,7 @@ def _ipr(module: Module, form: str, args: list[Arg]) -> object:
 def _switch(module: Module, baud: int) -> None:
     if baud != module.baud:
         module.baud = baud
-        module.deaf_commands = module.oddities.ipr_lost
+        module.deaf_commands = module.quirks.ipr_lost
 
 
 def _ifc(module: Module, form: str, args: list[Arg]) -> object:
@@ -139,7 +139,7 @@ def _cfun(module: Module, form: str, args: list[Arg]) -> object:
     if level != modem.cfun:
         modem.cfun = level
         if level == 1:
-            module._schedule(module.oddities.register_delay, modem.register)
+            module._schedule(module.quirks.register_delay, modem.register)
         else:
             modem.registered = False
             hang_up(module)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the module remembers of the host's conduct.
 
-A *breach* is something no careful driver does:
+A *violation* is something no careful driver does:
 
   `unasked`      bytes while a command is in progress, or before the prompt that asks for them
   `early`        a command (other than a lone `AT`) before the last one's final result
@@ -44,8 +44,8 @@ _FILLER = re.compile(rb"(?:[\r\n \0]|AT\r|AT\Z|A\Z)*\Z", re.IGNORECASE)
 _TAIL = re.compile(rb"(?:[\r\n \0]|AT\r)*\Z", re.IGNORECASE)
 
 
-class Breach(NamedTuple):
-    """One breach of protocol: time (s), kind (see the module's docstring), the bytes."""
+class Violation(NamedTuple):
+    """One violation of the protocol: time (s), kind (see the module's docstring), the bytes."""
 
     time: float
     kind: str
@@ -60,14 +60,14 @@ class Recovery(NamedTuple):
     data: bytes
 
 
-def judge_stray(moment: float, data: bytes, after_packet: bool) -> Breach | Recovery:
+def judge_stray(moment: float, data: bytes, after_packet: bool) -> Violation | Recovery:
     """Judge bytes that came while a command was in progress."""
     if _FILLER.match(data):
         return Recovery(moment, "probe" if b"A" in data.upper() else "filler", data)
     if after_packet:
-        return Breach(moment, "overlong", data)
+        return Violation(moment, "overlong", data)
     kind = "early" if data.lstrip(b"\r\n \0")[:2].upper() == b"AT" else "unasked"
-    return Breach(moment, kind, data)
+    return Violation(moment, kind, data)
 
 
 def filler_tail(packet: bytes) -> bytes:

@@ -36,7 +36,7 @@ def serve(
     *,
     stop: threading.Event | None = None,
     say: Callable[[str], None] = _say,
-    **oddities: Any,
+    **quirks: Any,
 ) -> None:
     """Serve a simulated module until `stop` is set or Ctrl-C; connections out of it are real.
 
@@ -45,8 +45,8 @@ def serve(
     """
     kind, number = parse_port(port)
     if baud:
-        oddities.setdefault("baud", baud)
-    module = Module(model, network=SystemNetwork(hosts), **oddities)
+        quirks.setdefault("baud", baud)
+    module = Module(model, network=SystemNetwork(hosts), **quirks)
     line = Line(module, "pty" if kind == "pty" else "tcp", baud=baud, port=number)
     done = stop or threading.Event()
     with line:

@@ -101,18 +101,18 @@ class Sockets:
     def open(self, number: int, host: str, port: int, timeout: float, mode: int) -> None:
         """Begin to open; the result is reported by `poll`."""
         module = self._module
-        odd = module.oddities
+        quirks = module.quirks
         ssl = self.config.get(number, "ssl")
         sock = Socket(number, host, port, mode, bool(ssl[0]))
         self._used[number] = sock
-        code = odd.open_result
+        code = quirks.open_result
         tls: TlsRequest | None = None
         if code is None and sock.tls:
             try:
                 links = sum(s.tls for s in self._used.values())
                 if links > module.profile.tls_links:
                     raise Refusal(TLS_RESOURCE)
-                if odd.early_open_753 and not self._early_done:
+                if quirks.early_open_753 and not self._early_done:
                     self._early_done = True
                     if module.moment - module.modem.active_since < 0.3:
                         raise Refusal(TLS_SLOW)
@@ -122,7 +122,7 @@ class Sockets:
         if code is not None:
             sock.connection = _Stillborn(code)
         else:
-            limit = odd.handshake_limit
+            limit = quirks.handshake_limit
             if tls is not None and limit == "timeout":
                 tls = replace(tls, negotime=timeout)
             sock.connection = module.network.open(host, port, tls, timeout, limit != "negotime")
@@ -139,10 +139,10 @@ class Sockets:
         else:
             sock.state = "CONNECTED"
         line = b"+MIPOPEN: %d,%d" % (sock.number, code)
-        if module.oddities.open_urc == "before":
+        if module.quirks.open_urc == "before":
             module.urc(line, "immediate")
             module.finish()
-        elif module.oddities.open_urc == "after":
+        elif module.quirks.open_urc == "after":
             module.urc(line)
 
     # --- what happens by itself -----------------------------------------------------------------
@@ -163,7 +163,7 @@ class Sockets:
         if code is None:
             return
         sock.reported = True
-        delay = self._module.oddities.open_delay
+        delay = self._module.quirks.open_delay
         if delay:
             self._module._schedule(delay, partial(self._opened, sock, code))
         else:
@@ -182,7 +182,7 @@ class Sockets:
         if sock.tls and sock.buffer:
             return
         module = self._module
-        window = module.oddities.window or module.profile.window
+        window = module.quirks.window or module.profile.window
         room = min(window - len(sock.buffer), _RECORD)
         if room <= 0:
             return
@@ -194,7 +194,7 @@ class Sockets:
 
     def _receive_push(self, sock: Socket) -> None:
         module = self._module
-        window = module.oddities.window or module.profile.window
+        window = module.quirks.window or module.profile.window
         while len(module._out) < window:
             data = sock.connection.read(_PUSHED)
             if not data:
@@ -212,7 +212,7 @@ class Sockets:
         sock.state = "CLOSED"
         if not self.config.get(sock.number, "autofree")[0]:
             sock.connection.close()
-            if module.oddities.disconnect_keeps and sock.buffer:
+            if module.quirks.disconnect_keeps and sock.buffer:
                 sock.freed = True
             else:
                 del self._used[sock.number]
@@ -226,7 +226,7 @@ class Sockets:
         sock.state = "CLOSING"
         if opening:
             sock.connection.abort()
-        self._module._schedule(self._module.oddities.close_delay, partial(self._closed, sock))
+        self._module._schedule(self._module.quirks.close_delay, partial(self._closed, sock))
 
     def _closed(self, sock: Socket) -> None:
         if self._used.get(sock.number) is sock:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from .clock import Clock, MonotonicClock
-from .oddities import Oddities
 from .packet import DataPhase
-from .records import Breach, Entry, Recovery, filler_tail, judge_stray
+from .quirks import Quirks
+from .records import Entry, Recovery, Violation, filler_tail, judge_stray
 
 _LF = b"\n"
 _LINE_START = re.compile(rb"[\0 ]*")
@@ -19,17 +19,17 @@ _LINE_START = re.compile(rb"[\0 ]*")
 class Terminal:
     """Framing, echo, prompt, data phase, URCs and time. What commands mean is the subclass's."""
 
-    def __init__(self, clock: Clock | None, oddities: Oddities) -> None:
+    def __init__(self, clock: Clock | None, quirks: Quirks) -> None:
         self.clock: Clock = clock or MonotonicClock()
-        self.oddities = oddities
-        self.echo = oddities.echo
+        self.quirks = quirks
+        self.echo = quirks.echo
         self.commands: list[bytes] = []  # every command line, without CR
         self.log: list[Entry] = []
         self.received = 0  # bytes from the host
         self.sent = 0  # bytes to the host
         self.emitted_at = 0.0  # when the oldest byte not yet taken was put on TX
         self.max_line = 4096
-        self._breaches: list[Breach] = []
+        self._violations: list[Violation] = []
         self._recoveries: list[Recovery] = []
         self._out = bytearray()
         self._marks: list[tuple[int, Callable[[], None]]] = []  # run once so many bytes are taken
@@ -52,10 +52,10 @@ class Terminal:
     # --- for tests ------------------------------------------------------------------------------
 
     @property
-    def breaches(self) -> list[Breach]:
-        """Breaches of protocol so far; `records` defines them."""
+    def violations(self) -> list[Violation]:
+        """Violations of protocol so far; `records` defines them."""
         self._judge_stray()
-        return self._breaches
+        return self._violations
 
     @property
     def recoveries(self) -> list[Recovery]:
@@ -132,7 +132,7 @@ class Terminal:
         if where == "immediate":
             self._put(framed)
         elif where == "now":
-            during = self.oddities.urc_during
+            during = self.quirks.urc_during
             if (self._data is not None and during != "always") or (
                 self._busy and during == "idle"
             ):
@@ -192,7 +192,7 @@ class Terminal:
             if not self._stray:
                 self._stray_time = self._moment
             self._stray += data
-        if self.oddities.busy_input == "queue":
+        if self.quirks.busy_input == "queue":
             self._backlog += data
 
     def _judge_stray(self) -> None:
@@ -200,14 +200,14 @@ class Terminal:
             data, self._stray = bytes(self._stray), bytearray()
             self._record(judge_stray(self._stray_time, data, self._after_packet))
 
-    def _record(self, finding: Breach | Recovery) -> None:
-        if isinstance(finding, Breach):
-            self._breaches.append(finding)
+    def _record(self, finding: Violation | Recovery) -> None:
+        if isinstance(finding, Violation):
+            self._violations.append(finding)
         else:
             self._recoveries.append(finding)
 
-    def _breach(self, kind: str, data: bytes) -> None:
-        self._breaches.append(Breach(self._moment, kind, data))
+    def _violation(self, kind: str, data: bytes) -> None:
+        self._violations.append(Violation(self._moment, kind, data))
 
     def _recovery(self, kind: str, data: bytes) -> None:
         self._recoveries.append(Recovery(self._moment, kind, data))
@@ -235,7 +235,7 @@ class Terminal:
 
     def _whole_line(self, line: bytes, too_long: bool) -> None:
         parts = line.split(b'"')
-        step = 2 if self.oddities.quoted_lf == "keep" else 1
+        step = 2 if self.quirks.quoted_lf == "keep" else 1
         parts[::step] = [part.replace(_LF, b"") for part in parts[::step]]
         text = b'"'.join(parts)
         start = _LINE_START.match(text)
@@ -249,20 +249,20 @@ class Terminal:
             return
         self.log.append(Entry(self._moment, ">", text))
         if too_long:
-            self._breach("line", text[:80])
+            self._violation("line", text[:80])
             self._start(text, None)
             return
         if not text.startswith((b"AT", b"at")):
-            self._breach("junk", text[:80])
-            if self.oddities.junk_line == "silent":
+            self._violation("junk", text[:80])
+            if self.quirks.junk_line == "silent":
                 return
-            found = text.find(b"AT") if self.oddities.junk_line == "hunt" else -1
+            found = text.find(b"AT") if self.quirks.junk_line == "hunt" else -1
             if found < 0:
                 self._start(text, None)
                 return
             text = text[found:]
         elif not text.isascii() or not text.replace(_LF, b"").decode("ascii").isprintable():
-            self._breach("junk", text[:80])
+            self._violation("junk", text[:80])
         self._start(text, text[2:])
 
     def _start(self, text: bytes, body: bytes | None) -> None:
@@ -270,7 +270,7 @@ class Terminal:
         self.commands.append(text)
         self._busy = True
         self._after_packet = False
-        self._schedule(self.oddities.answer_delay, lambda: self._execute(body))
+        self._schedule(self.quirks.answer_delay, lambda: self._execute(body))
 
     def _execute(self, body: bytes | None) -> None:
         raise NotImplementedError
@@ -291,11 +291,11 @@ class Terminal:
         `judged`: filler at the end of the packet counts as a recovery.
         """
         phase = DataPhase(need, most, done, timeout, judged)
-        self._schedule(self.oddities.prompt_delay, lambda: self._prompt(phase))
+        self._schedule(self.quirks.prompt_delay, lambda: self._prompt(phase))
 
     def _prompt(self, phase: DataPhase) -> None:
         self._judge_stray()
-        self._put(self.oddities.prompt)
+        self._put(self.quirks.prompt)
         self._put_planted("prompt")
         self._after_cr = False
         self._data = phase
@@ -354,7 +354,7 @@ class Terminal:
         self._put_planted("answer")
         lines = list(info)
         if lines:
-            between = b"\r\n" if self.oddities.compact_lists else b"\r\n\r\n"
+            between = b"\r\n" if self.quirks.compact_lists else b"\r\n\r\n"
             self._put(b"\r\n" + between.join(lines) + b"\r\n")
         self._put_planted("inside")
         if final is not None:

@@ -72,8 +72,8 @@ def paced(device: Device, packet: int | None, baud: int, runs: int) -> Transfer:
     if status:
         raise BenchError(f"{call}: {output[-2000:]}")
     found = json.loads(output.splitlines()[-1])
-    if packet is not None and module.breaches:
-        raise BenchError(f"breaches of protocol: {module.breaches}")
+    if packet is not None and module.violations:
+        raise BenchError(f"violations of protocol: {module.violations}")
     us, count = min(found)
     return _transfer(us / 1e6, count, baud)
 

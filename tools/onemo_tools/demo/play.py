@@ -196,13 +196,13 @@ class Play:
         stg = self.stage
         self.screen.act("Conduct")
         with stg.line.locked() as module:
-            expect(not module.breaches, f"the driver broke the protocol: {module.breaches}")
+            expect(not module.violations, f"the driver broke the protocol: {module.violations}")
             count = len(module.commands)
         expect(stg.line.overruns == 0 and not stg.board.overruns, "a UART buffer overran")
         stg.board.check()
         self.screen.proved(
             f"{count} commands, {stg.line.to_module} bytes to the module and {stg.line.to_host} "
-            "back, no breach of protocol, no byte lost"
+            "back, no violation of the protocol, no byte lost"
         )
 
     # What acts are made of

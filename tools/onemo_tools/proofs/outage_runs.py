@@ -141,8 +141,10 @@ class Run:
             wanted = 0 if self.scenario.first or self.scenario.refused else 1
             assert found == wanted, f"identity {found} is in use at the end"
             self.settled(found)
-            if not self.cut:  # half a command, then a new driver's first one, look like a breach
-                assert device.rig.module.breaches == [], device.rig.module.breaches
+            if (
+                not self.cut
+            ):  # half a command, then a new driver's first one, look like a violation
+                assert device.rig.module.violations == [], device.rig.module.violations
         finally:
             device.close()
 

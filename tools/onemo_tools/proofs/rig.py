@@ -5,7 +5,7 @@ For tests of the driver, for the fault sweep, and for products that test their o
 
     with Rig("ML307R") as rig:
         rig.modem.start()
-        rig.module.breaches      # what the simulated module objected to
+        rig.module.violations      # what the simulated module objected to
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(slots=True)
-class Oddities:
+class Quirks:
     """Defaults: a well-behaved ML307R as the manual and most field logs show it."""
 
     # --- the line -----------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Oddities:
 def _choices() -> dict[str, tuple[tuple[str, ...], bool]]:
     """The words of each option that takes words, and whether it takes nothing else."""
     found = {}
-    for name, hint in get_type_hints(Oddities).items():
+    for name, hint in get_type_hints(Quirks).items():
         alone = get_origin(hint) is Literal
         parts = [hint] if alone else get_args(hint)
         words = [w for part in parts if get_origin(part) is Literal for w in get_args(part)]
