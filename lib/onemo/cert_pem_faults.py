@@ -1,98 +1,234 @@
 # SPDX-License-Identifier: MIT
 #
-# Why PemScanner refused a file, in words. Loaded only then: who has good files never pays for it.
-# No word quotes the file: it may be a key.
+# Why PemScanner refused a file, in words: the cause, and the command that mends it. Loaded only
+# then: who has good files never pays for it. No word quotes the file: it may be a key.
 
 from ._port import const
 
 _CERT = const(1)
 
 # cert_pem.py's verdicts that are looked at closer
-_BAD_CHARACTER = const(7)
-_NOT_TEXT = const(14)
-_NOT_BASE64 = const(15)
+_NOT_PEM = const(3)
+_NO_BEGIN = const(5)
+_MISMATCH = const(6)
+_NOT_BASE64 = const(7)
+_LINE_END = const(12)
+_INDENTED = const(15)
 _OTHER_KIND = const(16)
 _UNKNOWN = const(17)
+_NOT_DER = const(18)
+_DER_LENGTH = const(19)
+_OTHER_CONTENT = const(20)
 
 # and what may be found then
-_NOT_ASCII = const(14)
-_HEADER = const(15)
 _KEY_FOR_CERT = const(16)
-_DER = const(18)
-_UTF16 = const(19)
-_KEY_AMONG_CERTS = const(20)
-_CERT_FOR_KEY = const(21)
-_CERT_AFTER_KEY = const(22)
-_BOUNDARY = const(23)
-_ENCRYPTED = const(24)
-_PUBLIC = const(25)
-_REQUEST = const(26)
+_NOT_ASCII = const(21)
+_HEADER = const(22)
+_DER = const(23)
+_UTF16 = const(24)
+_KEY_AMONG_CERTS = const(25)
+_CERT_FOR_KEY = const(26)
+_CERT_AFTER_KEY = const(27)
+_BEGIN_MISSPELT = const(28)
+_ENCRYPTED = const(29)
+_PUBLIC = const(30)
+_REQUEST = const(31)
+_END_MISSPELT = const(32)
+_JOINED = const(33)
+_ESCAPED = const(34)
+_ONE_LINE = const(35)
+_QUOTED = const(36)
+_TWICE = const(37)
+_JSON = const(38)
+_PKCS12 = const(39)
+_PKCS7 = const(40)
+_OPENSSH = const(41)
+_CRL = const(42)
+_TRUSTED = const(43)
+_BARE = const(44)
+_MARKUP = const(45)
+_PUTTY = const(46)
+_JKS = const(47)
+_DASH = const(48)
+_MISPLACED = const(49)
 
 _LABEL = const(11)  # where it stands in a BEGIN line
 
+_WHOLE_FILE = const((1, 2, 3, 14, 23, 24, 37, 38, 39, 40, 44, 45, 46, 47))  # no line is to blame
+
 _TEXTS = (
-    "longer than 8192 bytes, the most that a module takes (manual 3.2): take certificates out",
+    "its blocks are longer than 8192 bytes, the most that a module takes (manual 3.2): take "
+    "certificates out",
     "the file is empty: give the PEM file itself",
     "not PEM, there is no -----BEGIN line: give the PEM file, or convert with openssl",
     "cut short, the last block has no -----END line: copy the whole file again",
     "an -----END line without its -----BEGIN line: copy the whole file again",
-    "the -----END line is misspelt or not that of the -----BEGIN line: copy the file again",
-    "a character that base64 does not have (spaces count): copy the file again",
+    "the -----END line is not that of the -----BEGIN line: copy the file again, or give both the "
+    "same label",
+    "a character that base64 does not have (spaces count): copy the file again; if spaces took "
+    'the place of line breaks, quote the variable: echo "$PEM"',
     "the base64 text of this block is not a multiple of 4 characters: copy the whole file again",
     "base64 padding (=) in the wrong place: copy the whole file again",
-    "a blank line inside a block: remove it",
+    "a blank line inside a block: grep -v '^[[:space:]]*$' FILE > PEM",
     "a second private key: give the one that belongs to the certificate",
-    "line ends other than LF or CR LF: save the file with one of these",
+    "line ends other than LF or CR LF: tr -s '\\r' '\\n' < FILE > PEM",
     "EC PARAMETERS without their EC PRIVATE KEY: give the whole key file",
-    "a byte that is not printable ASCII: remove it, from comments too",
-    "a header inside the block, as encrypted keys have (Proc-Type: 4,ENCRYPTED), but modules take "
-    "no passphrase: openssl pkey -in KEY -out PLAIN",
+    "over 1 MB of text without a block: give the PEM file itself",
+    "indented, or a line of spaces in a block; a line of PEM begins in the first column: "
+    "sed 's/^[[:space:]]*//' FILE > PEM",
     "a private key where a certificate belongs: give the certificate, or write it as kind KEY",
     "modules take CERTIFICATE and [RSA, EC] PRIVATE KEY, not this block: remove it",
+    "the content of this block is no DER, its first characters are changed or a placeholder: "
+    "copy the whole file again; openssl x509 -in FILE -noout (a key: openssl pkey) checks it",
+    "the length that its DER says is %d bytes, but the base64 has %d; a line may be lost or "
+    "doubled: copy the whole file again",
+    "the label says %s, inside is %s: %s",
+    "a byte inside a block that is not printable ASCII, as in binary data: copy the file again",
+    "a header inside the block, as encrypted keys have (Proc-Type: 4,ENCRYPTED), but modules take "
+    "no passphrase: openssl pkey -in KEY -out PLAIN",
     "DER, not PEM: openssl x509 -inform DER -in FILE -out PEM (for a key: openssl pkey)",
-    "UTF-16, a byte order mark or binary data: save the file as plain ASCII text",
+    "UTF-16 or other binary data, not PEM: iconv -f UTF-16 -t UTF-8 FILE > PEM",
     "a certificate file that also contains a private key: put the key into a file of its own",
     "a certificate where a private key belongs: give the key, or write it as kind CERT",
     "a key file that also contains a certificate: put the certificate into a file of its own",
-    "a -----BEGIN line that is misspelt or has spaces behind it: correct it",
+    "a -----BEGIN line that is misspelt: five dashes, BEGIN, one space, the label in capitals, "
+    "five dashes and nothing else",
     "an encrypted key, but modules take no passphrase: openssl pkey -in KEY -out PLAIN",
     "a public key: give the certificate, or the private key",
     "a certificate request: give the certificate that the authority made from it",
+    "an -----END line that is misspelt: five dashes, END, one space, the label, five dashes",
+    "-----BEGIN on the same line as -----END, as files without a last line break are joined: "
+    "sed 's/----------/-----\\n-----/' FILE > PEM",
+    "escaped line breaks: \\n stands as two characters, as in JSON or an environment variable: "
+    "printf '%b\\n' \"$(cat FILE)\" > PEM",
+    "all in one line, its line breaks are lost: sed -E 's/(BEGIN [A-Z ]+-----) */\\1\\n/g; "
+    "s/ *(-----END [A-Z ]+-----) */\\n\\1\\n/g' FILE > PEM, and quote variables: echo \"$PEM\"",
+    "its lines are in quotes, as in program text: "
+    "sed -n 's/^[^\"]*\"\\([^\"\\\\]*\\).*/\\1/p' FILE > PEM",
+    "base64 of a PEM file, as Kubernetes has it: base64 -d FILE > PEM (the value alone)",
+    "JSON, as clouds answer, not PEM: take the value out, jq -r .certificatePem FILE > PEM (a "
+    "key: .keyPair.PrivateKey)",
+    "PKCS#12 (.p12, .pfx), not PEM: openssl pkcs12 -in FILE -nodes -nokeys -out PEM (for the "
+    "key: -nocerts)",
+    "PKCS#7 (.p7b), not PEM certificates: openssl pkcs7 -in FILE -print_certs -out PEM (with "
+    "-inform DER if FILE is binary)",
+    "an OpenSSH key: ssh-keygen -p -m PEM -N '' -f COPY_OF_KEY",
+    "a certificate revocation list (CRL), which modules do not take: give the certificate",
+    "a certificate with a label that TLS stacks do not know: openssl x509 -in FILE -out PEM",
+    "base64 without its -----BEGIN line: base64 -di FILE | openssl x509 -inform DER -out PEM (for "
+    "a key: openssl pkey)",
+    "HTML or XML, not PEM: the download failed, fetch the certificate again",
+    "a PuTTY key: puttygen FILE -O private-openssh -o KEY, then ssh-keygen -p -m PEM -N '' -f KEY",
+    "a Java keystore: keytool -importkeystore -srckeystore FILE -destkeystore P12 -deststoretype "
+    "PKCS12, then openssl pkcs12 -in P12 -nodes -out PEM",
+    "a dash within base64: the line break before -----END is lost, "
+    "sed 's/-----END/\\n&/' FILE > PEM, or this is base64url: tr '_-' '/+' for its base64 lines",
+    "a -----BEGIN that does not begin its line: put it on a line of its own, without what stands "
+    "before it",
 )
 
 
 def text(scanner, name):
     """What is wrong and what to do; `scanner.fault` is the closer verdict from now on."""
     closer = {
-        _NOT_TEXT: _not_text,
+        _NOT_PEM: _not_pem,
+        _NO_BEGIN: _no_begin,
+        _MISMATCH: _mismatch,
         _NOT_BASE64: _not_base64,
         _OTHER_KIND: _other_kind,
         _UNKNOWN: _unknown,
+        _NOT_DER: _not_der,
     }.get(scanner.fault)
     if closer:
         scanner.fault = closer(scanner)
-    said = "PEM refused at line %d: %s" % (scanner.lines, _TEXTS[scanner.fault - 1])
-    return name + ": " + said if name else said
+    words = _TEXTS[scanner.fault - 1]
+    if scanner.fault == _DER_LENGTH:
+        words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
+    elif scanner.fault == _OTHER_CONTENT:
+        words %= _other_content(scanner)
+    if scanner.fault in _WHOLE_FILE:
+        words = "PEM refused: " + words
+    else:
+        words = "PEM refused at line %d: %s" % (scanner.lines, words)
+    return name + ": " + words if name else words
 
 
-def _not_text(scanner):
-    begin = scanner.lines == 1 and scanner.column < 4
-    if begin and scanner.column and scanner.line[0] == 0x30:
-        return _DER
-    if scanner.bad_byte == 0 or (
-        begin and scanner.column == 0 and scanner.bad_byte in b"\xef\xfe\xff"
+def _not_pem(scanner):
+    # No block at all: what the file begins with, or the first thing like a BEGIN, tells.
+    head = bytes(scanner.head[: scanner.head_size])
+    word = head.strip()
+    if head[:1] == b"0" and (head[1] > 0x7F or min(head[1:8]) < 9):
+        at = 2 + (head[1] & 3 if head[1] > 0x7F else 0)
+        if head[at : at + 3] == b"\2\1\3":
+            return _PKCS12
+        return _PKCS7 if head[at : at + 1] == b"\6" else _DER
+    for begin, verdict in (
+        (b"\xfe\xed\xfe\xed", _JKS),
+        (b"\xff\xfe", _UTF16),
+        (b"\xfe\xff", _UTF16),
+        (b"{", _JSON),
+        (b"[", _JSON),
+        (b"<", _MARKUP),
+        (b"PuTTY-User-Key", _PUTTY),
+        (b"ssh-", _PUBLIC),
+        (b"ecdsa-", _PUBLIC),
+        (b"LS0tLS1CRUdJ", _TWICE),
     ):
+        if word.startswith(begin):
+            return verdict
+    if b"\0" in head:
         return _UTF16
-    return _NOT_ASCII
+    if not scanner.hint:
+        return _BARE if word.startswith(b"MI") and b" " not in word else _NOT_PEM
+    scanner.lines = scanner.hint >> 8
+    byte = scanner.hint & 0xFF
+    if byte in b" \t":
+        return _MISPLACED
+    if byte in b"\"'`":
+        return _QUOTED
+    if byte == 0x4C:
+        return _TWICE
+    return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
+
+
+def _no_begin(scanner):
+    # The END line has come; was there something like its BEGIN?
+    if scanner.hint and not scanner.blocks:
+        scanner.lines = scanner.hint >> 8
+        byte = scanner.hint & 0xFF
+        return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
+    return _NO_BEGIN
+
+
+def _mismatch(scanner):
+    # A line inside a block that begins with a dash and is not its END.
+    line = scanner.line
+    if 0 <= line.find(b"\r") < len(line) - 1:
+        return _LINE_END
+    if line.find(b"-----BEGIN") > 0:
+        return _JOINED
+    at = line.find(b"\\")
+    if at > 0:
+        return _ESCAPED
+    if line.startswith(b"-----END ") and line.endswith(b"-----") and line.find(b"-----", 9) > 0:
+        label = bytes(line[9 : line.find(b"-----", 9)])
+        known = label in (b"CERTIFICATE", b"PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY")
+        return _MISMATCH if known and line[-6] != 0x2D else _END_MISSPELT
+    return _END_MISSPELT if line.find(b"END") >= 0 or line.find(b"-----") > 0 else _NOT_BASE64
 
 
 def _not_base64(scanner):
+    byte = scanner.bad_byte
     # The first line of a block may be such as "Proc-Type: 4,ENCRYPTED".
-    return (
-        _HEADER
-        if scanner.count == scanner.column and scanner.bad_byte in b":-"
-        else _BAD_CHARACTER
-    )
+    if byte in b":-" and scanner.count == scanner.column and scanner.column < 24:
+        return _HEADER
+    if byte == 0x5C:
+        return _ESCAPED
+    if byte in b"\"'":
+        return _QUOTED
+    if byte in b"-_":
+        return _DASH
+    return _NOT_BASE64 if 0x20 <= byte <= 0x7E else _NOT_ASCII
 
 
 def _other_kind(scanner):
@@ -104,13 +240,93 @@ def _other_kind(scanner):
 def _unknown(scanner):
     # A BEGIN line of what is none of the known blocks.
     line = scanner.line
-    end = line.find(b"\n")
-    if line.find(b"-----\n", _LABEL, end + 1) < 0:
-        return _BOUNDARY
-    if line.find(b"PRIVATE KEY", _LABEL, end) > 0:
+    if 0 <= line.find(b"\r") < len(line) - 1:
+        return _LINE_END
+    end = line.find(b"-----", _LABEL)
+    if end < 0:
+        return _BEGIN_MISSPELT
+    after = bytes(line[end + 5 :]).strip()
+    if after:
+        if after[:1] == b"\\":
+            return _ESCAPED
+        if after[:1] in (b'"', b"'", b","):
+            return _QUOTED
+        return _BEGIN_MISSPELT if after[:1] == b"-" else _ONE_LINE
+    label = bytes(line[_LABEL:end])
+    if label != label.strip() or label != label.upper():
+        return _BEGIN_MISSPELT
+    if label.endswith(b"PRIVATE KEY"):
         if scanner.kind == _CERT:
             return _other_kind(scanner)
-        return _ENCRYPTED if line.startswith(b"ENCRYPTED ", _LABEL) else _UNKNOWN
-    if line.find(b"PUBLIC KEY", _LABEL, end) > 0:
-        return _PUBLIC
-    return _REQUEST if line.find(b"REQUEST", _LABEL, end) > 0 else _UNKNOWN
+        if label.startswith(b"ENCRYPTED"):
+            return _ENCRYPTED
+        return _OPENSSH if label.startswith(b"OPENSSH") else _UNKNOWN
+    for part, verdict in (
+        (b"PUBLIC KEY", _PUBLIC),
+        (b"REQUEST", _REQUEST),
+        (b"CRL", _CRL),
+        (b"PKCS7", _PKCS7),
+        (b"CMS", _PKCS7),
+    ):
+        if label.find(part) >= 0:
+            return verdict
+    if label.endswith(b" CERTIFICATE"):
+        return _TRUSTED if scanner.kind == _CERT else _other_kind(scanner)
+    return _UNKNOWN
+
+
+def _not_der(scanner):
+    head = bytes(scanner.head)  # 18 bytes, decoded
+    if head.startswith(b"-----BEGIN"):
+        return _TWICE
+    return _OPENSSH if head.startswith(b"openssh-key") else _NOT_DER
+
+
+def _other_content(scanner):
+    # What the label says, what is inside, and what to do.
+    label = ("CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")[scanner.block]
+    der = scanner.head
+    at = 2 + (der[1] & 3 if der[1] > 0x7F else 0)
+    inner = at + 2 + (der[at + 1] & 3 if der[at + 1] > 0x7F else 0)
+    version = bytes(der[at : at + 3]) if der[at] == 2 else b""
+    right = "give the right file, or correct the label"
+    if version == b"\2\1\3":
+        found = "PKCS#12"
+        right = "openssl pkcs12 -inform DER for its decoded bytes"
+    elif version in (b"\2\1\0", b"\2\1\1"):
+        found = {
+            0x30: "a private key (PKCS#8), whose label is PRIVATE KEY",
+            0x02: "an RSA private key, whose label is RSA PRIVATE KEY",
+            0x04: "an EC private key, whose label is EC PRIVATE KEY",
+        }.get(der[at + 3], "no private key")
+        if scanner.kind == _CERT:
+            right = "give the certificate; write the key as kind KEY under its own label"
+        else:
+            right = "correct the label in its BEGIN and END lines"
+    elif version:
+        found = "an RSA public key"
+        right = "give the certificate, or the private key"
+    elif der[at] == 6:
+        found = "PKCS#7"
+        right = "openssl pkcs7 -print_certs"
+    elif der[at] != 0x30:
+        found = "something else"
+    elif der[inner] == 6:
+        pkcs5 = der.find(b"\xf7\x0d\x01\x05") > 0 or der.find(b"\xf7\x0d\x01\x0c") > 0
+        if pkcs5:
+            found = "an encrypted private key"
+            right = "openssl pkey -in KEY -out PLAIN under the label ENCRYPTED PRIVATE KEY"
+        else:
+            found = "a public key"
+            right = "give the certificate, or the private key"
+    elif der[inner] == 0xA0:
+        found = "a certificate"
+        right = "give the key; write the certificate as kind CERT under its own label"
+    elif der[inner] == 2:
+        found = "a certificate or a request"
+        if scanner.kind == _CERT:
+            found = "a certificate request"
+            right = "give the certificate that the authority made from it"
+    else:
+        found = "something else"
+    return label, found, right

@@ -3,16 +3,25 @@
 # A PEM's way into the module (manual 3.2, 3.3): file -> buffer -> UART, as packets behind the `>`
 # prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
 # for a write replaces what was there; the module's digest is compared with that.
+#
+# What is hashed, counted and sent is the blocks alone. The scanner cuts the channel's buffer down
+# to them, in place; it grows again for the next read. Both allocate nothing, and need no view of
+# a part of the buffer, which would.
 
+from . import _port
 from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
 from .cert_pem import PemScanner
 from .cert_store import CERT, KEY, discard_op, remember_source, remove_op
-from .errors import CommandError, ModemError, VerifyError
+from .errors import CommandError, ModemError, Timeout, VerifyError
 from .md5 import md5
 
 _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manual 5.2)
+_ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
+_LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
+_RETRY_MS = const(10)
+_RETRIES = const(1000)
 
 
 class Uploader:
@@ -22,16 +31,21 @@ class Uploader:
         self._modem = modem
         self._ch = modem.channel
         self._scanner = PemScanner(CERT)
-        self._view = memoryview(self._ch.buffer)
-        self._last_view = self._view  # the part of it that was asked for last
+        self._room = len(self._ch.buffer)
+        self._ch.buffer.extend(bytes(_LINE))  # so that it never has to move
+        self._resize(self._room)
+        self._start = self._stop = 0  # what is sent of the buffer now
+        self._ready = 0  # bytes of it that are to be sent
         self._stream = None
         self._opened = False  # _stream is ours to close
 
         # The upload at hand
         self._name = self._name_bytes = None
         self._kind = CERT
-        self._size = None  # bytes of the source; None: not known yet
+        self._size = None  # bytes that are to be sent; None: not known yet
+        self._raw_left = 0  # bytes of a source that cannot be rewound, not read yet
         self._position = None  # where the source begins; None: it cannot be rewound
+        self._cut = False  # it has more than its blocks
         self._hash = None
         self._digests = ()  # that the object may have in the module
         self._min_size = self._max_size = None  # likewise
@@ -127,15 +141,17 @@ class Uploader:
             self._stream.close()
             self._opened = False
         self._stream = None
+        self._resize(self._room)
         if self._kind == KEY:
             self._ch.wipe()
+            self._scanner.wipe()
 
     # The source
 
     def _open(self, source, size):
         self.close()  # a write that was interrupted may have left its file
         self._stream = source
-        self._size = size
+        self._size = self._raw_left = size
         self._min_size = self._max_size = None
         self._scanner.begin(self._kind)
         self._begin_hash()
@@ -155,54 +171,100 @@ class Uploader:
                     % (source, self._name),
                 )
         try:
-            self._position = self._stream.tell()
+            # Files that mpremote mounts have no tell: these are read from their beginning.
+            self._position = self._stream.tell() if hasattr(self._stream, "tell") else 0
             self._stream.seek(self._position)
         except (AttributeError, OSError):
             self._position = None
         if self._position is not None:
-            size = 0
-            while n := self._stream.readinto(self._ch.buffer):
-                self._inspect(n)
-                size += n
-                if self._scanner.fault:
-                    break  # it is known to be bad, however long it is
-            self._scanner.finish(self._name)
-            if self._size is None:
-                self._size = size
-            elif self._size != size:
-                raise ValueError(
-                    "size is %d, but the source of %s has %d bytes"
-                    % (self._size, self._name, size)
-                )
-            self._end_hash()
+            self._read_through(size)
         elif size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self._name)
         check_range(self._size, "size", 1, PAYLOAD_MAX)
 
-    def _inspect(self, n):
-        # Judges and hashes the first n bytes of the buffer.
-        self._scanner.feed(self._ch.buffer, n)
-        self._update_hash(self._view_of(n))
+    def _read_through(self, size):
+        # Judges and hashes a source that can be rewound.
+        scanner = self._scanner
+        retries = _RETRIES
+        while n := self._read(self._room):
+            if n < 0:
+                retries -= 1
+                if not retries:
+                    raise Timeout("the source of %s gives nothing: reopen it" % self._name)
+                _port.sleep_ms(_RETRY_MS)
+                continue
+            self._inspect(n)
+            if scanner.fault:
+                break  # it is known to be bad, however long it is
+        scanner.finish(self._name)
+        if size not in (None, scanner.size):
+            raise ValueError(
+                "size is %d, but the source of %s has %d bytes" % (size, self._name, scanner.size)
+            )
+        self._size = scanner.kept
+        self._cut = scanner.kept != scanner.size
+        self._end_hash()
 
-    def _view_of(self, n):
-        # The first n bytes of the buffer, as something that can be read into. Packets end alike,
-        # so that what was made for one serves the next.
-        view = self._view
-        if n >= len(view):
-            return self._ch.buffer
-        if len(self._last_view) != n:
-            self._last_view = view[:n]
-        return self._last_view
+    def _read(self, size):
+        # Reads up to `size` bytes; how many, -1 for none yet, 0 at the source's end.
+        self._resize(size)
+        n = self._stream.readinto(self._ch.buffer)
+        return -1 if n is None else n
+
+    def _resize(self, size):
+        # Makes the buffer so long. It has its room, so that nothing is allocated.
+        buffer = self._ch.buffer
+        while len(buffer) < size:
+            buffer.extend(_ZEROS)
+        if len(buffer) > size:
+            buffer[size:] = b""
+
+    def _inspect(self, n):
+        # Judges the first n bytes of the buffer, leaves what is to be sent, and hashes that.
+        self._scanner.feed(self._ch.buffer, n)
+        if self._ch.buffer:
+            self._update_hash(self._ch.buffer)
 
     def _fill(self, wanted):
-        # Reads up to `wanted` bytes into the buffer; how many, None for none yet.
-        n = self._stream.readinto(self._view_of(wanted))
-        if n == 0:
-            raise ValueError(
-                "the source of %s ended before its %d bytes" % (self._name, self._size)
-            )
-        if n and self._position is None:
-            self._inspect(n)
+        # Finds up to `wanted` bytes to be sent, buffer[_start:_stop]; how many, 0 for none yet.
+        while self._stop == self._ready:
+            self._start = self._stop = self._ready = 0
+            n = self._refill()
+            if n < 0:
+                return 0
+            if n == 0:
+                raise ValueError(
+                    "the source of %s ended before its %d bytes of PEM; one that cannot be "
+                    "rewound must hold nothing else" % (self._name, self._size)
+                )
+            self._ready = n
+        self._start = self._stop
+        self._stop = min(self._ready, self._start + wanted)
+        return self._stop - self._start
+
+    def _refill(self):
+        # Reads what is to be sent next into the buffer; how many bytes, -1 for none yet, 0 at the
+        # source's end.
+        if self._position is not None and not self._cut:
+            return self._read(self._room)
+        scanner = self._scanner
+        n = -1
+        while n:
+            if self._position is None:
+                n = self._read(min(self._room, self._raw_left)) if self._raw_left else 0
+            else:
+                n = self._read(self._room)
+            if n <= 0:
+                break
+            if self._position is None:
+                self._raw_left -= n
+                self._inspect(n)
+            else:
+                scanner.feed(self._ch.buffer, n)
+            if scanner.fault or scanner.kept == self._size:
+                scanner.finish(self._name)  # before the last byte goes out
+            if self._ch.buffer:
+                return len(self._ch.buffer)
         return n
 
     # What depends on the form of an upload; cert_upload_inline has the other one
@@ -236,7 +298,7 @@ class Uploader:
                 n = self._fill(length)
                 if n:
                     length -= n
-                    ch.push(ch.buffer, 0, n)
+                    ch.push(ch.buffer, self._start, self._stop)
                     while ch.poll() != SENT:
                         yield
                     if progress:
@@ -258,15 +320,16 @@ class Uploader:
     # What both forms share
 
     def _begin_packets(self):
+        self._start = self._stop = self._ready = 0
         if self._position is not None:
             self._stream.seek(self._position)
+            self._scanner.begin(self._kind)
         self._modem.partial_upload = self._name
         return self._size
 
     def _end_packets(self):
         # All is sent: the module is asked what it has.
         if self._position is None:
-            self._scanner.finish(self._name)
             self._end_hash()
         self._modem.partial_upload = None
         self._request_digest()

@@ -53,7 +53,7 @@ class InlineUploader(Uploader):
         self._lines += newlines
         self._newlines += newlines
         self._max_newlines = max(self._max_newlines, self._newlines)
-        if self._window >= len(self._ch.buffer):
+        if self._window >= self._room:
             self._window = self._newlines = 0
         self._hash.update(data)
         if self._crlf_hash:
@@ -116,7 +116,7 @@ class InlineUploader(Uploader):
         room = self._modem.line_max - head
         size_max = room // _MAX_WIDTH[self._encoding]
         if self._crlf_hash and self._position is not None:
-            size = len(self._ch.buffer)
+            size = self._room
             dense = self._max_newlines
             size_max = max(size_max, (room - 6 * dense) * size // (size + 3 * dense))
         return min(self._modem.packet, size_max)
@@ -136,7 +136,7 @@ class InlineUploader(Uploader):
             length -= n
             if not begun:
                 alone = remain and not length and n == 1 and self._encoding != HEX
-                if alone and ch.buffer[0] == _CR:
+                if alone and ch.buffer[self._start] == _CR:
                     return  # nothing is written for it, and a command must have data
                 begun = True
                 self._command(remain).number(0).verbatim(b'"')
@@ -145,33 +145,32 @@ class InlineUploader(Uploader):
                 ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True)
                 while ch.poll() != SENT:
                     yield
-            yield from self._push_encoded_op(n)
+            yield from self._push_encoded_op(self._start, self._stop)
             if progress:
                 progress(self._size - remain - length, self._size)
         ch.end_line()
         while ch.poll() != DONE:
             yield
 
-    def _push_encoded_op(self, n):
-        # Pushes the first n bytes of the buffer as they stand in a command.
+    def _push_encoded_op(self, at, end):
+        # Pushes buffer[at:end] as it stands in a command.
         ch = self._ch
         buffer = ch.buffer
         if self._encoding == HEX:
-            digits = hexlify(memoryview(buffer)[:n])  # type: ignore[arg-type]
+            digits = hexlify(memoryview(buffer)[at:end])  # type: ignore[arg-type]
             ch.push(digits, 0, len(digits))
             while ch.poll() != SENT:
                 yield
             return
-        at = 0
-        while at < n:
-            end = buffer.find(b"\n", at, n)
-            stop = n if end < 0 else end
+        while at < end:
+            newline = buffer.find(b"\n", at, end)
+            stop = end if newline < 0 else newline
             text_end = stop - 1 if stop > at and buffer[stop - 1] == _CR else stop
             if text_end > at:
                 ch.push(buffer, at, text_end)
                 while ch.poll() != SENT:
                     yield
-            if end >= 0:
+            if newline >= 0:
                 ch.push(self._line_end, 0, len(self._line_end))
                 while ch.poll() != SENT:
                     yield

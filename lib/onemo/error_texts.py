@@ -51,7 +51,9 @@ _CODES = (
     766, "reading a certificate or key failed|write it again; private keys can never be read",
     767, "removing a certificate or key failed|close the connections that use it, then retry",
     768, "certificate or key too large|8192 bytes are the most: make the bundle smaller",
-    769, "loading a certificate or key failed|write it again; certificate and key must match",
+    769, "loading a certificate or key failed|its content is none that the module's TLS can use: "
+         "a key that does not belong to the certificate, Ed25519, explicit EC parameters; check "
+         "with openssl x509 -text and openssl pkey -text, and make an RSA or P-256 key",
 )
 # fmt: on
 
