@@ -5,6 +5,7 @@
 import io
 import unittest
 
+from fake_pem import pem
 from line import SETTINGS, open_line
 from onemo import CERT, Modem
 from onemo.errors import CommandError
@@ -12,14 +13,6 @@ from onemo.uart import reopen
 
 NAME = "onemo-test.pem"
 FAST = 230400
-
-
-def pem(lines):
-    return (
-        b"-----BEGIN CERTIFICATE-----\n"
-        + b"MIIBszCCAVmgAwIBAgIUQ0FGRUJBQkVDQUZFQkFCRUNBRkVCQUIwCgYIKoZIzj0E\n" * lines
-        + b"-----END CERTIFICATE-----\n"
-    )
 
 
 class Store(unittest.TestCase):

@@ -4,9 +4,9 @@
 # its blocks are left to be sent, BEGIN to END. Text around them and spaces at line ends are cut
 # out of the buffer where it lies.
 #
-# A base64 character costs a quarter of a turn of a loop with table look-ups. Lines are found by
-# MicroPython's C functions, and so is what stands outside blocks. Nothing is allocated after
-# construction; none of those C functions checks an alphabet without making a copy.
+# A base64 character costs a quarter of a turn of a loop with table look-ups; MicroPython's C
+# functions count lines and find text, and none of them checks an alphabet without making a copy.
+# Nothing is allocated after construction.
 
 from ._port import const
 from .at_syntax import PAYLOAD_MAX
@@ -52,28 +52,21 @@ _LINE_MAX = const(64)  # bytes kept of a line that is not base64; the longest BE
 _HEAD = const(24)  # base64 characters that tell what is in a block: 18 bytes of DER
 _TEXT_MAX = const(1 << 20)  # bytes outside blocks: so that an endless source ends
 
-# Verdicts. The words for them are in cert_pem_faults.py, which is loaded only when a file is
-# refused, and which looks closer at some of them.
+# Verdicts, as coarse as they can be told here. cert_pem_faults.py, which is loaded only when a file
+# is refused, looks closer and has the words.
 _BIG = const(1)
-_EMPTY = const(2)
-_NOT_PEM = const(3)
-_NO_END = const(4)
-_NO_BEGIN = const(5)
-_MISMATCH = const(6)
-_NOT_BASE64 = const(7)
-_BAD_LENGTH = const(8)
-_BAD_PADDING = const(9)
-_BLANK = const(10)
-_SECOND_KEY = const(11)
-_LINE_END = const(12)
-_LONE_PARAMETERS = const(13)
-_ENDLESS = const(14)
-_INDENTED = const(15)
-_OTHER_KIND = const(16)
-_UNKNOWN = const(17)
-_NOT_DER = const(18)
-_DER_LENGTH = const(19)
-_OTHER_CONTENT = const(20)
+_NOT_BASE64 = const(2)
+_BAD_PADDING = const(3)
+_BLANK = const(4)
+_LINE_END = const(5)
+_ENDLESS = const(6)
+_INDENTED = const(7)
+_BOUNDARY = const(8)
+_LABEL = const(9)
+_KIND = const(10)
+_LENGTH = const(11)
+_NOT_DER = const(12)
+_OTHER_CONTENT = const(13)
 
 
 class PemScanner:
@@ -85,7 +78,7 @@ class PemScanner:
     """
 
     def __init__(self, kind):
-        self.line = bytearray(_LINE_MAX + 1)  # a line that is cut or at fault, if no base64
+        self.line = bytearray(_LINE_MAX + 1)  # of a line that is not base64: what is there so far
         self.head = bytearray(_HEAD)  # of the block; before the first one: of the file
         self.begin(kind)
 
@@ -96,28 +89,21 @@ class PemScanner:
         self.kind = kind
         self.size = self.kept = self.blocks = self.fault = 0
         self.bad_byte = 0  # the byte at fault
-        self.hint = 0  # line << 8 | byte: the first BEGIN that begins no line, and what precedes it
-        self.block = -1  # index into _LABELS while inside a block
-        self._last = -1  # the block before
+        self.hint = 0  # line << 8 | byte: the first BEGIN that begins no line, what precedes it
+        self.block = self.last = -1  # index into _LABELS while inside a block; the block before
         self.count = 0  # base64 characters of this block, padding included
         self.pads = 0
         self.length = 0  # bytes of this block as its DER says; 0: not known yet
         self.lines = 1  # the line now being read, for messages
         self.column = 0  # bytes of this line so far
+        self.boundary = False  # this line began with a dash
         self._cr = False  # a CR was the last byte
         self._tail = False  # spaces were: only the line's end may follow
-        self._boundary = False  # this line began with a dash
-        self.head_size = 0  # bytes in `head`, or base64 characters
         self.line[:] = b""
-
-    def wipe(self):
-        """Overwrite what a key left here."""
-        line = self.line
-        for i in range(len(line)):
-            line[i] = 0
-        line = self.head
-        for i in range(_HEAD):
-            line[i] = 0
+        self.head_size = _HEAD
+        while self.head_size:  # it may be a key's
+            self.head_size -= 1
+            self.head[self.head_size] = 0
 
     def feed(self, buf, n=None):
         """Look at the first `n` bytes (all without n) of a bytearray, and cut it down to those
@@ -130,7 +116,7 @@ class PemScanner:
         self.size += len(buf)
         at = 0
         while at < len(buf) and not self.fault:
-            if self._boundary:
+            if self.boundary:
                 at = self._boundary_line(buf, at)
             elif self.block < 0:
                 at = self._text(buf, at)
@@ -146,24 +132,10 @@ class PemScanner:
     def finish(self, name=None):
         """The file, which is to be `name`, is complete: ValueError says what is wrong with it, and
         what to do."""
-        if not self.fault:
-            if self._boundary:
-                self._end_of_boundary(self.line, 0, len(self.line))
-                if self.fault and self.line.find(b"-----", 6) < 0:
-                    self.fault = _NO_END  # cut off within the last line
-            elif self.column and self.block < 0:
-                self._look(self.line, 0, len(self.line))
-            if self.fault:
-                pass
-            elif not self.size:
-                self.fault = _EMPTY
-            elif self.block >= 0:
-                self.fault = _NO_END
-            elif self._last == _EC_PARAMETERS:
-                self.fault = _LONE_PARAMETERS
-            elif not self.blocks:
-                self.fault = _NOT_PEM
-        if self.fault:
+        if self.boundary and not self.fault:
+            self._end_of_boundary()
+            self.boundary = self.fault != 0  # the line may be cut short
+        if self.fault or self.block >= 0 or not self.blocks:
             from . import cert_pem_faults
 
             raise ValueError(cert_pem_faults.text(self, name))
@@ -172,27 +144,24 @@ class PemScanner:
 
     def _text(self, buf, at):
         # A line outside blocks, or the part of it that is there.
-        line = self.line
         if self.column == 0:
+            self.line[:] = b""
             if buf[at] == _DASH:
-                self._boundary = True
-                line[:] = b""
+                self.boundary = True
                 return at
             if buf[at] in _BYTE_ORDER_MARK:
                 buf[at : at + 1] = b""
                 return at
         end = buf.find(b"\n", at)
         stop = len(buf) if end < 0 else end
-        if self.head_size < _HEAD and not self.blocks:
+        if not self.blocks:
             self._keep_head(buf, at, stop)
         if self.column or end < 0:
-            if self.column == 0:
-                line[:] = b""
             self._keep_line(buf, at, stop)
             if end >= 0:
-                self._look(line, 0, len(line))
+                self.look(self.line, 0, _LINE_MAX)
         else:
-            self._look(buf, at, min(stop, at + _LINE_MAX))
+            self.look(buf, at, min(stop, at + _LINE_MAX))
         if self.fault:
             return at
         self.column += stop - at
@@ -203,8 +172,9 @@ class PemScanner:
         return at
 
     def _keep_line(self, buf, at, stop):
-        while at < stop and len(self.line) < _LINE_MAX:
-            self.line.append(buf[at])
+        line = self.line
+        while at < stop and len(line) < _LINE_MAX:
+            line.append(buf[at])
             at += 1
 
     def _keep_head(self, buf, at, stop):
@@ -215,47 +185,17 @@ class PemScanner:
             at += 1
         self.head_size = size
 
-    def _look(self, buf, at, end):
-        # Notes a BEGIN that stands within a line of text, and PEM that is base64 once more. One
-        # with nothing but spaces in front was meant.
-        where = buf.find(b"BEGIN ", at, end)
-        if where < 0:
-            where = buf.find(b"LS0tLS1CRUdJ", at, end)
-            if where < 0:
-                return
-            byte = buf[where]
-        else:
-            while where > at and buf[where - 1] == _DASH:
-                where -= 1
-            byte = buf[where - 1] if where > at else _DASH
-            if byte in b" \t" and buf.startswith(b"-----BEGIN ", where):
-                while buf[at] in b" \t":
-                    at += 1
-                if at == where:
-                    self.fault = _INDENTED
-                    return
-        if not self.hint:
-            self.hint = self.lines << 8 | byte
+    def look(self, buf, at, end):
+        """Note what is no PEM, but was meant to be, in a line of text."""
+        if buf.find(b"BEGIN ", at, end) >= 0 or buf.find(b"LS0tLS1CRUdJ", at, end) >= 0:
+            from .cert_pem_faults import look
+
+            if look(self, buf, at, end):
+                self.fault = _INDENTED
 
     def _boundary_line(self, buf, at):
-        # A line that begins with a dash: a BEGIN or an END, or text.
-        block = self.block
-        end = buf.find(b"\n", at)
-        if end < 0 or self.line or buf[end - 1 - (buf[end - 1] == _CR)] != _DASH:
-            return self._cut_boundary(buf, at)
-        self._end_of_boundary(buf, at, end)
-        if self.fault:
-            self._keep_line(buf, at, end)
-            return at if block < 0 else end
-        self.lines += 1
-        if _EC_PARAMETERS in (block, self.block) or block == self.block:
-            buf[at : end + 1] = b""
-            return at
-        return end + 1
-
-    def _cut_boundary(self, buf, at):
-        # The same for one that may not be whole yet, or has spaces at its end. Outside blocks it
-        # is taken out of the buffer; a BEGIN is put back.
+        # A line that begins with a dash: a BEGIN or an END, or text. Outside blocks it is taken
+        # out of the buffer, for it may not be whole; a BEGIN is put back.
         start = at
         block = self.block
         line = self.line
@@ -267,12 +207,12 @@ class PemScanner:
                 line.append(buf[at])
             at += 1
         if at < len(buf):
-            self._end_of_boundary(line, 0, len(line))
+            self._end_of_boundary()
             if self.fault:
                 return start if block < 0 else at
             self.lines += 1
             at += 1
-            if block < 0 <= self.block:
+            if block < self.block:
                 line.append(_LF)
                 buf[start:at] = line
                 at = start + len(line)
@@ -282,184 +222,150 @@ class PemScanner:
             return start
         return at
 
-    def _end_of_boundary(self, buf, at, end):
-        self._boundary = False
-        if buf.startswith(b"-----BEGIN ", at):
-            if self.block >= 0:
-                self.fault = _NO_END
-            else:
-                self._begin_block(buf, at + _BEGIN, end)
-        elif self.block < 0:
-            if buf.startswith(b"-----END ", at):
-                self.fault = _NO_BEGIN
+    def _end_of_boundary(self):
+        self.boundary = False
+        line = self.line
+        if self.block < 0:
+            if line.startswith(b"-----BEGIN "):
+                self._begin_block()
+            elif line.startswith(b"-----END "):
+                self.fault = _BOUNDARY
             else:
                 if not self.blocks:
-                    self._keep_head(buf, at, end)
-                self._look(buf, at, min(end, at + _LINE_MAX))
-        elif not (buf.startswith(b"-----END ", at) and self._fits(buf, at + _END, end)):
-            self.fault = _MISMATCH
-        elif not self.count or self.count % 4:
-            self.fault = _BAD_LENGTH
+                    self._keep_head(line, 0, len(line))
+                self.look(line, 0, _LINE_MAX)
+        elif not (line.startswith(b"-----END ") and self._fits(_END)):
+            self.fault = _BOUNDARY
         else:
             self._end_block()
 
-    def _fits(self, buf, at, end):
-        # True if buf[at:end] is the label of this block, with or without a CR.
+    def _fits(self, at):
+        # True if the label of this block ends the line, with or without a CR.
+        line = self.line
         label = _LABELS[self.block]
-        if not buf.startswith(label, at):
-            return False
-        at += len(label)
-        return at == end or (at + 1 == end and buf[at] == _CR)
+        size = len(line) - at - len(label)
+        return line.startswith(label, at) and (size == 0 or (size == 1 and line[-1] == _CR))
 
-    def _begin_block(self, buf, at, end):
-        self.block = 0
-        while not self._fits(buf, at, end):
-            self.block += 1
-            if self.block > _EC_PARAMETERS:
-                self.block = -1
-                self.fault = _UNKNOWN
+    def _begin_block(self):
+        self.block = _EC_PARAMETERS
+        while not self._fits(_BEGIN):
+            self.block -= 1
+            if self.block < 0:
+                self.fault = _LABEL
                 return
-        if (self.block == _CERTIFICATE) != (self.kind == CERT):
-            self.fault = _OTHER_KIND
-        elif self.blocks and self.kind == KEY:
-            self.fault = _SECOND_KEY
-        elif self._last == _EC_PARAMETERS and self.block != _EC_KEY:
-            self.fault = _LONE_PARAMETERS
+        if (
+            (self.block == _CERTIFICATE) != (self.kind == CERT)
+            or (self.blocks and self.kind == KEY)
+            or (self.last == _EC_PARAMETERS and self.block != _EC_KEY)
+        ):
+            self.fault = _KIND
         self.count = self.pads = self.length = self.head_size = 0
 
     def _end_block(self):
         if self.block != _EC_PARAMETERS:
-            if not self.length:
-                while self.head_size < _HEAD:
-                    self._keep_head(b"A", 0, 1)
-                self._check_head(self.head, 0)
+            while self.head_size < _HEAD:
+                self._keep_head(b"A", 0, 1)
+            self._check_head()
             if self.fault:
                 return
-            if self.length != self.count // 4 * 3 - self.pads:
-                self.fault = _DER_LENGTH
+            if self.count % 4 or self.length != self.count // 4 * 3 - self.pads:
+                self.fault = _LENGTH
                 return
             self.blocks += 1
-        self._last = self.block
+        self.last = self.block
         self.block = -1
 
     def _body(self, buf, at):
         # Lines of base64, up to a byte that is something else.
+        start = at
         end = _run(buf, at, len(buf))
-        if at < end and not self._regular(buf, at, end):
-            start = at
-            while at < end:
-                at = self._base64_line(buf, at, end)
-                if self.fault:
-                    return at
-            if self.block == _EC_PARAMETERS:
-                buf[start:end] = b""
-                end = start
-        return self._other_byte(buf, end) if end < len(buf) else end
+        if at == end:
+            at = self._byte(buf, at)
+        while at < end and not self.fault:
+            at = self._lines(buf, at, end)
+        if self.block == _EC_PARAMETERS:
+            buf[start:at] = b""
+            return start
+        return at
 
-    def _regular(self, buf, at, end):
-        # Counts lines all at once, if there is nothing special about them; else False.
+    def _lines(self, buf, at, end):
+        # All that is there at once if nothing is special about it, else one byte.
+        if buf[end - 1] == _CR:
+            end -= 1
+        if self.head_size < _HEAD:
+            end = min(end, at + _HEAD - self.head_size)
+        crs = buf.count(b"\r", at, end)
+        lfs = buf.count(b"\n", at, end)
         if (
-            not self.length
-            or self._cr
+            self._cr
             or self._tail
             or self.pads
-            or (self.column == 0 and buf[at] < 0x20)
+            or at == end
+            or (self.column == 0 and buf[at] < _SPACE)
             or buf.find(b"\n\n", at, end) >= 0
+            or (crs and (crs != buf.count(b"\r\n", at, end) or buf.find(b"\n\r", at, end) >= 0))
+            or (lfs and self.head_size < _HEAD)
         ):
-            return False
-        count = buf.count(b"\r", at, end)
-        if count and (
-            count != buf.count(b"\r\n", at, end) or buf.find(b"\n\r", at, end) >= 0
-        ):
-            return False
-        self.count += end - at - count
-        count = buf.count(b"\n", at, end)
-        if count:
-            self.count -= count
-            self.lines += count
+            return self._byte(buf, at)
+        self._keep_head(buf, at, end)
+        self.count += end - at - crs - lfs
+        if lfs:
+            self.lines += lfs
             self.column = 0
             at = buf.rfind(b"\n", at, end) + 1
         self.column += end - at
-        return True
+        return end
 
-    def _base64_line(self, buf, at, end):
-        # One line of it, or a part, with its line end.
-        stop = buf.find(b"\n", at, end)
-        text_end = buf.find(b"\r", at, end if stop < 0 else stop)
-        if text_end < 0:
-            text_end = end if stop < 0 else stop
-        if text_end > at:
-            if self._cr or self._tail or self.pads:
-                self._misplaced()
+    def _byte(self, buf, at):
+        # One byte, whatever it is.
+        byte = buf[at]
+        if byte == _LF:
+            if self.column == 0:
+                self.fault = _BLANK
                 return at
-            if self.head_size < _HEAD:
-                if self.head_size or text_end - at < _HEAD:
-                    self._keep_head(buf, at, text_end)
-                    if self.head_size == _HEAD:
-                        self._check_head(self.head, 0)
-                else:
-                    self.head_size = _HEAD
-                    self._check_head(buf, at)
-                if self.fault:
-                    return at
-            self.column += text_end - at
-            self.count += text_end - at
-        if stop == text_end or text_end + 1 == stop:
-            if self.column == 0 or (self._cr and stop > at):
-                self.fault = _LINE_END if self.column else _BLANK
-                return text_end
             self._cr = self._tail = False
             self.lines += 1
             self.column = 0
-            return stop + 1
-        if text_end < end:  # a CR: the last byte, or the fault of the next one
-            if self._cr:
-                self.fault = _LINE_END
-            self._cr = True
-            return text_end + 1
-        return end
-
-    def _misplaced(self):
-        # Base64 where only a line's end may be.
-        self.fault = _LINE_END if self._cr else _NOT_BASE64 if self._tail else _BAD_PADDING
-        self.bad_byte = _SPACE
-
-    def _other_byte(self, buf, at):
-        byte = buf[at]
+            return at + 1
+        if byte == _DASH and self.column == 0 and not self._cr:
+            self.boundary = True
+            self.line[:] = b""
+            return at
+        self.bad_byte = byte
         if self._cr:
             self.fault = _LINE_END
-        elif byte == _DASH and self.column == 0:
-            self._boundary = True
-            self.line[:] = b""
+        elif byte == _CR:
+            self._cr = True
         elif byte in b" \t":
             if self.column:
                 self._tail = True
                 buf[at : at + 1] = b""
             else:
                 self.fault = _INDENTED
-        elif byte == _PAD and not self._tail:
-            self.column += 1
-            self.count += 1
-            self.pads += 1
-            if self.pads > 2:
-                self.fault = _BAD_PADDING
-            elif self.block == _EC_PARAMETERS:
-                buf[at : at + 1] = b""
-            else:
-                return at + 1
-        else:
+            return at
+        elif self._tail:
             self.fault = _NOT_BASE64
-            self.bad_byte = _SPACE if self._tail else byte
-        return at
+            self.bad_byte = _SPACE
+        else:
+            if byte == _PAD:
+                self.pads += 1
+                if self.pads > 2:
+                    self.fault = _BAD_PADDING
+            elif _FOREIGN[byte]:
+                self.fault = _NOT_BASE64
+            elif self.pads:
+                self.fault = _BAD_PADDING
+            else:
+                self._keep_head(buf, at, at + 1)
+            if not self.fault:
+                self.count += 1
+                self.column += 1
+        return at if self.fault else at + 1
 
-    # What is inside
-
-    def _check_head(self, buf, at):
-        # The first bytes of the DER, buf[at:] as base64, tell its length and what it is.
-        if self.block == _EC_PARAMETERS:
-            return
+    def _check_head(self):
+        # The first bytes of a block's DER tell its length and what it is.
         head = self.head
-        _decode(head, buf, at)
+        _decode(head)
         at = 2
         size = head[1]
         if size == 0x81:
@@ -472,59 +378,33 @@ class PemScanner:
             self.fault = _NOT_DER
             return
         self.length = at + size
-        if self.block == _CERTIFICATE:
-            # SEQUENCE, SEQUENCE, then the version [0] or, in version 1, the serial number; a
-            # request has 0 there and a name behind it, no algorithm.
-            size = at + 2
-            if head[at + 1] > 0x80:
-                size += head[at + 1] & 3
-            if head[at] == 0x30 and (
-                (head[size] == 0xA0 and head[size + 1] == 3)
-                or (
-                    head[size] == 2
-                    and not (
-                        head[size + 1] == 1
-                        and head[size + 2] == 0
-                        and head[size + 3] == 0x30
-                        and head[size + 5] != 6
-                    )
-                )
+        if self.block != _CERTIFICATE:
+            # The version, then what the label says: PKCS#8's algorithm, RSA's modulus, or the
+            # private key of an elliptic curve.
+            if (
+                not head.startswith(b"\2\1", at)
+                or head[at + 2] > 1
+                or head[at + 3] != b"\x30\x02\x04"[self.block - 1]
             ):
-                return
-        elif (
-            # SEQUENCE, the version, then what the label says: PKCS#8's algorithm, RSA's modulus
-            # or the private key of an elliptic curve.
-            head[at] == 2
-            and head[at + 1] == 1
-            and head[at + 2] < 2
-            and head[at + 3] == b"\x30\x02\x04"[self.block - 1]
-        ):
+                self.fault = _OTHER_CONTENT
             return
+        # A SEQUENCE, in it the version [0] or, in version 1, the serial number. A request has 0
+        # there, and a name behind it that is no algorithm.
+        if head[at] == 0x30:
+            at += 2 if head[at + 1] < 0x80 else 2 + (head[at + 1] & 3)
+            if head.startswith(b"\xa0\3", at):
+                return
+            if head[at] == 2 and (head[at + 5] == 6 or not head.startswith(b"\2\1\0\x30", at)):
+                return
         self.fault = _OTHER_CONTENT
 
 
 def _run(buf, at, stop):
     # Where base64 and line ends stop.
     foreign = _FOREIGN
-    if at == 0:
-        # The fastest loop knows no index: the foreign byte is the first of its kind.
-        for byte in buf:
-            if foreign[byte]:
-                if byte == _DASH:
-                    return buf.find(b"-")
-                if byte == _PAD:
-                    return buf.find(b"=")
-                if byte == _SPACE:
-                    return buf.find(b" ")
-                break
-        else:
-            return stop
     stop -= 3
     while at < stop and not (
-        foreign[buf[at]]
-        or foreign[buf[at + 1]]
-        or foreign[buf[at + 2]]
-        or foreign[buf[at + 3]]
+        foreign[buf[at]] or foreign[buf[at + 1]] or foreign[buf[at + 2]] or foreign[buf[at + 3]]
     ):
         at += 4
     stop += 3
@@ -533,11 +413,11 @@ def _run(buf, at, stop):
     return at
 
 
-def _decode(head, buf, start):
-    # Base64 becomes bytes, in place or not.
+def _decode(head):
+    # Base64 becomes bytes, in place.
     bits = at = 0
     for i in range(_HEAD):
-        byte = buf[start + i]
+        byte = head[i]
         if byte > 0x60:
             byte -= 71
         elif byte > 0x40:

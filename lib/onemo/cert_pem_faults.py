@@ -6,55 +6,105 @@
 from ._port import const
 
 _CERT = const(1)
+_EC_PARAMETERS = const(4)  # index of a label, as in cert_pem.py
+_LINE_MAX = const(64)
 
-# cert_pem.py's verdicts that are looked at closer
-_NOT_PEM = const(3)
-_NO_BEGIN = const(5)
-_MISMATCH = const(6)
-_NOT_BASE64 = const(7)
-_LINE_END = const(12)
-_INDENTED = const(15)
-_OTHER_KIND = const(16)
-_UNKNOWN = const(17)
-_NOT_DER = const(18)
-_DER_LENGTH = const(19)
-_OTHER_CONTENT = const(20)
+# Indexes into _TEXTS
+_BIG = const(0)
+_EMPTY = const(1)
+_NOT_PEM = const(2)
+_NO_END = const(3)
+_NO_BEGIN = const(4)
+_MISMATCH = const(5)
+_NOT_BASE64 = const(6)
+_BAD_LENGTH = const(7)
+_BAD_PADDING = const(8)
+_BLANK = const(9)
+_SECOND_KEY = const(10)
+_LINE_END = const(11)
+_LONE_PARAMETERS = const(12)
+_ENDLESS = const(13)
+_INDENTED = const(14)
+_KEY_FOR_CERT = const(15)
+_UNKNOWN = const(16)
+_NOT_DER = const(17)
+_DER_LENGTH = const(18)
+_OTHER_CONTENT = const(19)
+_NOT_ASCII = const(20)
+_HEADER = const(21)
+_DER = const(22)
+_UTF16 = const(23)
+_KEY_AMONG_CERTS = const(24)
+_CERT_FOR_KEY = const(25)
+_CERT_AFTER_KEY = const(26)
+_BEGIN_MISSPELT = const(27)
+_ENCRYPTED = const(28)
+_PUBLIC = const(29)
+_REQUEST = const(30)
+_END_MISSPELT = const(31)
+_JOINED = const(32)
+_ESCAPED = const(33)
+_ONE_LINE = const(34)
+_QUOTED = const(35)
+_TWICE = const(36)
+_JSON = const(37)
+_PKCS12 = const(38)
+_PKCS7 = const(39)
+_OPENSSH = const(40)
+_CRL = const(41)
+_TRUSTED = const(42)
+_BARE = const(43)
+_MARKUP = const(44)
+_PUTTY = const(45)
+_JKS = const(46)
+_DASH = const(47)
+_MISPLACED = const(48)
+_NO_CONTENT = const(49)
 
-# and what may be found then
-_KEY_FOR_CERT = const(16)
-_NOT_ASCII = const(21)
-_HEADER = const(22)
-_DER = const(23)
-_UTF16 = const(24)
-_KEY_AMONG_CERTS = const(25)
-_CERT_FOR_KEY = const(26)
-_CERT_AFTER_KEY = const(27)
-_BEGIN_MISSPELT = const(28)
-_ENCRYPTED = const(29)
-_PUBLIC = const(30)
-_REQUEST = const(31)
-_END_MISSPELT = const(32)
-_JOINED = const(33)
-_ESCAPED = const(34)
-_ONE_LINE = const(35)
-_QUOTED = const(36)
-_TWICE = const(37)
-_JSON = const(38)
-_PKCS12 = const(39)
-_PKCS7 = const(40)
-_OPENSSH = const(41)
-_CRL = const(42)
-_TRUSTED = const(43)
-_BARE = const(44)
-_MARKUP = const(45)
-_PUTTY = const(46)
-_JKS = const(47)
-_DASH = const(48)
-_MISPLACED = const(49)
+# The first ones that cert_pem.py's verdicts, from 1 on, may be; those above 20 are looked at closer
+_BOUNDARY = const(101)
+_BAD_LABEL = const(102)
+_KIND = const(103)
+_LENGTH = const(104)
+_FOREIGN = const(105)
+_HEAD = const(106)
+_VERDICTS = const(
+    (
+        _BIG,
+        _FOREIGN,
+        _BAD_PADDING,
+        _BLANK,
+        _LINE_END,
+        _ENDLESS,
+        _INDENTED,
+        _BOUNDARY,
+        _BAD_LABEL,
+        _KIND,
+        _LENGTH,
+        _HEAD,
+        _OTHER_CONTENT,
+    )
+)
 
 _LABEL = const(11)  # where it stands in a BEGIN line
 
-_WHOLE_FILE = const((1, 2, 3, 14, 23, 24, 37, 38, 39, 40, 44, 45, 46, 47))  # no line is to blame
+# No line is to blame.
+_WHOLE_FILE = const(
+    (
+        _BIG,
+        _EMPTY,
+        _NOT_PEM,
+        _ENDLESS,
+        _DER,
+        _UTF16,
+        _JSON,
+        _PKCS12,
+        _BARE,
+        _MARKUP,
+        _PUTTY,
+        _JKS,
+    )
+)
 
 _TEXTS = (
     "its blocks are longer than 8192 bytes, the most that a module takes (manual 3.2): take "
@@ -102,9 +152,9 @@ _TEXTS = (
     "escaped line breaks: \\n stands as two characters, as in JSON or an environment variable: "
     "printf '%b\\n' \"$(cat FILE)\" > PEM",
     "all in one line, its line breaks are lost: sed -E 's/(BEGIN [A-Z ]+-----) */\\1\\n/g; "
-    "s/ *(-----END [A-Z ]+-----) */\\n\\1\\n/g' FILE > PEM, and quote variables: echo \"$PEM\"",
+    's/ *(-----END [A-Z ]+-----) */\\n\\1\\n/g\' FILE > PEM, and quote variables: echo "$PEM"',
     "its lines are in quotes, as in program text: "
-    "sed -n 's/^[^\"]*\"\\([^\"\\\\]*\\).*/\\1/p' FILE > PEM",
+    'sed -n \'s/^[^"]*"\\([^"\\\\]*\\).*/\\1/p\' FILE > PEM',
     "base64 of a PEM file, as Kubernetes has it: base64 -d FILE > PEM (the value alone)",
     "JSON, as clouds answer, not PEM: take the value out, jq -r .certificatePem FILE > PEM (a "
     "key: .keyPair.PrivateKey)",
@@ -125,36 +175,73 @@ _TEXTS = (
     "sed 's/-----END/\\n&/' FILE > PEM, or this is base64url: tr '_-' '/+' for its base64 lines",
     "a -----BEGIN that does not begin its line: put it on a line of its own, without what stands "
     "before it",
+    "a block without content: copy the whole file again",
 )
 
 
 def text(scanner, name):
-    """What is wrong and what to do; `scanner.fault` is the closer verdict from now on."""
-    closer = {
-        _NOT_PEM: _not_pem,
-        _NO_BEGIN: _no_begin,
-        _MISMATCH: _mismatch,
-        _NOT_BASE64: _not_base64,
-        _OTHER_KIND: _other_kind,
-        _UNKNOWN: _unknown,
-        _NOT_DER: _not_der,
-    }.get(scanner.fault)
-    if closer:
-        scanner.fault = closer(scanner)
-    words = _TEXTS[scanner.fault - 1]
-    if scanner.fault == _DER_LENGTH:
+    """What is wrong, and what to do."""
+    fault = _verdict(scanner)
+    words = _TEXTS[fault]
+    if fault == _DER_LENGTH:
         words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
-    elif scanner.fault == _OTHER_CONTENT:
+    elif fault == _OTHER_CONTENT:
         words %= _other_content(scanner)
-    if scanner.fault in _WHOLE_FILE:
+    if fault in _WHOLE_FILE:
         words = "PEM refused: " + words
     else:
         words = "PEM refused at line %d: %s" % (scanner.lines, words)
     return name + ": " + words if name else words
 
 
+def look(scanner, buf, at, end):
+    """Note a BEGIN within a line of text, or PEM that is base64 once more; True if nothing but
+    spaces is in front, for that is no text."""
+    where = buf.find(b"BEGIN ", at, end)
+    if where < 0:
+        byte = 0x4C
+    else:
+        while where > at and buf[where - 1] == 0x2D:
+            where -= 1
+        byte = buf[where - 1] if where > at else 0x2D
+        if byte in b" \t" and buf.startswith(b"-----BEGIN ", where):
+            while buf[at] in b" \t":
+                at += 1
+            if at == where:
+                return True
+    if not scanner.hint:
+        scanner.hint = scanner.lines << 8 | byte
+    return False
+
+
+def _verdict(scanner):
+    verdict = _VERDICTS[scanner.fault - 1] if scanner.fault else _EMPTY
+    if scanner.fault == 0:
+        if scanner.block >= 0:
+            verdict = _NO_END
+        elif scanner.size:
+            verdict = _LONE_PARAMETERS if scanner.last == _EC_PARAMETERS else _not_pem(scanner)
+    elif verdict == _BOUNDARY:
+        verdict = _boundary(scanner)
+    elif verdict == _BAD_LABEL:
+        verdict = _label(scanner)
+    elif verdict == _KIND:
+        verdict = _kind(scanner)
+    elif verdict == _LENGTH:
+        verdict = _BAD_LENGTH if scanner.count % 4 else _DER_LENGTH
+    elif verdict == _FOREIGN:
+        verdict = _not_base64(scanner)
+    elif verdict == _HEAD:
+        verdict = _not_der(scanner)
+    return verdict
+
+
 def _not_pem(scanner):
     # No block at all: what the file begins with, or the first thing like a BEGIN, tells.
+    if scanner.column:
+        scanner.look(scanner.line, 0, _LINE_MAX)  # the last line
+        if scanner.fault:
+            return _INDENTED
     head = bytes(scanner.head[: scanner.head_size])
     word = head.strip()
     if head[:1] == b"0" and (head[1] > 0x7F or min(head[1:8]) < 9):
@@ -191,30 +278,33 @@ def _not_pem(scanner):
     return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
 
 
-def _no_begin(scanner):
-    # The END line has come; was there something like its BEGIN?
-    if scanner.hint and not scanner.blocks:
+def _boundary(scanner):
+    # A line that begins with a dash and is not the END of this block.
+    line = scanner.line
+    if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < 0):
+        return _NO_END
+    if scanner.block < 0:
+        if not scanner.hint or scanner.blocks:
+            return _NO_BEGIN
         scanner.lines = scanner.hint >> 8
         byte = scanner.hint & 0xFF
         return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
-    return _NO_BEGIN
-
-
-def _mismatch(scanner):
-    # A line inside a block that begins with a dash and is not its END.
-    line = scanner.line
     if 0 <= line.find(b"\r") < len(line) - 1:
         return _LINE_END
     if line.find(b"-----BEGIN") > 0:
         return _JOINED
-    at = line.find(b"\\")
-    if at > 0:
+    if line.find(b"\\") > 0:
         return _ESCAPED
-    if line.startswith(b"-----END ") and line.endswith(b"-----") and line.find(b"-----", 9) > 0:
-        label = bytes(line[9 : line.find(b"-----", 9)])
-        known = label in (b"CERTIFICATE", b"PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY")
-        return _MISMATCH if known and line[-6] != 0x2D else _END_MISSPELT
-    return _END_MISSPELT if line.find(b"END") >= 0 or line.find(b"-----") > 0 else _NOT_BASE64
+    end = line.find(b"-----", 9)
+    if line.startswith(b"-----END ") and end > 0 and not line[end + 5 :].strip():
+        if bytes(line[9:end]) in (
+            b"CERTIFICATE",
+            b"PRIVATE KEY",
+            b"RSA PRIVATE KEY",
+            b"EC PRIVATE KEY",
+        ):
+            return _MISMATCH
+    return _END_MISSPELT if line.find(b"END") >= 0 else _NOT_BASE64
 
 
 def _not_base64(scanner):
@@ -231,20 +321,22 @@ def _not_base64(scanner):
     return _NOT_BASE64 if 0x20 <= byte <= 0x7E else _NOT_ASCII
 
 
-def _other_kind(scanner):
+def _kind(scanner):
     if scanner.kind == _CERT:
         return _KEY_AMONG_CERTS if scanner.blocks else _KEY_FOR_CERT
-    return _CERT_AFTER_KEY if scanner.blocks else _CERT_FOR_KEY
+    if scanner.block == 0:
+        return _CERT_AFTER_KEY if scanner.blocks else _CERT_FOR_KEY
+    return _SECOND_KEY if scanner.blocks else _LONE_PARAMETERS
 
 
-def _unknown(scanner):
+def _label(scanner):
     # A BEGIN line of what is none of the known blocks.
     line = scanner.line
     if 0 <= line.find(b"\r") < len(line) - 1:
         return _LINE_END
     end = line.find(b"-----", _LABEL)
     if end < 0:
-        return _BEGIN_MISSPELT
+        return _NO_END if scanner.boundary else _BEGIN_MISSPELT
     after = bytes(line[end + 5 :]).strip()
     if after:
         if after[:1] == b"\\":
@@ -257,7 +349,7 @@ def _unknown(scanner):
         return _BEGIN_MISSPELT
     if label.endswith(b"PRIVATE KEY"):
         if scanner.kind == _CERT:
-            return _other_kind(scanner)
+            return _kind(scanner)
         if label.startswith(b"ENCRYPTED"):
             return _ENCRYPTED
         return _OPENSSH if label.startswith(b"OPENSSH") else _UNKNOWN
@@ -271,11 +363,13 @@ def _unknown(scanner):
         if label.find(part) >= 0:
             return verdict
     if label.endswith(b" CERTIFICATE"):
-        return _TRUSTED if scanner.kind == _CERT else _other_kind(scanner)
+        return _TRUSTED if scanner.kind == _CERT else _CERT_FOR_KEY
     return _UNKNOWN
 
 
 def _not_der(scanner):
+    if not scanner.count:
+        return _NO_CONTENT
     head = bytes(scanner.head)  # 18 bytes, decoded
     if head.startswith(b"-----BEGIN"):
         return _TWICE

@@ -144,7 +144,7 @@ class Uploader:
         self._resize(self._room)
         if self._kind == KEY:
             self._ch.wipe()
-            self._scanner.wipe()
+            self._scanner.begin(KEY)
 
     # The source
 

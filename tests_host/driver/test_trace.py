@@ -8,14 +8,14 @@ from on_micropython import run as run_script
 from onemo import CERT, KEY
 from onemo.trace import Trace
 from onemo_simulator import Module
+from onemo_tools import fake_pem
 from onemo_tools.cli import trace as tool
 from onemo_tools.proofs.rig import Rig
 from sockets.device import run as run_with_module
 from typer.testing import CliRunner
 
-KEY_PEM = b"-----BEGIN PRIVATE KEY-----\n" + b"S3cr3tKeyBytes/" * 40 + b"\n"
-KEY_PEM = KEY_PEM[:-1].ljust(28 + 640, b"A") + b"\n-----END PRIVATE KEY-----\n"
-CA_PEM = b"-----BEGIN CERTIFICATE-----\n" + b"Q" * 64 + b"\n-----END CERTIFICATE-----\n"
+KEY_PEM = fake_pem.lines(b"PRIVATE KEY", b"S3cr3tKeyBytes/", 10)
+CA_PEM = fake_pem.lines(b"CERTIFICATE", b"Q", 1)
 PSK = b"pre-shared-s3cret"
 
 

@@ -6,13 +6,14 @@ import io
 import pytest
 from onemo import KEY
 from onemo.errors import CommandError
+from onemo_tools import fake_pem
 
 from .conftest import pem
 
 SECRET = "Zx9vQ2mK7tLp4RsW"
 
 
-KEY_TEXT = "-----BEGIN PRIVATE KEY-----\n" + SECRET * 4 + "\n-----END PRIVATE KEY-----\n"
+KEY_TEXT = fake_pem.lines(b"PRIVATE KEY", SECRET.encode(), 2).decode()
 
 
 # Lines of others in a result
@@ -112,9 +113,11 @@ def test_no_key_stays_in_the_buffers(rig):
     rig.modem.certs.write("client.key", io.BytesIO(KEY_TEXT.encode()), KEY)
     rig.modem.command("+CSQ")
     channel = rig.modem.channel
-    for place in (channel.buffer, channel.out, channel._rx):
+    scanner = rig.modem.certs.uploader()._scanner
+    for place in (channel.buffer, channel.out, channel._rx, scanner.line, scanner.head):
         assert SECRET[:8].encode() not in bytes(place)
-    assert not any(channel.buffer)
+    for place in (channel.buffer, scanner.line, scanner.head):
+        assert not any(place)
 
 
 # Values of the wrong kind

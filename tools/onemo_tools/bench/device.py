@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from onemo_tools import fake_pem
 from onemo_tools.deploy import packages, romfs
 from onemo_tools.deploy.mpy import compile_mpy
 
@@ -91,11 +92,6 @@ def finish(process: subprocess.Popen[str], seconds: float = _RUN_S) -> tuple[int
 
 
 def pem(size: int) -> bytes:
-    """A certificate file of exactly `size` bytes (300 or more): a line of comment takes up what
-    lines of 64 characters do not. No certificate is in it, which nobody here looks for."""
-    head, tail = b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"
-    lines = (size - len(head) - len(tail) - 2) // 65
-    body = base64.b64encode(random.Random(size).randbytes(48 * lines))
-    text = b"".join(body[i : i + 64] + b"\n" for i in range(0, len(body), 64))
-    rest = size - len(head) - len(tail) - len(text)
-    return b"#" * (rest - 1) + b"\n" + head + text + tail
+    """A certificate file of exactly `size` bytes (300 or more). No certificate is in it, which
+    nobody here looks for."""
+    return fake_pem.pem(size, filler=base64.b64encode(random.Random(size).randbytes(3 * size)))

@@ -18,6 +18,8 @@ from onemo.errors import ModemReset
 from onemo_simulator import EchoPeer, LoopNetwork
 from onemo_simulator.network import TlsRequest
 
+from onemo_tools import fake_pem
+
 from .rig import Rig, VirtualModem
 
 HOST, PORT = "broker.example", 8883
@@ -50,8 +52,7 @@ class Outage:
 
 def pem(label: bytes, letter: str, lines: int) -> bytes:
     """Something that passes for a PEM, of one letter."""
-    body = (letter.encode() * 64 + b"\n") * lines
-    return b"-----BEGIN " + label + b"-----\n" + body + b"-----END " + label + b"-----\n"
+    return fake_pem.lines(label, letter.encode(), lines)
 
 
 def profile(tag: str, folder: Path, letters: str = "") -> dict[str, Any]:
