@@ -14,7 +14,7 @@ from .at_syntax import PAYLOAD_MAX
 CERT = 1  # MSSLLIST's types, manual 3.5
 KEY = 2
 
-# What a block's lines are made of is 0: base64 and line ends.
+# What a block's lines are made of is 0: base64, CR and LF.
 _FOREIGN = const(
     b"\1\1\1\1\1\1\1\1\1\1\0\1\1\0\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
     b"\1\1\1\1\1\1\1\1\1\1\1\0\1\1\1\0\0\0\0\0\0\0\0\0\0\0\1\1\1\1\1\1"
@@ -52,8 +52,8 @@ _LINE_MAX = const(64)  # bytes kept of a line that is not base64; the longest BE
 _HEAD = const(24)  # base64 characters that tell what is in a block: 18 bytes of DER
 _TEXT_MAX = const(1 << 20)  # bytes outside blocks: so that an endless source ends
 
-# Verdicts, as coarse as they can be told here. cert_pem_faults.py, which is loaded only when a file
-# is refused, looks closer and has the words.
+# Verdicts, as coarse as they can be told here. cert_pem_faults.py, which is loaded only when a
+# file is refused, looks closer and has the words.
 _BIG = const(1)
 _NOT_BASE64 = const(2)
 _BAD_PADDING = const(3)
@@ -143,7 +143,8 @@ class PemScanner:
     # These take the buffer from `at` on, and return where to go on; at a fault, where it is.
 
     def _text(self, buf, at):
-        # A line outside blocks, or the part of it that is there.
+        # Lines outside blocks, or the part of one that is there.
+        end = buf.find(b"\n", at) + 1
         if self.column == 0:
             self.line[:] = b""
             if buf[at] == _DASH:
@@ -152,42 +153,45 @@ class PemScanner:
             if buf[at] in _BYTE_ORDER_MARK:
                 buf[at : at + 1] = b""
                 return at
-        end = buf.find(b"\n", at)
-        stop = len(buf) if end < 0 else end
-        if not self.blocks:
+            # All lines at once, up to one that may be looked at above.
+            stop = buf.find(b"\n-", at)
+            stop = buf.rfind(b"\n", at, stop + 1 if stop >= 0 else len(buf)) + 1
+            if stop > end and buf.find(b"\n\xef", at, stop) < 0 and not _looks(buf, at, stop):
+                end = stop
+        stop = end or len(buf)
+        if self.head_size < _HEAD and not self.blocks:
             self._keep_head(buf, at, stop)
-        if self.column or end < 0:
+        if self.column or not end:
             self._keep_line(buf, at, stop)
-            if end >= 0:
+            if end:
                 self.look(self.line, 0, _LINE_MAX)
         else:
             self.look(buf, at, min(stop, at + _LINE_MAX))
         if self.fault:
             return at
-        self.column += stop - at
-        if end >= 0:
+        if end:
             self.column = 0
-            self.lines += 1
-        buf[at : stop + 1] = b""
+            self.lines += buf.count(b"\n", at, end)
+        else:
+            self.column += stop - at
+        buf[at:stop] = b""
         return at
 
     def _keep_line(self, buf, at, stop):
         line = self.line
-        while at < stop and len(line) < _LINE_MAX:
+        for at in range(at, min(stop, at + _LINE_MAX - len(line))):
             line.append(buf[at])
-            at += 1
 
     def _keep_head(self, buf, at, stop):
         size = self.head_size
-        while at < stop and size < _HEAD:
+        for at in range(at, min(stop, at + _HEAD - size)):
             self.head[size] = buf[at]
             size += 1
-            at += 1
         self.head_size = size
 
     def look(self, buf, at, end):
         """Note what is no PEM, but was meant to be, in a line of text."""
-        if buf.find(b"BEGIN ", at, end) >= 0 or buf.find(b"LS0tLS1CRUdJ", at, end) >= 0:
+        if _looks(buf, at, end):
             from .cert_pem_faults import look
 
             if look(self, buf, at, end):
@@ -199,6 +203,12 @@ class PemScanner:
         start = at
         block = self.block
         line = self.line
+        stop = buf.find(b"\n", at)
+        if stop < 0:
+            stop = len(buf)
+        if not line and buf[stop - 1] > _SPACE:
+            self._keep_line(buf, at, stop)
+            at = stop
         while at < len(buf) and buf[at] != _LF:
             if buf[at] in b" \t" and len(line) > _END and line.endswith(b"-----"):
                 buf[at : at + 1] = b""
@@ -297,17 +307,17 @@ class PemScanner:
         crs = buf.count(b"\r", at, end)
         lfs = buf.count(b"\n", at, end)
         if (
-            self._cr
+            at == end
+            or self._cr
             or self._tail
             or self.pads
-            or at == end
             or (self.column == 0 and buf[at] < _SPACE)
-            or buf.find(b"\n\n", at, end) >= 0
+            or (lfs and (self.head_size < _HEAD or buf.find(b"\n\n", at, end) >= 0))
             or (crs and (crs != buf.count(b"\r\n", at, end) or buf.find(b"\n\r", at, end) >= 0))
-            or (lfs and self.head_size < _HEAD)
         ):
             return self._byte(buf, at)
-        self._keep_head(buf, at, end)
+        if self.head_size < _HEAD:
+            self._keep_head(buf, at, end)
         self.count += end - at - crs - lfs
         if lfs:
             self.lines += lfs
@@ -399,9 +409,24 @@ class PemScanner:
         self.fault = _OTHER_CONTENT
 
 
+def _looks(buf, at, end):
+    # Like PEM, or PEM that is base64 once more.
+    return buf.find(b"BEGIN ", at, end) >= 0 or buf.find(b"LS0tLS1CRUdJ", at, end) >= 0
+
+
 def _run(buf, at, stop):
     # Where base64 and line ends stop.
     foreign = _FOREIGN
+    if at == 0:
+        # The fastest loop knows no index; where its byte is can be found, as the first of its kind.
+        byte = 0
+        for byte in buf:
+            if foreign[byte]:
+                break
+        else:
+            return stop
+        if byte in b"-=":
+            return buf.find(b"-" if byte == _DASH else b"=")
     stop -= 3
     while at < stop and not (
         foreign[buf[at]] or foreign[buf[at + 1]] or foreign[buf[at + 2]] or foreign[buf[at + 3]]

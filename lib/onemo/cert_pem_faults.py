@@ -61,7 +61,7 @@ _DASH = const(47)
 _MISPLACED = const(48)
 _NO_CONTENT = const(49)
 
-# The first ones that cert_pem.py's verdicts, from 1 on, may be; those above 20 are looked at closer
+# What cert_pem.py's verdicts, from 1 on, are; those above 100 are looked at closer.
 _BOUNDARY = const(101)
 _BAD_LABEL = const(102)
 _KIND = const(103)
@@ -180,8 +180,9 @@ _TEXTS = (
 
 
 def text(scanner, name):
-    """What is wrong, and what to do."""
+    """What is wrong, and what to do; `scanner.fault` is not 0 from now on."""
     fault = _verdict(scanner)
+    scanner.fault = scanner.fault or 1 + fault
     words = _TEXTS[fault]
     if fault == _DER_LENGTH:
         words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
@@ -296,14 +297,13 @@ def _boundary(scanner):
     if line.find(b"\\") > 0:
         return _ESCAPED
     end = line.find(b"-----", 9)
-    if line.startswith(b"-----END ") and end > 0 and not line[end + 5 :].strip():
-        if bytes(line[9:end]) in (
-            b"CERTIFICATE",
-            b"PRIVATE KEY",
-            b"RSA PRIVATE KEY",
-            b"EC PRIVATE KEY",
-        ):
-            return _MISMATCH
+    known = (b"CERTIFICATE", b"PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY")
+    if (
+        line.startswith(b"-----END ")
+        and bytes(line[9:end]) in known
+        and not line[end + 5 :].strip()
+    ):
+        return _MISMATCH
     return _END_MISSPELT if line.find(b"END") >= 0 else _NOT_BASE64
 
 
