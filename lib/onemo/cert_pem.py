@@ -154,8 +154,8 @@ class PemScanner:
                 buf[at : at + 1] = b""
                 return at
             # All lines at once, up to one that may be looked at above.
-            stop = buf.find(b"\n-", at)
-            stop = buf.rfind(b"\n", at, stop + 1 if stop >= 0 else len(buf)) + 1
+            stop = buf.find(b"\n-", at) + 1 or len(buf)
+            stop = buf.rfind(b"\n", at, stop) + 1
             if stop > end and buf.find(b"\n\xef", at, stop) < 0 and not _looks(buf, at, stop):
                 end = stop
         stop = end or len(buf)
@@ -166,7 +166,9 @@ class PemScanner:
             if end:
                 self.look(self.line, 0, _LINE_MAX)
         else:
-            self.look(buf, at, min(stop, at + _LINE_MAX))
+            end = min(stop, at + _LINE_MAX)
+            self.look(buf, at, end)
+            end = stop
         if self.fault:
             return at
         if end:
@@ -179,13 +181,15 @@ class PemScanner:
 
     def _keep_line(self, buf, at, stop):
         line = self.line
-        for at in range(at, min(stop, at + _LINE_MAX - len(line))):
+        stop = min(stop, at + _LINE_MAX - len(line))
+        while at < stop:
             line.append(buf[at])
+            at += 1
 
     def _keep_head(self, buf, at, stop):
         size = self.head_size
-        for at in range(at, min(stop, at + _HEAD - size)):
-            self.head[size] = buf[at]
+        for i in range(at, min(stop, at + _HEAD - size)):
+            self.head[size] = buf[i]
             size += 1
         self.head_size = size
 
@@ -202,20 +206,18 @@ class PemScanner:
         # out of the buffer, for it may not be whole; a BEGIN is put back.
         start = at
         block = self.block
-        line = self.line
         stop = buf.find(b"\n", at)
         if stop < 0:
             stop = len(buf)
-        if not line and buf[stop - 1] > _SPACE:
+        if not self.line and buf[stop - 1] > _SPACE:
             self._keep_line(buf, at, stop)
             at = stop
         while at < len(buf) and buf[at] != _LF:
-            if buf[at] in b" \t" and len(line) > _END and line.endswith(b"-----"):
+            if buf[at] in b" \t" and len(self.line) > _END and self.line.endswith(b"-----"):
                 buf[at : at + 1] = b""
-                continue
-            if len(line) < _LINE_MAX:
-                line.append(buf[at])
-            at += 1
+            else:
+                self._keep_line(buf, at, at + 1)
+                at += 1
         if at < len(buf):
             self._end_of_boundary()
             if self.fault:
@@ -223,9 +225,9 @@ class PemScanner:
             self.lines += 1
             at += 1
             if block < self.block:
-                line.append(_LF)
-                buf[start:at] = line
-                at = start + len(line)
+                self.line.append(_LF)
+                buf[start:at] = self.line
+                at = start + len(self.line)
                 block = self.block
         if block < 0 or block == _EC_PARAMETERS:
             buf[start:at] = b""
@@ -313,7 +315,7 @@ class PemScanner:
             or self.pads
             or (self.column == 0 and buf[at] < _SPACE)
             or (lfs and (self.head_size < _HEAD or buf.find(b"\n\n", at, end) >= 0))
-            or (crs and (crs != buf.count(b"\r\n", at, end) or buf.find(b"\n\r", at, end) >= 0))
+            or (crs and (buf.count(b"\r\n", at, end) != crs or buf.find(b"\n\r", at, end) >= 0))
         ):
             return self._byte(buf, at)
         if self.head_size < _HEAD:
@@ -418,7 +420,7 @@ def _run(buf, at, stop):
     # Where base64 and line ends stop.
     foreign = _FOREIGN
     if at == 0:
-        # The fastest loop knows no index; where its byte is can be found, as the first of its kind.
+        # The fastest loop knows no index, but its byte can be found as the first of its kind.
         byte = 0
         for byte in buf:
             if foreign[byte]:
