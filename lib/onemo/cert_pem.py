@@ -126,7 +126,7 @@ class PemScanner:
         buf[at:] = b""
         if self.kept > PAYLOAD_MAX:
             self.fault = _BIG
-        elif self.size - self.kept > _TEXT_MAX:
+        elif self.size - self.kept > _TEXT_MAX and not self.fault:
             self.fault = _ENDLESS
 
     def finish(self, name=None):
@@ -173,7 +173,8 @@ class PemScanner:
             return at
         if end:
             self.column = 0
-            self.lines += buf.count(b"\n", at, end)
+            end = buf.count(b"\n", at, end)  # apart: so the frame stays small
+            self.lines += end
         else:
             self.column += stop - at
         buf[at:stop] = b""
@@ -209,15 +210,15 @@ class PemScanner:
         stop = buf.find(b"\n", at)
         if stop < 0:
             stop = len(buf)
-        if not self.line and buf[stop - 1] > _SPACE:
+        if not self.line and buf[stop - 1 - (buf[stop - 1] == _CR)] > _SPACE:
             self._keep_line(buf, at, stop)
             at = stop
         while at < len(buf) and buf[at] != _LF:
             if buf[at] in b" \t" and len(self.line) > _END and self.line.endswith(b"-----"):
                 buf[at : at + 1] = b""
             else:
-                self._keep_line(buf, at, at + 1)
                 at += 1
+                self._keep_line(buf, at - 1, at)
         if at < len(buf):
             self._end_of_boundary()
             if self.fault:
