@@ -182,7 +182,7 @@ _TEXTS = (
 def text(scanner, name):
     """What is wrong, and what to do; `scanner.fault` is not 0 from now on."""
     fault = _verdict(scanner)
-    scanner.fault = scanner.fault or 1 + fault
+    scanner.fault = scanner.fault or 100 + fault
     words = _TEXTS[fault]
     if fault == _DER_LENGTH:
         words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
@@ -268,10 +268,13 @@ def _not_pem(scanner):
         return _UTF16
     if not scanner.hint:
         return _BARE if word.startswith(b"MI") and b" " not in word else _NOT_PEM
+    return _hinted(scanner)
+
+
+def _hinted(scanner):
+    # The first thing like a BEGIN.
     scanner.lines = scanner.hint >> 8
     byte = scanner.hint & 0xFF
-    if byte in b" \t":
-        return _MISPLACED
     if byte in b"\"'`":
         return _QUOTED
     if byte == 0x4C:
@@ -285,11 +288,7 @@ def _boundary(scanner):
     if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < 0):
         return _NO_END
     if scanner.block < 0:
-        if not scanner.hint or scanner.blocks:
-            return _NO_BEGIN
-        scanner.lines = scanner.hint >> 8
-        byte = scanner.hint & 0xFF
-        return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
+        return _hinted(scanner) if scanner.hint and not scanner.blocks else _NO_BEGIN
     if 0 <= line.find(b"\r") < len(line) - 1:
         return _LINE_END
     if line.find(b"-----BEGIN") > 0:

@@ -65,7 +65,7 @@ PKCS12 = der(b"\x02\x01\x03" + der(OID) + bytes(40))
 PKCS7 = der(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" + bytes(40))
 
 SMALLEST = armour("CERTIFICATE", der(der(VERSION_3[:2]))).rstrip()
-CERTIFICATE = certificate(54)  # in two lines, the second one ends in "="
+CERTIFICATE = certificate(53)  # in two lines, the second one ends in "="
 PKCS8 = armour("PRIVATE KEY", pkcs8(40))
 RSA = armour("RSA PRIVATE KEY", rsa(60))
 EC = armour("EC PRIVATE KEY", sec1(37))
