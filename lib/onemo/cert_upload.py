@@ -33,7 +33,6 @@ class Uploader:
         self._scanner = PemScanner(CERT)
         self._room = len(self._ch.buffer)
         self._ch.buffer.extend(bytes(_LINE))  # so that it never has to move
-        self._resize(self._room)
         self._start = self._stop = 0  # what is sent of the buffer now
         self._ready = 0  # bytes of it that are to be sent
         self._stream = None
@@ -141,7 +140,8 @@ class Uploader:
             self._stream.close()
             self._opened = False
         self._stream = None
-        self._resize(self._room)
+        self._extend()
+        self._ch.buffer[self._room :] = b""
         if self._kind == KEY:
             self._ch.wipe()
             self._scanner.begin(KEY)
@@ -151,7 +151,8 @@ class Uploader:
     def _open(self, source, size):
         self.close()  # a write that was interrupted may have left its file
         self._stream = source
-        self._size = self._raw_left = size
+        self._size = size
+        self._raw_left = size or 0
         self._min_size = self._max_size = None
         self._scanner.begin(self._kind)
         self._begin_hash()
@@ -178,24 +179,27 @@ class Uploader:
             self._position = None
         if self._position is not None:
             self._read_through(size)
-        elif size is None:
+            return
+        if size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self._name)
-        check_range(self._size, "size", 1, PAYLOAD_MAX)
+        check_range(size, "size", 1, PAYLOAD_MAX)
 
     def _read_through(self, size):
         # Judges and hashes a source that can be rewound.
         scanner = self._scanner
         retries = _RETRIES
+        self._size = None
         while n := self._read(self._room):
-            if n < 0:
+            if n > 0:
+                retries = _RETRIES
+                self._scan(n)
+                if scanner.fault:
+                    break  # it is known to be bad, however long it is
+            elif retries:
                 retries -= 1
-                if not retries:
-                    raise Timeout("the source of %s gives nothing: reopen it" % self._name)
                 _port.sleep_ms(_RETRY_MS)
-                continue
-            self._inspect(n)
-            if scanner.fault:
-                break  # it is known to be bad, however long it is
+            else:
+                raise Timeout("the source of %s gives nothing: open it again" % self._name)
         scanner.finish(self._name)
         if size not in (None, scanner.size):
             raise ValueError(
@@ -207,23 +211,26 @@ class Uploader:
 
     def _read(self, size):
         # Reads up to `size` bytes; how many, -1 for none yet, 0 at the source's end.
-        self._resize(size)
+        self._ch.buffer[size:] = b""
         n = self._stream.readinto(self._ch.buffer)
         return -1 if n is None else n
 
-    def _resize(self, size):
-        # Makes the buffer so long. It has its room, so that nothing is allocated.
+    def _scan(self, n):
+        # Judges the first n bytes of the buffer and leaves what is to be sent, which is hashed
+        # once; how many bytes.
         buffer = self._ch.buffer
-        while len(buffer) < size:
-            buffer.extend(_ZEROS)
-        if len(buffer) > size:
-            buffer[size:] = b""
+        self._scanner.feed(buffer, n)
+        n = len(buffer)
+        if n and (self._size is None or self._position is None):
+            self._update_hash(buffer)
+        self._extend()
+        return n
 
-    def _inspect(self, n):
-        # Judges the first n bytes of the buffer, leaves what is to be sent, and hashes that.
-        self._scanner.feed(self._ch.buffer, n)
-        if self._ch.buffer:
-            self._update_hash(self._ch.buffer)
+    def _extend(self):
+        # Gives the buffer its size back. It has its room, so that nothing is allocated.
+        buffer = self._ch.buffer
+        while len(buffer) < self._room:
+            buffer.extend(_ZEROS)
 
     def _fill(self, wanted):
         # Finds up to `wanted` bytes to be sent, buffer[_start:_stop]; how many, 0 for none yet.
@@ -245,27 +252,23 @@ class Uploader:
     def _refill(self):
         # Reads what is to be sent next into the buffer; how many bytes, -1 for none yet, 0 at the
         # source's end.
-        if self._position is not None and not self._cut:
-            return self._read(self._room)
         scanner = self._scanner
-        n = -1
-        while n:
+        size = self._room
+        while True:
             if self._position is None:
-                n = self._read(min(self._room, self._raw_left)) if self._raw_left else 0
-            else:
-                n = self._read(self._room)
-            if n <= 0:
-                break
-            if self._position is None:
-                self._raw_left -= n
-                self._inspect(n)
-            else:
-                scanner.feed(self._ch.buffer, n)
+                size = min(size, self._raw_left)
+                if not size:
+                    return 0
+            n = self._read(size)
+            if n <= 0 or (self._position is not None and not self._cut):
+                self._extend()
+                return n
+            self._raw_left -= n
+            n = self._scan(n)
             if scanner.fault or scanner.kept == self._size:
                 scanner.finish(self._name)  # before the last byte goes out
-            if self._ch.buffer:
-                return len(self._ch.buffer)
-        return n
+            if n:
+                return n
 
     # What depends on the form of an upload; cert_upload_inline has the other one
 

@@ -137,7 +137,8 @@ def test_bad_sources(rig, manual_ca, tmp_path):
         )
     assert (
         error(ValueError, lambda: write("ca.pem", Tape(manual_ca[:500]), size=1261))
-        == "the source of ca.pem ended before its 1261 bytes"
+        == "the source of ca.pem ended before its 1261 bytes of PEM; one that cannot be rewound "
+        "must hold nothing else"
     )
     assert error(ValueError, lambda: write("ca.pem", io.BytesIO(b"x\n"))).startswith(
         "ca.pem: PEM refused at line 2: "
