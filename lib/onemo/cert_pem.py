@@ -195,12 +195,22 @@ class PemScanner:
         self.head_size = size
 
     def look(self, buf, at, end):
-        """Note what is no PEM, but was meant to be, in a line of text."""
-        if _looks(buf, at, end):
-            from .cert_pem_faults import look
-
-            if look(self, buf, at, end):
+        """Note what is no PEM, but was meant to be, in a line of text: a BEGIN within it, or PEM
+        that is base64 once more. With nothing but spaces in front it is a fault."""
+        if not _looks(buf, at, end):
+            return
+        where = buf.find(b"BEGIN ", at, end)
+        byte = 0x4C
+        if where >= 0:
+            while where > at and buf[where - 1] == _DASH:
+                where -= 1
+            byte = buf[where - 1] if where > at else _DASH
+            while buf[at] in b" \t":
+                at += 1
+            if at == where and byte != _DASH and buf.startswith(b"-----BEGIN ", at):
                 self.fault = _INDENTED
+        if not self.hint:
+            self.hint = self.lines << 8 | byte
 
     def _boundary_line(self, buf, at):
         # A line that begins with a dash: a BEGIN or an END, or text. Outside blocks it is taken

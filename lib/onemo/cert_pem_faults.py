@@ -195,26 +195,6 @@ def text(scanner, name):
     return name + ": " + words if name else words
 
 
-def look(scanner, buf, at, end):
-    """Note a BEGIN within a line of text, or PEM that is base64 once more; True if nothing but
-    spaces is in front, for that is no text."""
-    where = buf.find(b"BEGIN ", at, end)
-    if where < 0:
-        byte = 0x4C
-    else:
-        while where > at and buf[where - 1] == 0x2D:
-            where -= 1
-        byte = buf[where - 1] if where > at else 0x2D
-        if byte in b" \t" and buf.startswith(b"-----BEGIN ", where):
-            while buf[at] in b" \t":
-                at += 1
-            if at == where:
-                return True
-    if not scanner.hint:
-        scanner.hint = scanner.lines << 8 | byte
-    return False
-
-
 def _verdict(scanner):
     verdict = _VERDICTS[scanner.fault - 1] if scanner.fault else _EMPTY
     if scanner.fault == 0:
