@@ -134,7 +134,7 @@ _TEXTS = (
     "doubled: copy the whole file again",
     "the label says %s, inside is %s: %s",
     "a byte inside a block that is not printable ASCII, as in binary data: copy the file again",
-    "a header inside the block, as encrypted keys have (Proc-Type: 4,ENCRYPTED), but modules take "
+    "a header (Proc-Type) inside the block, as encrypted keys have it, but modules take "
     "no passphrase: openssl pkey -in KEY -out PLAIN",
     "DER, not PEM: openssl x509 -inform DER -in FILE -out PEM (for a key: openssl pkey)",
     "UTF-16 or other binary data, not PEM: iconv -f UTF-16 -t UTF-8 FILE > PEM",
