@@ -91,10 +91,6 @@ _LABEL = const(11)  # where it stands in a BEGIN line
 # No line is to blame.
 _WHOLE_FILE = const(
     (
-        _BIG,
-        _EMPTY,
-        _NOT_PEM,
-        _ENDLESS,
         _DER,
         _UTF16,
         _JSON,
@@ -188,10 +184,11 @@ def text(scanner, name):
         words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
     elif fault == _OTHER_CONTENT:
         words %= _other_content(scanner)
-    if fault in _WHOLE_FILE:
+    if fault in (_BIG, _ENDLESS):
         words = "PEM refused: " + words
     else:
-        words = "PEM refused at line %d: %s" % (scanner.lines, words)
+        line = 1 if fault in _WHOLE_FILE else scanner.lines
+        words = "PEM refused at line %d: %s" % (line, words)
     return name + ": " + words if name else words
 
 

@@ -141,7 +141,7 @@ def test_bad_sources(rig, manual_ca, tmp_path):
         "must hold nothing else"
     )
     assert error(ValueError, lambda: write("ca.pem", io.BytesIO(b"x\n"))).startswith(
-        "ca.pem: PEM refused: not PEM"
+        "ca.pem: PEM refused at line 2: "
     )
     bad = manual_ca[:600] + b"\x00" + manual_ca[601:]
     assert error(ValueError, lambda: write("ca.pem", Tape(bad), size=len(bad))).startswith(
