@@ -25,13 +25,11 @@ _FOREIGN = const(
     b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
     b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
 )
-_TAB = const(0x09)
 _LF = const(0x0A)
 _CR = const(0x0D)
 _SPACE = const(0x20)
 _DASH = const(0x2D)
 _PAD = const(0x3D)
-_BYTE_ORDER_MARK = const(b"\xef\xbb\xbf")
 
 # What blocks may be, with what ends their BEGIN and END lines.
 _LABELS = const(
@@ -88,22 +86,17 @@ class PemScanner:
             raise ValueError("kind %r: CERT (1) or KEY (2) can be judged" % (kind,))
         self.kind = kind
         self.size = self.kept = self.blocks = self.fault = 0
-        self.bad_byte = 0  # the byte at fault
         self.hint = 0  # line << 8 | byte: the first BEGIN that begins no line, what precedes it
         self.block = self.last = -1  # index into _LABELS while inside a block; the block before
         self.count = 0  # base64 characters of this block, padding included
         self.pads = 0
-        self.length = 0  # bytes of this block as its DER says; 0: not known yet
         self.lines = 1  # the line now being read, for messages
         self.column = 0  # bytes of this line so far
         self.boundary = False  # this line began with a dash
+        self.byte = 0  # the byte at fault; while it is 0: none
         self._cr = False  # a CR was the last byte
         self._tail = False  # spaces were: only the line's end may follow
-        self.line[:] = b""
-        self.head_size = _HEAD
-        while self.head_size:  # it may be a key's
-            self.head_size -= 1
-            self.head[self.head_size] = 0
+        self.line[:] = self.head[:] = b""  # which overwrites them, for they may be a key's
 
     def feed(self, buf, n=None):
         """Look at the first `n` bytes (all without n) of a bytearray, and cut it down to those
@@ -116,12 +109,17 @@ class PemScanner:
         self.size += len(buf)
         at = 0
         while at < len(buf) and not self.fault:
+            n = at
             if self.boundary:
                 at = self._boundary_line(buf, at)
             elif self.block < 0:
                 at = self._text(buf, at)
             else:
-                at = self._body(buf, at)
+                at = _run(buf, at, len(buf))
+                at = self._byte(buf, n) if at == n else self._lines(buf, n, at)
+                if self.block == _EC_PARAMETERS:
+                    buf[n:at] = b""
+                    at = n
         self.kept += at
         buf[at:] = b""
         if self.kept > PAYLOAD_MAX:
@@ -150,85 +148,66 @@ class PemScanner:
             if buf[at] == _DASH:
                 self.boundary = True
                 return at
-            if buf[at] in _BYTE_ORDER_MARK:
+            if buf[at] in b"\xef\xbb\xbf":  # a byte order mark
                 buf[at : at + 1] = b""
                 return at
-            # All lines at once, up to one that may be looked at above.
-            stop = buf.find(b"\n-", at) + 1 or len(buf)
-            stop = buf.rfind(b"\n", at, stop) + 1
-            if stop > end and buf.find(b"\n\xef", at, stop) < 0 and not _looks(buf, at, stop):
-                end = stop
+            # All lines at once, up to one that may be of interest.
+            stop = buf.find(b"---", at) + 1 or len(buf)
+            end = max(end, buf.rfind(b"\n", at, stop) + 1)
         stop = end or len(buf)
-        if self.head_size < _HEAD and not self.blocks:
-            self._keep_head(buf, at, stop)
+        if not self.blocks:
+            _keep(self.head, _HEAD, buf, at, stop)
         if self.column or not end:
-            self._keep_line(buf, at, stop)
+            _keep(self.line, _LINE_MAX, buf, at, stop)
             if end:
                 self.look(self.line, 0, _LINE_MAX)
         else:
-            end = min(stop, at + _LINE_MAX)
+            end = min(stop, at + _LINE_MAX)  # apart: so that the frame stays small
             self.look(buf, at, end)
             end = stop
         if self.fault:
             return at
         if end:
             self.column = 0
-            end = buf.count(b"\n", at, end)  # apart: so the frame stays small
+            end = buf.count(b"\n", at, end)
             self.lines += end
         else:
             self.column += stop - at
         buf[at:stop] = b""
         return at
 
-    def _keep_line(self, buf, at, stop):
-        line = self.line
-        stop = min(stop, at + _LINE_MAX - len(line))
-        while at < stop:
-            line.append(buf[at])
-            at += 1
-
-    def _keep_head(self, buf, at, stop):
-        size = self.head_size
-        for i in range(at, min(stop, at + _HEAD - size)):
-            self.head[size] = buf[i]
-            size += 1
-        self.head_size = size
-
     def look(self, buf, at, end):
-        """Note what is no PEM, but was meant to be, in a line of text: a BEGIN within it, or PEM
-        that is base64 once more. With nothing but spaces in front it is a fault."""
-        if not _looks(buf, at, end):
+        """Note a BEGIN within a line of text. With nothing but spaces in front it is a fault."""
+        where = buf.find(b"----BEGIN ", at, end)
+        if where < 0:
             return
-        where = buf.find(b"BEGIN ", at, end)
-        byte = 0x4C
-        if where >= 0:
-            while where > at and buf[where - 1] == _DASH:
-                where -= 1
-            byte = buf[where - 1] if where > at else _DASH
-            while buf[at] in b" \t":
-                at += 1
-            if at == where and byte != _DASH and buf.startswith(b"-----BEGIN ", at):
-                self.fault = _INDENTED
+        while where > at and buf[where - 1] == _DASH:
+            where -= 1
         if not self.hint:
-            self.hint = self.lines << 8 | byte
+            self.hint = self.lines << 8 | (buf[where - 1] if where > at else _DASH)
+        while buf[at] in b" \t":
+            at += 1
+            if at == where:
+                self.fault = _INDENTED
 
     def _boundary_line(self, buf, at):
         # A line that begins with a dash: a BEGIN or an END, or text. Outside blocks it is taken
         # out of the buffer, for it may not be whole; a BEGIN is put back.
         start = at
         block = self.block
-        stop = buf.find(b"\n", at)
-        if stop < 0:
-            stop = len(buf)
-        if not self.line and buf[stop - 1 - (buf[stop - 1] == _CR)] > _SPACE:
-            self._keep_line(buf, at, stop)
-            at = stop
+        at = buf.find(b"\n", at)
+        if at < 0:
+            at = len(buf)
+        if self.line or buf[at - 1 - (buf[at - 1] == _CR)] <= _SPACE:
+            at = start
+        _keep(self.line, _LINE_MAX, buf, start, at)
         while at < len(buf) and buf[at] != _LF:
             if buf[at] in b" \t" and len(self.line) > _END and self.line.endswith(b"-----"):
                 buf[at : at + 1] = b""
             else:
+                if len(self.line) < _LINE_MAX:
+                    self.line.append(buf[at])
                 at += 1
-                self._keep_line(buf, at - 1, at)
         if at < len(buf):
             self._end_of_boundary()
             if self.fault:
@@ -248,19 +227,27 @@ class PemScanner:
     def _end_of_boundary(self):
         self.boundary = False
         line = self.line
-        if self.block < 0:
-            if line.startswith(b"-----BEGIN "):
-                self._begin_block()
-            elif line.startswith(b"-----END "):
+        if self.block >= 0:
+            if not (line.startswith(b"-----END ") and self._fits(_END)):
                 self.fault = _BOUNDARY
-            else:
-                if not self.blocks:
-                    self._keep_head(line, 0, len(line))
-                self.look(line, 0, _LINE_MAX)
-        elif not (line.startswith(b"-----END ") and self._fits(_END)):
+                return
+            if self.block != _EC_PARAMETERS:
+                self.blocks += 1
+                size = _check_head(self.head, self.block)
+                if size < 0:
+                    self.fault = -size
+                elif self.count % 4 or size != self.count // 4 * 3 - self.pads:
+                    self.fault = _LENGTH
+            self.last = self.block
+            self.block = -1
+        elif line.startswith(b"-----BEGIN "):
+            self._begin_block()
+        elif line.startswith(b"-----END "):
             self.fault = _BOUNDARY
         else:
-            self._end_block()
+            if not self.blocks:
+                _keep(self.head, _HEAD, line, 0, len(line))
+            self.look(line, 0, _LINE_MAX)
 
     def _fits(self, at):
         # True if the label of this block ends the line, with or without a CR.
@@ -282,66 +269,43 @@ class PemScanner:
             or (self.last == _EC_PARAMETERS and self.block != _EC_KEY)
         ):
             self.fault = _KIND
-        self.count = self.pads = self.length = self.head_size = 0
-
-    def _end_block(self):
-        if self.block != _EC_PARAMETERS:
-            while self.head_size < _HEAD:
-                self._keep_head(b"A", 0, 1)
-            self._check_head()
-            if self.fault:
-                return
-            if self.count % 4 or self.length != self.count // 4 * 3 - self.pads:
-                self.fault = _LENGTH
-                return
-            self.blocks += 1
-        self.last = self.block
-        self.block = -1
-
-    def _body(self, buf, at):
-        # Lines of base64, up to a byte that is something else.
-        start = at
-        end = _run(buf, at, len(buf))
-        if at == end:
-            at = self._byte(buf, at)
-        while at < end and not self.fault:
-            at = self._lines(buf, at, end)
-        if self.block == _EC_PARAMETERS:
-            buf[start:at] = b""
-            return start
-        return at
+        self.count = self.pads = 0
+        self.head[:] = b""
 
     def _lines(self, buf, at, end):
-        # All that is there at once if nothing is special about it, else one byte.
+        # Base64 and line ends: all at once if nothing is special about them, else one byte.
         if buf[end - 1] == _CR:
             end -= 1
-        if self.head_size < _HEAD:
-            end = min(end, at + _HEAD - self.head_size)
-        crs = buf.count(b"\r", at, end)
-        lfs = buf.count(b"\n", at, end)
+        if len(self.head) < _HEAD:
+            end = min(end, at + _HEAD - len(self.head))
+        count = buf.count(b"\r", at, end)
         if (
             at == end
             or self._cr
             or self._tail
             or self.pads
             or (self.column == 0 and buf[at] < _SPACE)
-            or (lfs and (self.head_size < _HEAD or buf.find(b"\n\n", at, end) >= 0))
-            or (crs and (buf.count(b"\r\n", at, end) != crs or buf.find(b"\n\r", at, end) >= 0))
+            or buf.find(b"\n" if len(self.head) < _HEAD else b"\n\n", at, end) >= 0
+            or (
+                count and (buf.count(b"\r\n", at, end) != count or buf.find(b"\n\r", at, end) >= 0)
+            )
         ):
             return self._byte(buf, at)
-        if self.head_size < _HEAD:
-            self._keep_head(buf, at, end)
-        self.count += end - at - crs - lfs
-        if lfs:
-            self.lines += lfs
+        if len(self.head) < _HEAD:
+            _keep(self.head, _HEAD, buf, at, end)
+        self.count += end - at - count
+        count = buf.count(b"\n", at, end)
+        if count:
+            self.count -= count
+            self.lines += count
             self.column = 0
             at = buf.rfind(b"\n", at, end) + 1
         self.column += end - at
         return end
 
     def _byte(self, buf, at):
-        # One byte, whatever it is.
-        byte = buf[at]
+        # One byte of a block, whatever it is.
+        byte = self.byte = buf[at]
         if byte == _LF:
             if self.column == 0:
                 self.fault = _BLANK
@@ -349,14 +313,12 @@ class PemScanner:
             self._cr = self._tail = False
             self.lines += 1
             self.column = 0
-            return at + 1
-        if byte == _DASH and self.column == 0 and not self._cr:
+        elif self._cr:
+            self.fault = _LINE_END
+        elif byte == _DASH and self.column == 0:
             self.boundary = True
             self.line[:] = b""
             return at
-        self.bad_byte = byte
-        if self._cr:
-            self.fault = _LINE_END
         elif byte == _CR:
             self._cr = True
         elif byte in b" \t":
@@ -368,63 +330,82 @@ class PemScanner:
             return at
         elif self._tail:
             self.fault = _NOT_BASE64
-            self.bad_byte = _SPACE
-        else:
-            if byte == _PAD:
-                self.pads += 1
-                if self.pads > 2:
-                    self.fault = _BAD_PADDING
-            elif _FOREIGN[byte]:
-                self.fault = _NOT_BASE64
-            elif self.pads:
+            self.byte = _SPACE
+        elif byte == _PAD:
+            self.pads += 1
+            if self.pads > 2:
                 self.fault = _BAD_PADDING
-            else:
-                self._keep_head(buf, at, at + 1)
-            if not self.fault:
-                self.count += 1
-                self.column += 1
-        return at if self.fault else at + 1
-
-    def _check_head(self):
-        # The first bytes of a block's DER tell its length and what it is.
-        head = self.head
-        _decode(head)
-        at = 2
-        size = head[1]
-        if size == 0x81:
-            at = 3
-            size = head[2]
-        elif size == 0x82:
-            at = 4
-            size = head[2] << 8 | head[3]
-        if head[0] != 0x30 or (at == 2 and size > 0x7F):
-            self.fault = _NOT_DER
-            return
-        self.length = at + size
-        if self.block != _CERTIFICATE:
-            # The version, then what the label says: PKCS#8's algorithm, RSA's modulus, or the
-            # private key of an elliptic curve.
-            if (
-                not head.startswith(b"\2\1", at)
-                or head[at + 2] > 1
-                or head[at + 3] != b"\x30\x02\x04"[self.block - 1]
-            ):
-                self.fault = _OTHER_CONTENT
-            return
-        # A SEQUENCE, in it the version [0] or, in version 1, the serial number. A request has 0
-        # there, and a name behind it that is no algorithm.
-        if head[at] == 0x30:
-            at += 2 if head[at + 1] < 0x80 else 2 + (head[at + 1] & 3)
-            if head.startswith(b"\xa0\3", at):
-                return
-            if head[at] == 2 and (head[at + 5] == 6 or not head.startswith(b"\2\1\0\x30", at)):
-                return
-        self.fault = _OTHER_CONTENT
+        elif _FOREIGN[byte]:
+            self.fault = _NOT_BASE64
+        elif self.pads:
+            self.fault = _BAD_PADDING
+        else:
+            _keep(self.head, _HEAD, buf, at, at + 1)
+        if self.fault:
+            return at
+        if byte > _SPACE:
+            self.count += 1
+            self.column += 1
+        return at + 1
 
 
-def _looks(buf, at, end):
-    # Like PEM, or PEM that is base64 once more.
-    return buf.find(b"BEGIN ", at, end) >= 0 or buf.find(b"LS0tLS1CRUdJ", at, end) >= 0
+def _keep(kept, size, buf, at, stop):
+    # Adds to `kept`, up to `size` bytes in all.
+    stop = min(stop, at + size - len(kept))
+    while at < stop:
+        kept.append(buf[at])
+        at += 1
+
+
+def _check_head(head, block):
+    # The first bytes of a block's DER, which `head` becomes, tell its length and what it is: the
+    # length, or a fault, negative.
+    while len(head) < _HEAD:
+        head.append(0x41)
+    bits = at = 0
+    for i in range(_HEAD):
+        size = head[i]
+        if size > 0x60:
+            size -= 71
+        elif size > 0x40:
+            size -= 65
+        elif size > 0x2F:
+            size += 4
+        else:
+            size = 63 if size == 0x2F else 62
+        bits = bits << 6 | size
+        if i & 3 == 3:
+            head[at] = bits >> 16
+            head[at + 1] = bits >> 8 & 0xFF
+            head[at + 2] = bits & 0xFF
+            bits = 0
+            at += 3
+    at = 2
+    size = head[1]
+    if size == 0x81:
+        at = 3
+        size = head[2]
+    elif size == 0x82:
+        at = 4
+        size = head[2] << 8 | head[3]
+    if head[0] != 0x30 or (at == 2 and size > 0x7F):
+        return -_NOT_DER
+    size += at
+    if block != _CERTIFICATE:
+        # The version, then what the label says: PKCS#8's algorithm, RSA's modulus, or the private
+        # key of an elliptic curve.
+        if head[at] == 2 and head[at + 1] == 1 and head[at + 2] < 2:
+            if head[at + 3] == b"\x30\x02\x04"[block - 1]:
+                return size
+    elif head[at] == 0x30:
+        # In a SEQUENCE the version [0] or, in version 1, the serial number. A request has 0 there,
+        # and a name behind it that is no algorithm.
+        at += 2 + (head[at + 1] & 3 if head[at + 1] > 0x80 else 0)
+        if head[at] == 0xA0:
+            return size
+        if head[at] == 2 and (head[at + 5] == 6 or not head.startswith(b"\2\1\0\x30", at)):
+            return size
+    return -_OTHER_CONTENT
 
 
 def _run(buf, at, stop):
@@ -438,8 +419,10 @@ def _run(buf, at, stop):
                 break
         else:
             return stop
-        if byte in b"-=":
-            return buf.find(b"-" if byte == _DASH else b"=")
+        if byte == _DASH:
+            return buf.find(b"-")
+        if byte == _PAD:
+            return buf.find(b"=")
     stop -= 3
     while at < stop and not (
         foreign[buf[at]] or foreign[buf[at + 1]] or foreign[buf[at + 2]] or foreign[buf[at + 3]]
@@ -449,25 +432,3 @@ def _run(buf, at, stop):
     while at < stop and not foreign[buf[at]]:
         at += 1
     return at
-
-
-def _decode(head):
-    # Base64 becomes bytes, in place.
-    bits = at = 0
-    for i in range(_HEAD):
-        byte = head[i]
-        if byte > 0x60:
-            byte -= 71
-        elif byte > 0x40:
-            byte -= 65
-        elif byte > 0x2F:
-            byte += 4
-        else:
-            byte = 63 if byte == 0x2F else 62
-        bits = bits << 6 | byte
-        if i & 3 == 3:
-            head[at] = bits >> 16
-            head[at + 1] = bits >> 8 & 0xFF
-            head[at + 2] = bits & 0xFF
-            bits = 0
-            at += 3

@@ -181,7 +181,7 @@ def text(scanner, name):
     scanner.fault = scanner.fault or 100 + fault
     words = _TEXTS[fault]
     if fault == _DER_LENGTH:
-        words %= scanner.length, scanner.count // 4 * 3 - scanner.pads
+        words %= _der_length(scanner.head), scanner.count // 4 * 3 - scanner.pads
     elif fault == _OTHER_CONTENT:
         words %= _other_content(scanner)
     if fault in (_BIG, _ENDLESS):
@@ -220,7 +220,7 @@ def _not_pem(scanner):
         scanner.look(scanner.line, 0, _LINE_MAX)  # the last line
         if scanner.fault:
             return _INDENTED
-    head = bytes(scanner.head[: scanner.head_size])
+    head = bytes(scanner.head)
     word = head.strip()
     if head[:1] == b"0" and (head[1] > 0x7F or min(head[1:8]) < 9):
         at = 2 + (head[1] & 3 if head[1] > 0x7F else 0)
@@ -284,7 +284,7 @@ def _boundary(scanner):
 
 
 def _not_base64(scanner):
-    byte = scanner.bad_byte
+    byte = scanner.byte
     # The first line of a block may be such as "Proc-Type: 4,ENCRYPTED".
     if byte in b":-" and scanner.count == scanner.column and scanner.column < 24:
         return _HEADER
@@ -352,9 +352,15 @@ def _not_der(scanner):
     return _OPENSSH if head.startswith(b"openssh-key") else _NOT_DER
 
 
+def _der_length(head):
+    if head[1] < 0x80:
+        return 2 + head[1]
+    return 3 + head[2] if head[1] == 0x81 else 4 + (head[2] << 8 | head[3])
+
+
 def _other_content(scanner):
     # What the label says, what is inside, and what to do.
-    label = ("CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")[scanner.block]
+    label = ("CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")[scanner.last]
     der = scanner.head
     at = 2 + (der[1] & 3 if der[1] > 0x7F else 0)
     inner = at + 2 + (der[at + 1] & 3 if der[at + 1] > 0x7F else 0)
