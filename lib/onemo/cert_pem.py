@@ -153,7 +153,8 @@ class PemScanner:
                 return at
             # All lines at once, up to one that may be of interest.
             stop = buf.find(b"---", at) + 1 or len(buf)
-            end = max(end, buf.rfind(b"\n", at, stop) + 1)
+            stop = buf.rfind(b"\n", at, stop) + 1
+            end = max(end, stop)
         stop = end or len(buf)
         if not self.blocks:
             _keep(self.head, _HEAD, buf, at, stop)
@@ -394,9 +395,13 @@ def _check_head(head, block):
     if block != _CERTIFICATE:
         # The version, then what the label says: PKCS#8's algorithm, RSA's modulus, or the private
         # key of an elliptic curve.
-        if head[at] == 2 and head[at + 1] == 1 and head[at + 2] < 2:
-            if head[at + 3] == b"\x30\x02\x04"[block - 1]:
-                return size
+        if (
+            head[at] == 2
+            and head[at + 1] == 1
+            and head[at + 2] < 2
+            and head[at + 3] == b"\x30\x02\x04"[block - 1]
+        ):
+            return size
     elif head[at] == 0x30:
         # In a SEQUENCE the version [0] or, in version 1, the serial number. A request has 0 there,
         # and a name behind it that is no algorithm.
