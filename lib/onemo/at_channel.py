@@ -117,6 +117,7 @@ class Channel:
         self.out_of_sync = True  # an answer to an earlier command may still come
         self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
+        self.cold = True  # nothing is known of it: it may be in any mode
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
@@ -296,6 +297,8 @@ class Channel:
         """Leave whatever is under way, or is waited for; the next command recovers first."""
         if self.phase >= _COMMAND:
             self.out_of_sync = True
+            if not self.fillable:  # what comes next could still go to the peer
+                self.payload_remaining = max(1, self.payload_remaining)
         self._end_command()
 
     def reset(self):
@@ -307,7 +310,7 @@ class Channel:
 
     def set_in_sync(self):
         """End a recovery: the next answer is the next command's."""
-        self.out_of_sync = self.mask_rx = False
+        self.out_of_sync = self.mask_rx = self.cold = False
 
     def lose_sync(self):
         """Make the next command recover first."""
@@ -322,6 +325,10 @@ class Channel:
     def set_rebooted(self, rebooted=True):
         """Note that the module started anew, or that this has been dealt with."""
         self.rebooted = rebooted
+
+    def forget(self):
+        """Note that nothing is known of the module."""
+        self.rebooted = self.cold = True
 
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
