@@ -100,6 +100,7 @@ class Channel:
         self.mask_rx = False  # so may be what is received: an echo of a secret, even a late one
         self.payload_remaining = 0  # bytes that the module was promised and may still wait for
         self.fillable = True  # they may be anything; False: a peer would get them
+        self.prompt_refused = False  # the prompt for them was, but it may come all the same
         self.timeout_ms = 0
         self._deadline = None  # ticks; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
@@ -230,6 +231,7 @@ class Channel:
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
+        self.prompt_refused = False
         self._discarded = False
         self._source = out
         self._at = 0
@@ -335,6 +337,14 @@ class Channel:
         self.payload_remaining = size
         self.fillable = True
 
+    def take_prompt(self):
+        """True if a late prompt came while nothing was waiting for one."""
+        rx = self._rx
+        if self._rx_pos < len(rx) and rx[self._rx_pos] == 0x3E:
+            self._rx_pos += 1
+            return True
+        return False
+
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
         result yet."""
@@ -415,6 +425,11 @@ class Channel:
             return True
         at = self._match_command(self.start, 2, b"=?\r")
         return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
+
+    def is_query(self):
+        """True if the command asks for something: `+NAME` or `+NAME?`."""
+        out = self.out
+        return out[2] == 0x2B and (out.find(b"=") < 0 or out[-2] == 0x3F)
 
     def wipe(self):
         """Overwrite what secrets left in the buffers."""
@@ -623,6 +638,8 @@ class Channel:
             verdict = at_syntax.final(rx, start, end)
             if verdict and not self._require_info:
                 return self._end_answer(verdict, start, end)
+            if verdict and not self.out_of_sync:
+                self.strays = (self.strays + 1) & 255
             if self._match_command(start, 0, b"\r") == end:
                 return WAIT
         elif not self.out_of_sync and at_syntax.final(rx, start, end):
@@ -657,6 +674,7 @@ class Channel:
     def _end_answer(self, verdict, start, end):
         # DONE, or raises what the final result means.
         promised = self.payload_remaining
+        refused = self.phase == _PROMPT_WAIT
         self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
         self._end_command()
         if self._discarded:
@@ -671,7 +689,13 @@ class Channel:
                     "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
                 )
             return DONE
-        self.payload_remaining = 0
+        if self.fillable or not promised:
+            self.payload_remaining = 0
+        else:  # the refusal may be another's, and the prompt still to come
+            self.prompt_refused = refused
+            self.out_of_sync = True
+        if verdict == at_syntax.ERROR:
+            self.out_of_sync = True  # numbered errors are on: a damaged line has this answer
         code = None
         response = ""
         if verdict == at_syntax.CME_ERROR:

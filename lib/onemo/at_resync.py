@@ -11,6 +11,7 @@ from .errors import CommandError, ModemReset, ProtocolError, Timeout
 _IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
+_LATE_PROMPT_MS = const(1000)  # after a refusal in its place
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # until the final result of a packet that was filled up
@@ -148,7 +149,10 @@ def _fill_payload_op(ch):
         return
     if not ch.fillable:
         # Filler would go to a peer: the module's own timeout ends it.
-        yield from listen_op(ch, _SEND_TIMEOUT_MS)
+        ms = _LATE_PROMPT_MS if ch.prompt_refused else _SEND_TIMEOUT_MS
+        while ms:
+            yield from listen_op(ch, ms)
+            ms = _SEND_TIMEOUT_MS if ch.take_prompt() else 0
         ch.expect_payload(0)
         return
     ch.resume_payload(_FILLED_MS)

@@ -61,11 +61,10 @@ def _write_psk_op(modem, pskid, psk):
     while ch.poll() != DONE:
         yield
     ch.wipe()
-    try:
-        code = yield from find_digest_op(ch, pskid)
-        verified_by = "MSSLCHECK"
-        same = code == _digest(psk)
-    except CommandError:
+    code = yield from _code_op(ch, pskid)
+    verified_by = "MSSLCHECK"
+    same = code == _digest(psk)
+    if code is None:
         size = yield from find_op(ch, pskid, PSK)
         verified_by = "MSSLLIST"
         same = size == len(psk)
@@ -78,6 +77,21 @@ def _write_psk_op(modem, pskid, psk):
     certs.psk_verified = verified_by
     remember_source(modem, pskid, PSK, psk, len(psk), None)
     return ch.set_result(True)
+
+
+def _code_op(ch, pskid):
+    # The module's check code of a PSK; None if it gives none, which has to be said twice: one
+    # refusal may be a damaged command's.
+    refusal = None
+    while True:
+        try:
+            return (yield from find_digest_op(ch, pskid))
+        except CommandError as error:
+            if refusal is not None and refusal.code == error.code:
+                return None
+            if refusal is not None or error.code is None:
+                raise
+            refusal = error
 
 
 def compare_psk_op(modem, pskid, psk):
@@ -93,11 +107,9 @@ def _compare_psk_op(modem, pskid, psk):
         return None
     same = False
     if size == len(psk):
-        try:
-            code = yield from find_digest_op(ch, pskid)
-            same = code == _digest(psk)
-        except CommandError:
-            pass  # a module that gives no code for PSKs: it is written once more
+        # One whose code the module does not give is written once more.
+        code = yield from _code_op(ch, pskid)
+        same = code == _digest(psk)
     if same:
         remember_source(modem, pskid, PSK, psk, len(psk), None)
     return same
