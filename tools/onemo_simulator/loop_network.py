@@ -27,6 +27,7 @@ class LoopConnection:
         self._told = False
         self._inbound: deque[tuple[float, bytes]] = deque()
         self._end: tuple[float, int] | None = None
+        self._datagrams = False
 
     # --- the peer's side ------------------------------------------------------------------------
 
@@ -63,6 +64,8 @@ class LoopConnection:
         while self._inbound and self._inbound[0][0] <= now and len(got) < limit:
             moment, data = self._inbound.popleft()
             room = limit - len(got)
+            if self._datagrams:  # one a call; what does not fit is lost
+                return data[:room]
             if len(data) > room:
                 self._inbound.appendleft((moment, data[room:]))
             got += data[:room]
@@ -107,7 +110,12 @@ class LoopConnection:
 
 
 class Peer:
-    """A server. Override what it does; `verdict` decides how a TLS handshake ends."""
+    """A server. Override what it does; `verdict` decides how a TLS handshake ends.
+
+    `resumes`: it resumes TLS sessions, without a verdict, if the module asks for that.
+    """
+
+    resumes = True
 
     def verdict(self, tls: TlsRequest) -> int:
         """0 for a TLS connection that stands, else the code (752, 754, ...)."""
@@ -168,6 +176,7 @@ class LoopNetwork:
         self.on_open: Callable[[LoopConnection], None] | None = None
         self._peers: dict[tuple[str, int], Peer] = {}
         self._alive: list[LoopConnection] = []
+        self._sessions: set[tuple[str, int]] = set()
         self._clock: Clock = MonotonicClock()
 
     def attach(self, clock: Clock) -> None:
@@ -194,27 +203,47 @@ class LoopNetwork:
         """Begin to connect."""
         peer = self._peers.get((host, port))
         delay = self.open_delay
+        resumed = False
         if peer is None:
             code = REFUSED if any(host == known for known, _ in self._peers) else NO_HOST
         elif tls is None:
             code = 0
         else:
-            code = peer.verdict(tls)
+            resumed = tls.resumes and peer.resumes and (host, port) in self._sessions
+            code = 0 if resumed else peer.verdict(tls)
+            if tls.resumes and not code:
+                self._sessions.add((host, port))
             # A peer that does not answer a handshake: the limits end it.
             if code == TLS_SLOW:
                 delay = min(tls.negotime, timeout) if overall else tls.negotime
             else:
                 delay += self.tls_delay
         conn = LoopConnection(self, peer, code)
-        conn.host, conn.port, conn.tls = host, port, tls
-        conn._ready = self.now() + delay
+        conn.tls = tls
+        self._begin(conn, host, port, delay)
         if tls is not None and code == 0:
-            conn.tls_info = TlsInfo("TLSv1.2", "simulated", f"CN={host}")
-        self.connections.append(conn)
-        self._alive.append(conn)
+            conn.tls_info = TlsInfo("TLSv1.2", "simulated", f"CN={host}", resumed)
         if self.on_open:
             self.on_open(conn)
         return conn
+
+    def open_datagram(self, host: str, port: int, timeout: float) -> LoopConnection:
+        """A UDP socket. A port where no peer is takes datagrams, and nothing comes back."""
+        known = any(host == name for name, _ in self._peers)
+        conn = LoopConnection(self, self._peers.get((host, port)), 0 if known else NO_HOST)
+        conn._datagrams = True
+        self._begin(conn, host, port, 0.0)
+        return conn
+
+    def forget_sessions(self) -> None:
+        """The module has lost its TLS sessions."""
+        self._sessions.clear()
+
+    def _begin(self, conn: LoopConnection, host: str, port: int, delay: float) -> None:
+        conn.host, conn.port = host, port
+        conn._ready = self.now() + delay
+        self.connections.append(conn)
+        self._alive.append(conn)
 
     def lookup(self, host: str) -> list[str] | None:
         """A made-up address for every host that has a peer."""

@@ -203,6 +203,10 @@ class SystemConnection:
             self._opened()
             return
         assert self.tls is not None
+        known = self._network.sessions.get((self.host, self.port)) if self.tls.resumes else None
+        session = None
+        if known is not None:  # OpenSSL resumes only in the context that the session is from
+            self._context, session = known
         sends_name = self._network.sni or self._context.check_hostname
         self._set_events(0)
         try:
@@ -210,6 +214,7 @@ class SystemConnection:
                 self._sock,
                 do_handshake_on_connect=False,
                 server_hostname=self.host if sends_name else None,
+                session=session,
             )
         except (OSError, ValueError):  # a name that cannot be sent, or already closed
             self._fail(TLS_FAILED)
@@ -249,6 +254,8 @@ class SystemConnection:
                 self._fail(code)
                 return
             self.tls_info = tlsmod.info(self._sock)
+            if self.tls.resumes and self._sock.session is not None and self._context is not None:
+                self._network.sessions[self.host, self.port] = self._context, self._sock.session
             self._opened()
 
     def _opened(self) -> None:
