@@ -26,7 +26,7 @@ def _stamp(date: datetime, zone: int, fields_zone: int) -> bytes:
 
 def _clock_line(module: Module) -> bytes:
     zone = module.quirks.zone
-    mode = module.quirks.clock or module.profile.clock
+    mode = module.quirks.cclk or module.profile.cclk
     if mode == "utc":
         return _stamp(module.date(), 0, 0)
     return _stamp(module.date(), zone, zone if mode == "local" else 0)

@@ -118,7 +118,7 @@ NEWER: tuple[Profile, ...] = (
         later_submodels=("ML307C-GC-CN", "ML307C-DC-EM", "ML307C-DL-EM"),
         mipcfg_options=_NO_SNDBUF,
         cgact_off="undone",
-        clock="utc-fields",
+        cclk="utc-fields",
         absent_commands=_NO_RESET,
         factory_baud=0,
     ),

@@ -142,7 +142,7 @@ class Quirks:
     call_active: Literal["ok", "50"] = "ok"  # MIPCALL when it is up already
     call_space: bool = True  # the space after "+MIPCALL:"
     date: datetime | Literal["unset"] | None = None  # None: this machine's; unset: 2070-01-01
-    clock: Literal["local", "utc-fields", "utc"] | None = None  # CCLK; None: the profile's
+    cclk: Literal["local", "utc-fields", "utc"] | None = None  # CCLK; None: the profile's
     zone: int = 32  # quarters of an hour
     ntp: bool = True  # MNTP succeeds
     wake_lost: int = 0  # bytes lost after deep sleep

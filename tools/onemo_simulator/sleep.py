@@ -41,23 +41,29 @@ class Sleep:
             self.kept["delaysleep"] = 10
             self.kept["dtr"] = 1
         self.dtr_low: bool | None = None  # None: the pin is not wired
-        self.asleep = False
+        self._asleep = False
         self._losing = 0
         self._deaf_until = 0.0
         self.boot()
 
+    @property
+    def asleep(self) -> bool:
+        """Does not hear the UART."""
+        self._fall_asleep_if_due()
+        return self._asleep
+
     def boot(self) -> None:
         """Awake, with what was set permanently."""
         self.settings = dict(self.kept)
-        self.asleep = False
+        self._asleep = False
         self._losing = 0
         self._heard_at = self._module.moment
 
     def set_dtr(self, low: bool) -> None:
         """DTR low keeps the module awake (and wakes it), high lets it sleep."""
-        self._fall_asleep_if_due()
+        asleep = self.asleep
         self.dtr_low = low
-        if low and self.asleep:
+        if low and asleep:
             self._wake()
             self._deaf_until = self._module.moment + self._module.quirks.wake_time
         self._heard_at = self._module.moment
@@ -66,7 +72,6 @@ class Sleep:
         """Of the bytes that arrive, those that are heard."""
         if self._module.quirks.sleep_after is None:
             return data
-        self._fall_asleep_if_due()
         if self.asleep:
             if self._module.quirks.wake_by == "dtr":
                 return b""
@@ -89,16 +94,16 @@ class Sleep:
     def _fall_asleep_if_due(self) -> None:
         module = self._module
         after = module.quirks.sleep_after
-        if after is None or self.asleep or self.dtr_low or not self.settings.get("sleepmode"):
+        if after is None or self._asleep or self.dtr_low or not self.settings.get("sleepmode"):
             return
-        if module.busy or module.in_data_phase or module.moment - self._heard_at < after:
+        if module.busy or module.in_data_phase or module.moment - self._heard_at < after - 1e-6:
             return
-        self.asleep = True
+        self._asleep = True
         if self.settings.get("sleepind"):
             module.urc(b"+MLPMENTER: %d" % _LIGHT)
 
     def _wake(self) -> None:
-        self.asleep = False
+        self._asleep = False
         module = self._module
         if module.quirks.wake_junk:
             module.urc(module.quirks.wake_junk, "immediate", raw=True)
@@ -130,6 +135,7 @@ def _mlpmcfg(module: Module, form: str, args: list[Arg]) -> object:
     sleep.settings[name] = value
     if permanent:
         sleep.kept[name] = value
+    sleep.touch()
     return ()
 
 
