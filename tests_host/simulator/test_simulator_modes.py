@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from onemo_simulator import EchoPeer, LoopNetwork, Peer, SystemNetwork
+from onemo_simulator import EchoPeer, LoopNetwork, Peer, SimulatedUart, SystemNetwork
 
 TCP = 'AT+MIPOPEN={},"TCP","echo.example",7,,{}'
 UDP = 'AT+MIPOPEN={},"UDP","echo.example",7,,{}'
@@ -332,3 +332,48 @@ def test_a_reboot_forgets_sessions(online_host):
     host.wait(5)
     host.command("ATE0")
     assert tls_open(host)[0] == 752
+
+
+# --- peers and UARTs that fall silent -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keepalive", "noticed"),
+    [(None, None), ("0,30,30,1", None), ("1,30,30,1", 60), ("1,90,75,3", 315), ("1", 315)],
+)
+def test_keep_alive_notices_a_peer_that_vanished(online_host, keepalive, noticed):
+    host = online_host(peer=Peer())
+    if keepalive:
+        assert host.code(f"AT+MIPTKA=0,{keepalive}") == 0
+    host.lines(TCP.format(0, 2), 1)
+    peer = host.network.connections[-1]
+    peer.vanish()
+    peer.reply(b"never")
+    assert b"+MIPSEND: 0,5" in send(host, b"hello")
+    assert not peer.sent
+    if noticed is None:
+        assert host.wait(100000) == b""
+        assert b'"CONNECTED"' in host.command("AT+MIPSTATE=0")
+    else:
+        assert host.wait(noticed - 5) == b""
+        assert host.wait(10) == b'\r\n+MIPURC: "disconn",0,2\r\n'
+
+
+@pytest.mark.parametrize("baud", [None, 115200])
+def test_a_deaf_uart_hears_again_when_it_is_opened_anew(make_host, baud):
+    host = make_host()
+    uart = SimulatedUart(host.module, baud=baud)
+
+    def ask():
+        uart.write(b"AT\r")
+        host.clock.advance(0.1)
+        uart.any()
+        host.clock.advance(0.1)
+        return uart.read()
+
+    assert ask() == b"\r\nOK\r\n"
+    uart.deafen()
+    assert ask() is None and uart.any() == 0
+    assert host.module.commands[-2:] == [b"AT", b"AT"]  # the module hears, and answers
+    uart.init(baudrate=115200)
+    assert ask() == b"\r\nOK\r\n"

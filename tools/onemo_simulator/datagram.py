@@ -66,6 +66,9 @@ class SystemDatagram:
         except OSError:
             return 0
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """UDP has none."""
+
     def close(self) -> None:
         """Close."""
         self.step, self.dead, self.deadline = "closed", True, None

@@ -28,18 +28,27 @@ class LoopConnection:
         self._inbound: deque[tuple[float, bytes]] = deque()
         self._end: tuple[float, int] | None = None
         self._datagrams = False
+        self._vanished = False
+        self._probes: float | None = None  # s until keep-alive notices that the peer is gone
 
     # --- the peer's side ------------------------------------------------------------------------
 
     def reply(self, data: bytes, delay: float = 0.0) -> None:
         """The peer sends `data`, which is at the module `latency + delay` seconds later."""
-        if data and self._end is None and not self.closed:
+        if data and self._end is None and not self.closed and not self._vanished:
             self._inbound.append((self._network.now() + self._network.latency + delay, data))
 
     def end(self, state: int = 1, delay: float = 0.0) -> None:
         """The peer closes (1) or the connection breaks (2)."""
         if self._end is None:
             self._end = (self._network.now() + self._network.latency + delay, state)
+
+    def vanish(self) -> None:
+        """The peer is gone without a word: nothing arrives any more, in either direction."""
+        self._vanished = True
+        self._inbound.clear()
+        if self._probes is not None:
+            self.end(2, self._probes)
 
     # --- the module's side ----------------------------------------------------------------------
 
@@ -73,12 +82,18 @@ class LoopConnection:
 
     def write(self, data: bytes) -> int:
         """To the peer, at once."""
+        if self._vanished and not self.closed:
+            return len(data)  # kept by the stack, for an acknowledgement that never comes
         if self.closed or self._end is not None:
             return 0
         self.sent += data
         if self._peer is not None:
             self._peer.on_data(self, data)
         return len(data)
+
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """Notices a peer that has vanished."""
+        self._probes = float(idle + interval * count)
 
     def close(self) -> None:
         """Tell the peer."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import (
@@ -16,6 +17,7 @@ from . import (
     mip,
     mipcfg,
     power,
+    profile_file,
     signal_quality,
     sim,
     sleep,
@@ -59,9 +61,9 @@ class Module(Terminal):
     """One OneMO module: `feed` it what the host sends, `take` what it answers.
 
     model: a series ("ML307R") or sub-model ("MN316-DLVS"). clock: default `MonotonicClock`.
-    network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. profile: instead of
-    `model`, a series of one's own. Every other keyword is a field of `Quirks`. Single-threaded:
-    one caller at a time.
+    network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. profile: a series of
+    one's own instead of `model`, a `Profile` or the path of its JSON. Every other keyword is a
+    field of `Quirks`. Single-threaded: one caller at a time.
     """
 
     deferred = DEFERRED
@@ -70,17 +72,17 @@ class Module(Terminal):
         self,
         model: str = "ML307R",
         *,
-        profile: Profile | None = None,
+        profile: Profile | str | Path | None = None,
         clock: Clock | None = None,
         network: Network | None = None,
         **quirks: Any,
     ) -> None:
         super().__init__(clock, Quirks(**quirks))
         if profile is None:
-            profile, self.submodel = find(model)
+            self.profile, self.submodel = find(model)
         else:
-            self.submodel = profile.submodels[0]
-        self.profile = profile
+            self.profile = profile if isinstance(profile, Profile) else profile_file.load(profile)
+            self.submodel = self.profile.submodels[0]
         self.max_line = self.quirks.max_line or self.profile.line
         self.data_mode = (
             self.profile.data_mode if self.quirks.data_mode is None else self.quirks.data_mode

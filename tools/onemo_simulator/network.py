@@ -64,6 +64,9 @@ class Connection(Protocol):
     def write(self, data: bytes) -> int:
         """Send; how many bytes were taken."""
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """Probe the peer after `idle` seconds of silence; it is gone after `count` unanswered."""
+
     def close(self) -> None:
         """Send what is left and close."""
 

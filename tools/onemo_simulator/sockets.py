@@ -39,6 +39,9 @@ class _Stillborn:
     def write(self, data: bytes) -> int:
         return 0
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -189,6 +192,9 @@ class Sockets:
                 code = 1
         else:
             sock.state = "CONNECTED"
+            on, idle, interval, count = self.keepalive.get(sock.number, (0, 0, 0, 0))
+            if on:
+                sock.connection.keep_alive(idle, interval, count)
             if sock.mode == TRANSPARENT:
                 module.urc(b"CONNECT", "immediate")
                 module.tap = Transparent(module, sock)

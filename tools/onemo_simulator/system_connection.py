@@ -127,6 +127,19 @@ class SystemConnection:
         self._flush()
         return count
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """TCP's own, where the machine lets it be set."""
+        if self._sock is None:
+            return
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", idle),
+            ("TCP_KEEPINTVL", interval),
+            ("TCP_KEEPCNT", count),
+        ):
+            if hasattr(socket, name):
+                self._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def close(self) -> None:
         """Send what is left, then close."""
         if self.dead or self._closing:
