@@ -67,6 +67,7 @@ _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _READY = const(b"+MATREADY")
 _HEX_DIGITS = const(b"0123456789abcdef")
+_LINE_END = const(b"\r\n")
 
 
 class Channel:
@@ -114,6 +115,7 @@ class Channel:
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
+        self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
 
         # What is received
@@ -125,7 +127,8 @@ class Channel:
         self._rx[:] = b""
         self._rx_pos = 0
         self._rx_handed_out = False  # the chunk that was handed out is all of _rx
-        self._expect_eol = False  # data is over: only a line end may follow it
+        self._expect_eol = 0  # data is over: so many bytes of the line end behind it are to come
+        self._data_ended = False  # nothing but URCs and the final result may follow
         self._skip_line = False  # the line under way is too long: discarded up to its end
         self._urcs = []  # (prefix, handler)
         self._in_handler = False
@@ -215,10 +218,10 @@ class Channel:
         out = self.out
         if not self.mask_tx:
             self.public_len = len(out)
-        rebooted = self.rebooted
+        before = self.rebooted + 2 * self.out_of_sync
         self._flush()
-        if self.rebooted and not rebooted:
-            raise ModemReset("the module rebooted before " + self.command_text())
+        if before != self.rebooted + 2 * self.out_of_sync:
+            self._refuse_send()
         out.append(0x0D)
         self._expect = expect
         self._data_after = data_after
@@ -232,6 +235,14 @@ class Channel:
         self._stop = len(out) - 1 if line_open else len(out)
         self.phase = _COMMAND
         self.set_deadline(timeout_ms, len(out))
+
+    def _refuse_send(self):
+        # What came since the command before does not allow another one.
+        if self.rebooted:
+            raise ModemReset("the module rebooted before " + self.command_text())
+        raise ProtocolError(
+            "a final result came that no command was waiting for, before " + self.command_text()
+        )
 
     def push(self, source, start, stop):
         """Write source[start:stop] as (part of) the payload, or of a command line that was left
@@ -329,7 +340,8 @@ class Channel:
         self._expect = None
         self._data_after = None
         self.data_remaining = 0
-        self._expect_eol = False
+        self._expect_eol = 0
+        self._data_ended = False
         self._pushing = self._line_open = False
         self._at = self._stop = 0
         self._deadline = None
@@ -437,7 +449,7 @@ class Channel:
         if self._rx_pos:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
-        self._expect_eol = True
+        self._expect_eol = 2
         if len(rx) > self.data_remaining:  # the end of the answer came along
             self._rx_pos = self.data_remaining
             self.data_remaining = 0
@@ -455,7 +467,8 @@ class Channel:
     def end_data(self, used):
         """End data of REST_OF_LINE: only `used` bytes of the chunk at hand belong to it."""
         self.data_remaining = 0
-        self._rx_handed_out = self._expect_eol = False
+        self._rx_handed_out = False
+        self._expect_eol = 0
         self._rx_pos = used
 
     def _begin_data(self, at, stop):
@@ -541,11 +554,13 @@ class Channel:
                 at = rx.find(b"\n", at) + 1
                 self._skip_line = not at
                 at = at or size
-            # 2. What follows data: a line end
-            if self._expect_eol and at < size:
-                self._expect_eol = False
-                if rx[at] not in b"\r\n":  # the count was wrong: who knows what follows
+            # 2. What follows data: CR LF, or the count was wrong, and who knows what follows
+            while self._expect_eol and at < size:
+                self._data_ended = True
+                if rx[at] != _LINE_END[-self._expect_eol]:
                     self._discarded = self.out_of_sync = True
+                self._expect_eol -= 1
+                at += 1
             # 3. Line ends, and junk that a module sends as it wakes up
             while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
                 at += 1
@@ -603,6 +618,9 @@ class Channel:
                 return self._end_answer(verdict, start, end)
             if self._match_command(start, 0, b"\r") == end:
                 return WAIT
+        elif not self.out_of_sync and at_syntax.final(rx, start, end):
+            self.out_of_sync = True  # whose answer was taken for whose?
+            self.strays = (self.strays + 1) & 255
         # 3. Information lines of the answer
         expect = self._expect
         if expect and rx.startswith(expect, start):
@@ -625,6 +643,8 @@ class Channel:
         if expect == ALL and not unsolicited:
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
+        if self._data_ended and rx[start] != 0x2B:  # the rest of data: its count was too small
+            self._discarded = self.out_of_sync = True
         return WAIT
 
     def _end_answer(self, verdict, start, end):

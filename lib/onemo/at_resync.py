@@ -8,7 +8,7 @@ from .at_channel import ALL, DONE, LINE, REPLY_MS, SENT
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-_IDENTIFY_MAX = const(2)  # noise must not make a model unknown
+_IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
 _QUIET_MS = const(50)
@@ -34,16 +34,21 @@ def start_op(modem, timeout_ms):
     ch.set_rebooted()
     yield from modem.resync_op(timeout_ms)
     attempts = 0 if modem.capabilities else _IDENTIFY_MAX
-    while modem.model is None and attempts:
+    before = None  # an answer counts once it has come twice
+    while attempts:
         attempts -= 1
         ch.command(b"+CGMM").send(REPLY_MS, ALL)
         response = b""
         while (event := ch.poll()) != DONE:
             if event == LINE:
-                response = response or ch.line()
+                if ch.is_own_line():
+                    response = response or ch.line()
             else:
                 yield
-        modem.set_model(response)
+        if response == before or not attempts:
+            modem.set_model(response)
+            attempts = 0
+        before = response
     ch.set_result(None)
 
 

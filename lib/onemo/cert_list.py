@@ -17,27 +17,47 @@ CRC = const(3)
 def read_op(modem, name, sink):
     """Stream a certificate into sink.write: see CertStore.read. ValueError, TypeError at once."""
     check_text(name, "name")
-    return _read_op(modem.channel, name, sink)
+    return _read_op(modem.channel, name.encode(), sink)
 
 
 def _read_op(ch, name, sink):
+    # The list is asked first, as a second opinion on the size: one damaged digit of it would cut
+    # the certificate short. The size is kept in the result, for each local makes the generator
+    # larger.
+    ch.result = None
+    ch.command(b"+MSSLLIST=").number(CERT).send(STORE_MS, b"+MSSLLIST:")
+    while (event := ch.poll()) != DONE:
+        if event != LINE:
+            yield
+        elif ch.field_equals(0, name):
+            ch.result = ch.value(1)
     ch.command(b"+MSSLCERTRD=").quote(name)
     ch.send(STORE_MS + PAYLOAD_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", 1)
-    size = None
     while (event := ch.poll()) != DONE:
         if event != DATA:
             yield
             continue
-        size = ch.data_remaining
+        _check_count(ch)
+        name = None
         while ch.data_remaining:
-            chunk = ch.read_chunk()
-            if chunk:
-                sink.write(chunk)
+            event = ch.read_chunk()
+            if event:
+                sink.write(event)
             else:
                 yield
-    if size is None:
+    if name is not None:
         raise ProtocolError("%s: OK, but no data came" % ch.command_text())
-    return ch.set_result(size)
+    return ch.result
+
+
+def _check_count(ch):
+    count = ch.data_remaining
+    if ch.result is not None and ch.result != count:
+        ch.lose_sync()
+        raise ProtocolError(
+            "%s announces %d bytes, MSSLLIST %d" % (ch.command_text(), count, ch.result)
+        )
+    ch.result = count
 
 
 def list_op(modem, kind):
@@ -55,20 +75,6 @@ def _list_op(ch, kind):
         else:
             yield
     return ch.set_result(found)
-
-
-def find_op(ch, name, kind):
-    """The size of one object, None if it is not listed. The other lines cost nothing."""
-    wanted = name.encode()
-    size = None
-    ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
-    while (event := ch.poll()) != DONE:
-        if event == LINE:
-            if ch.field_equals(0, wanted):
-                size = ch.value(1)
-        else:
-            yield
-    return ch.set_result(size)
 
 
 def digest_op(modem, name, algorithm=MD5):

@@ -7,8 +7,8 @@ from binascii import hexlify
 from ._port import as_buffer
 from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
-from .cert_list import find_digest_op, find_op
-from .cert_store import PSK, remember_source, remove_op
+from .cert_list import find_digest_op
+from .cert_store import PSK, find_op, remember_source, remove_op
 from .errors import CommandError, Unsupported, VerifyError
 from .md5 import md5
 

@@ -56,6 +56,8 @@ class ConnectionBuffer:
         connection = self._connection
         if connection.in_transfer and not connection.error:
             connection.error = "a transfer was broken off"
+        if connection.strays not in (None, self._ch.strays) and not connection.error:
+            connection.error = "what was read last was not all of an answer"
         self._connections.check(connection)
 
     def _receive_op(self, into, start, size):
@@ -101,6 +103,7 @@ class ConnectionBuffer:
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.last_read = at - start
+        connection.strays = ch.strays
         if into is self._readahead:
             self._at = 0
             self._stop = at

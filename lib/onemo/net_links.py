@@ -42,6 +42,7 @@ class Connection:
         self.host = host
         self.port = port
         self.tls = tls
+        self.names = tls.names() if tls else ()  # of the objects that it uses
         self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
         self.unread = 0  # bytes that the module holds
@@ -52,6 +53,7 @@ class Connection:
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.last_read = 0  # bytes that were received last
+        self.strays = None  # the channel's count after that: a new one may be the rest of it
         self.last_sent = 0  # bytes that were sent last, until the module says how many it took
 
     def on_sent(self, count):
@@ -160,6 +162,17 @@ class Connections:
         except (Timeout, ModemReset):
             pass
         ch.cancel()
+
+    def user_of(self, name):
+        """The id of an open connection that uses the object `name`; None if there is none."""
+        for connection in self._table:
+            if (
+                connection
+                and name in connection.names
+                and not (connection.close_reason or connection.error or self._is_gone(connection))
+            ):
+                return connection.id
+        return None
 
     # What is wrong
 

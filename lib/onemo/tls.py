@@ -9,8 +9,7 @@ from collections import namedtuple
 from . import at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .cert_list import find_op
-from .cert_store import CERT, KEY, PSK
+from .cert_store import CERT, KEY, PSK, find_op
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
 AUTH_NONE = const(0)
@@ -220,6 +219,11 @@ class TLSContext:
     def configured(self) -> bool:
         """True once configure() was called."""
         return bool(self._settings)
+
+    def names(self):
+        """The names of the objects that it uses."""
+        names = self._settings.get("cert", ()) + (self._settings.get("psk"),)
+        return [name for name in names if name]
 
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
