@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
-# Every single fault at every byte of a conversation.
+# Faults of line, module and host, and whether what the driver tells then is so; `ARGS=--help`.
 faults: $(READY)
-	$(BIN)/python -m onemo_tools.proofs.sweep
+	$(BIN)/python -m onemo_tools.proofs.sweep $(ARGS)
 
 # Rotations of an identity, cut off everywhere; `--help` has parts of it.
 .PHONY: soak mosquitto powercut

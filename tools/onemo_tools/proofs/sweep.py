@@ -39,7 +39,7 @@ from .sweep_faults import KINDS, LATE_S, LINES, TO_HOST, TO_MODULE, Strike
 from .sweep_scenarios import ALL, BY_NAME
 from .sweep_world import BEYOND, ERROR, RIGHT, WRONG, Scenario, Verdict, World, run
 
-TOTAL = 204_600
+TOTAL = 204_700
 OUTCOMES = (RIGHT, ERROR, BEYOND, WRONG)
 BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 _PART = 150  # runs a task

@@ -91,11 +91,11 @@ class FaultyUart:
     # As machine.UART
 
     def any(self) -> int:
-        self._pump()
+        if not self._rx:
+            self._pump()
         return len(self._rx)
 
     def readinto(self, buf: bytearray, nbytes: int | None = None) -> int | None:
-        self._pump()
         rx = self._rx
         count = min(len(buf) if nbytes is None else nbytes, len(rx))
         if not count:
@@ -147,7 +147,7 @@ class FaultyUart:
         self._note(TO_MODULE, data)
         self._deliver()
         if not self._armed:
-            self.module.feed(data)
+            self._give(data)
             return
         phase = self.module.in_data_phase
         self.payload += bytes((phase,)) * len(data)
@@ -182,12 +182,18 @@ class FaultyUart:
         if self._late[TO_MODULE] > self.clock.now():
             self._held[TO_MODULE].append((self._late[TO_MODULE], data))
         else:
-            self.module.feed(data)
+            self._give(data)
+
+    def _give(self, data: bytes) -> None:
+        module = self.module
+        if data[:2] == b"\r\r" and not (module._busy or module._line or module._data):
+            data = b"\r" + data.lstrip(b"\r")  # empty lines: one takes as long as a command
+        module.feed(data)
 
     def _deliver(self) -> None:
         held = self._held[TO_MODULE]
         while held and held[0][0] <= self.clock.now():
-            self.module.feed(held.pop(0)[1])
+            self._give(held.pop(0)[1])
 
     def _pump(self) -> None:
         module = self.module

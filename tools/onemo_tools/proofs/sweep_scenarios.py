@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the sweep's runs do: short scripts with names, hosts, ports and ids that a flipped bit turns
-into one another."""
+"""What the sweep's runs do: short scripts with names, hosts, ports and ids that one flipped bit
+turns into one another."""
 
 from __future__ import annotations
 

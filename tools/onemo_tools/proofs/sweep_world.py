@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -481,7 +480,10 @@ class World:
             if self.uart.sent_damaged and len(sent) <= len(written):
                 self.beyond.append("data")
                 continue
-            rest = sent[len(os.path.commonprefix([sent, written])) :]
+            same = 0
+            while sent[same : same + 1] == written[same : same + 1]:
+                same += 1
+            rest = sent[same:]
             if self.told and any(rest in other for other in everything):
                 continue  # they went to another connection's peer, and that was told
             if self.told and self._cannot_know(rest):
