@@ -29,10 +29,10 @@ fuzz: $(READY)
 fuzz-coverage: $(VENV)/.atheris
 	$(BIN)/python -m onemo_tools.proofs.fuzz_coverage $(if $(SECONDS),--seconds $(SECONDS))
 
-# Small damage to the driver's core, one at a time: do the tests notice?
+# Small damage to the driver's core, one at a time: do the tests notice? ARGS="--module tls" for others.
 .PHONY: mutants
 mutants: $(VENV)/.mutants
-	$(BIN)/python -m onemo_tools.proofs.mutants
+	$(BIN)/python -m onemo_tools.proofs.mutants $(ARGS)
 
 # What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
 bench: $(VENV)/.bench
