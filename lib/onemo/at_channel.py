@@ -417,6 +417,14 @@ class Channel:
         at = at_syntax.field(self._rx, self.args_at, self.end, index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
 
+    def raw(self, index):
+        """Its parameter `index` as bytes, without quotes, whatever they are; b"" if there are not
+        so many."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        if at < 0:
+            return b""
+        return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
+
     def is_own_line(self):
         """False if it begins with another command's name, `+OTHER:`."""
         rx = self._rx

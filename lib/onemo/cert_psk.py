@@ -7,7 +7,7 @@ from binascii import hexlify
 from ._port import as_buffer
 from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
-from .cert_list import find_digest_op
+from .cert_list import find_digest_op, remove_copies_op
 from .cert_store import PSK, find_op, remember_source, remove_op
 from .errors import CommandError, Unsupported, VerifyError
 from .md5 import md5
@@ -61,7 +61,13 @@ def _write_psk_op(modem, pskid, psk):
     while ch.poll() != DONE:
         yield
     ch.wipe()
-    code = yield from _code_op(ch, pskid)
+    suspect = modem.unverified == pskid
+    modem.unverified = pskid
+    try:
+        code = yield from _code_op(ch, pskid)
+    except CommandError:
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+        raise
     verified_by = "MSSLCHECK"
     same = code == _digest(psk)
     if code is None:
@@ -70,10 +76,14 @@ def _write_psk_op(modem, pskid, psk):
         same = size == len(psk)
     if not same:
         yield from remove_op(modem, pskid)
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
         raise VerifyError(
             "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
             "again" % (pskid, verified_by)
         )
+    if suspect:  # what it was then may stand under a damaged name
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+    modem.unverified = None
     certs.psk_verified = verified_by
     remember_source(modem, pskid, PSK, psk, len(psk), None)
     return ch.set_result(True)

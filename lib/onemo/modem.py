@@ -64,6 +64,7 @@ class BaseModem:
         # Boots of the module noticed so far; settings from an earlier boot are lost.
         self.boot_count = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
+        self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
         self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
         self.running = False  # an operation is under way (blocking front), or ciphers() is read

@@ -25,6 +25,7 @@ _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
 _CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
 _CLOSE_MAX = const(2)
+_CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
 _PULL = const(2)  # MIPOPEN's access mode
 _ENCODING_HEX = const(1)
@@ -441,13 +442,12 @@ class Connections:
             return
         cleared_boot = self._cleared_boot
         self.drop(connection)
-        if not self._is_gone(connection):
-            yield from self._close_id_op(number)
-            self._cleared_boot = cleared_boot
+        if not self._is_gone(connection) and (yield from self._close_id_op(number)):
+            self._cleared_boot = cleared_boot  # else the next opening looks
 
     def _close_id_op(self, number):
         # A damaged command may have closed another one, or none: without +MIPCLOSE for this id
-        # the module is asked.
+        # the module is asked. Returns True if it is closed.
         ch = self._ch
         for _ in range(_CLOSE_MAX):
             self._start_cooldown(number, _COOLDOWN_MS)
@@ -465,23 +465,24 @@ class Connections:
                     pass
                 ch.cancel()
                 if self._cooldown[number] != long_cooldown:
-                    return
+                    return True
             except CommandError:
                 # It was closed: modules disagree on what to say.
                 self._start_cooldown(number, _SHORT_COOLDOWN_MS)
-            if not (yield from self._is_connected_op(number)):
-                return
+            if (yield from self._is_closed_op(number)):
+                return True
+        return False
 
-    def _is_connected_op(self, number):
+    def _is_closed_op(self, number):
         ch = self._ch
-        connected = False
+        closed = True
         ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
         try:
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
-                elif ch.value(0) == number:
-                    connected = ch.field_equals(4, b"CONNECTED")
+                else:
+                    closed = ch.value(0) == number and ch.text(4) in _CLOSED
         except CommandError:
-            pass  # there is none
-        return connected
+            closed = True  # there is none
+        return closed
