@@ -9,7 +9,7 @@ from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
 from .cert_list import find_digest_op, remove_copies_op
 from .cert_store import PSK, find_op, remember_source, remove_op
-from .errors import CommandError, Unsupported, VerifyError
+from .errors import CommandError, ProtocolError, Unsupported, VerifyError
 from .md5 import md5
 
 
@@ -94,14 +94,20 @@ def _code_op(ch, pskid):
     # refusal may be a damaged command's.
     refusal = None
     while True:
+        code = None  # of the error, if there is one
         try:
-            return (yield from find_digest_op(ch, pskid))
+            found = yield from find_digest_op(ch, pskid)
+            if found is not None:
+                return found
         except CommandError as error:
-            if refusal is not None and refusal.code == error.code:
-                return None
-            if refusal is not None or error.code is None:
+            code = error.code
+            if code is None or refusal not in (None, code):
                 raise
-            refusal = error
+        if refusal is not None and refusal == code:
+            return None
+        if refusal is not None or code is None:
+            raise ProtocolError("%s was answered without a code" % ch.command_text())
+        refusal = code
 
 
 def compare_psk_op(modem, pskid, psk):

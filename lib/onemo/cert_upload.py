@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
 # A PEM's way into the module (manual 3.2, 3.3): file -> buffer -> UART, as packets behind the `>`
-# prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
-# for a write replaces what was there; the module's digest is compared with that.
+# prompt. Its blocks are what is sent, counted and hashed; text around them is passed over.
+#
+# A source that can be rewound is read through, judged and hashed before anything is sent, for a
+# write replaces what was there; the module's digest is compared with that.
 
 from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
@@ -30,7 +32,12 @@ class Uploader:
         # The upload at hand
         self._name = self._name_bytes = None
         self._kind = CERT
-        self._size = None  # bytes of the source; None: not known yet
+        self._size = None  # bytes of its blocks
+        self._unread = 0  # bytes of a source that cannot be rewound which are still to come
+        # What was read and is not sent yet: scanner.line[_line_at:_line_stop], then
+        # buffer[_at:_stop]
+        self._line_at = self._line_stop = 0
+        self._at = self._stop = 0
         self._position = None  # where the source begins; None: it cannot be rewound
         self._hash = None
         self._digests = ()  # that the object may have in the module
@@ -170,35 +177,41 @@ class Uploader:
                     "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
                     % (source, self._name),
                 )
-        try:
-            self._position = self._stream.tell()
-            self._stream.seek(self._position)
-        except (AttributeError, OSError):
-            self._position = None
+        self._position = self._find_position()
         if self._position is not None:
-            size = 0
-            while n := self._stream.readinto(self._ch.buffer):
+            while (n := self._stream.readinto(self._ch.buffer)) and not self._scanner.fault:
                 self._inspect(n)
-                size += n
-                if self._scanner.fault:
-                    break  # it is known to be bad, however long it is
             self._scanner.finish(self._name)
-            if self._size is None:
-                self._size = size
-            elif self._size != size:
+            self._size = self._scanner.size
+            if size is not None and size not in (self._size, self._scanner.total):
                 raise ValueError(
-                    "size is %d, but the source of %s has %d bytes"
-                    % (self._size, self._name, size)
+                    "size is %d, but the source of %s has %d bytes, %d of them in its blocks"
+                    % (size, self._name, self._scanner.total, self._size)
                 )
             self._end_hash()
         elif size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self._name)
         check_range(self._size, "size", 1, PAYLOAD_MAX)
 
+    def _find_position(self):
+        # Where the source begins; None if it cannot be rewound. A file on a folder that mpremote
+        # has mounted has seek and no tell: it is read from its beginning.
+        stream = self._stream
+        try:
+            position = stream.tell() if hasattr(stream, "tell") else 0
+            stream.seek(position)
+            return position
+        except (AttributeError, OSError):
+            return None
+
     def _inspect(self, n):
-        # Judges and hashes the first n bytes of the buffer.
-        self._scanner.feed(self._ch.buffer, n)
-        self._update_hash(self._view_of(n))
+        # Judges the first n bytes of the buffer and hashes what belongs to blocks.
+        scanner = self._scanner
+        n = scanner.feed(self._ch.buffer, n)
+        if scanner.carried:
+            self._update_hash(memoryview(scanner.line)[: scanner.carried])
+        if n:
+            self._update_hash(self._view_of(n))
 
     def _view_of(self, n):
         # The first n bytes of the buffer, as something that can be read into. Packets end alike,
@@ -211,15 +224,54 @@ class Uploader:
         return self._last_view
 
     def _fill(self, wanted):
-        # Reads up to `wanted` bytes into the buffer; how many, None for none yet.
-        n = self._stream.readinto(self._view_of(wanted))
-        if n == 0:
+        # Reads on, unless something is left; how much of it, up to `wanted`, is at hand: see
+        # _piece(). None if the source has nothing yet.
+        scanner = self._scanner
+        while self._line_at == self._line_stop and self._at == self._stop:
+            room = self._ch.buffer
+            if self._position is None:
+                room = self._view_of(min(len(room), self._unread))
+            n = self._stream.readinto(room)
+            if not n:
+                if n is None:
+                    return None
+                raise ValueError(
+                    "the source of %s ended before its %d bytes" % (self._name, self._size)
+                )
+            self._at = self._line_at = 0
+            if self._position is None:
+                self._inspect_once(n)
+            else:
+                scanner.feed(self._ch.buffer, n)
+            self._stop = scanner.kept
+            self._line_stop = scanner.carried
+        return min(wanted, self._line_stop - self._line_at or self._stop - self._at)
+
+    def _inspect_once(self, n):
+        # For a source that cannot be rewound, of which nothing may be sent that is not a block's:
+        # the packet that would complete a bad object is not completed.
+        self._inspect(n)
+        self._unread -= n
+        scanner = self._scanner
+        if scanner.fault or not self._unread:
+            scanner.finish(self._name)
+        if scanner.size + scanner.pending() != scanner.total:
             raise ValueError(
-                "the source of %s ended before its %d bytes" % (self._name, self._size)
+                "%s needs a source that can be rewound, or one without text around its blocks and "
+                "spaces at its line ends" % self._name
             )
-        if n and self._position is None:
-            self._inspect(n)
-        return n
+
+    def _take(self, n):
+        # Takes `n` bytes of what is at hand; where they begin: see _piece().
+        if self._line_at < self._line_stop:
+            self._line_at += n
+            return self._line_at - n
+        self._at += n
+        return self._at - n
+
+    def _piece(self):
+        # Where the bytes at hand are.
+        return self._scanner.line if self._line_at < self._line_stop else self._ch.buffer
 
     # What depends on the form of an upload; cert_upload_inline has the other one
 
@@ -252,7 +304,7 @@ class Uploader:
                 n = self._fill(length)
                 if n:
                     length -= n
-                    ch.push(ch.buffer, 0, n)
+                    self._push(n)
                     while ch.poll() != SENT:
                         yield
                     if progress:
@@ -271,18 +323,25 @@ class Uploader:
                 yield
         return n
 
+    def _push(self, n):
+        piece = self._piece()
+        start = self._take(n)
+        self._ch.push(piece, start, start + n)
+
     # What both forms share
 
     def _begin_packets(self):
         if self._position is not None:
             self._stream.seek(self._position)
+            self._scanner.begin(self._kind)
+        self._unread = self._size
+        self._line_at = self._line_stop = self._at = self._stop = 0
         self._modem.partial_upload = self._modem.unverified = self._name
         return self._size
 
     def _end_packets(self):
         # All is sent: the module is asked what it has.
         if self._position is None:
-            self._scanner.finish(self._name)
             self._end_hash()
         self._modem.partial_upload = None
         self._request_digest()

@@ -134,9 +134,11 @@ class InlineUploader(Uploader):
                 yield
                 continue
             length -= n
+            piece = self._piece()
+            start = self._take(n)
             if not begun:
                 alone = remain and not length and n == 1 and self._encoding != HEX
-                if alone and ch.buffer[0] == _CR:
+                if alone and piece[start] == _CR:
                     return  # nothing is written for it, and a command must have data
                 begun = True
                 self._command(remain).number(0).verbatim(b'"')
@@ -145,24 +147,22 @@ class InlineUploader(Uploader):
                 ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True)
                 while ch.poll() != SENT:
                     yield
-            yield from self._push_encoded_op(n)
+            yield from self._push_encoded_op(piece, start, start + n)
             if progress:
                 progress(self._size - remain - length, self._size)
         ch.end_line()
         while ch.poll() != DONE:
             yield
 
-    def _push_encoded_op(self, n):
-        # Pushes the first n bytes of the buffer as they stand in a command.
+    def _push_encoded_op(self, buffer, at, n):
+        # Pushes buffer[at:n] as it stands in a command.
         ch = self._ch
-        buffer = ch.buffer
         if self._encoding == HEX:
-            digits = hexlify(memoryview(buffer)[:n])  # type: ignore[arg-type]
+            digits = hexlify(memoryview(buffer)[at:n])  # type: ignore[arg-type]
             ch.push(digits, 0, len(digits))
             while ch.poll() != SENT:
                 yield
             return
-        at = 0
         while at < n:
             end = buffer.find(b"\n", at, n)
             stop = n if end < 0 else end

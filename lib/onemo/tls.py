@@ -275,6 +275,8 @@ class TLSContext:
             if self._has(option):
                 kept = yield from self._kept_op(option)
                 wanted = self._wanted(option)
+                if kept is _REFUSED:
+                    kept = yield from self._kept_op(option)
                 if kept is _REFUSED and wanted == option.default:
                     self._miss(option)
                 elif kept != wanted:
@@ -320,8 +322,10 @@ class TLSContext:
         except CommandError as error:
             if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
                 raise
-            if (yield from self._kept_op(option)) is not _REFUSED:
-                raise error
+            for _ in range(2):
+                kept = yield from self._kept_op(option)
+                if kept is not _REFUSED:
+                    raise error
             self._miss(option)
 
     def _check_kept_op(self, option, kept):
@@ -329,8 +333,14 @@ class TLSContext:
         wanted = self._wanted(option)
         if kept == wanted or not self._has(option):
             return
+        # One damaged line must not make an option absent: it is sent and asked for once more.
+        yield from self._set_or_miss_op(option)
+        again = yield from self._kept_op(option)
+        if again == wanted or not self._has(option):
+            return
         if (
             option.default is not None
+            and again == kept
             and not (option.name == "ignoreverify" and kept)
             and (kept is _REFUSED or not (yield from self._is_listed_op(option.name)))
         ):
@@ -344,20 +354,20 @@ class TLSContext:
     def _is_listed_op(self, name):
         # False if the test form lists the firmware's options, and not this one.
         ch = self._ch
-        lines = 0
-        found = False
+        lists = found = False
         name = b'"%s"' % name.encode()
         ch.command(b"+MSSLCFG=?").send(REPLY_MS, b"+MSSLCFG:")
         try:
             while (event := ch.poll()) != DONE:
                 if event == LINE:
-                    lines += 1
-                    found = found or ch.line().find(name) >= 0
+                    line = ch.line()
+                    lists = lists or line.find(b'"auth"') >= 0
+                    found = found or line.find(name) >= 0
                 else:
                     yield
         except CommandError:
             return True
-        return found or not lines
+        return found or not lists
 
     def _miss(self, option):
         # Notes that the firmware does not have an option. Unsupported if it was asked for.

@@ -7,6 +7,8 @@ import io
 import pytest
 from rigs import making
 
+from tests_host.pure.der import base64_of
+
 
 @pytest.fixture
 def rigs():
@@ -33,7 +35,8 @@ class Tape:
 
 
 def pem(size, kind="CERTIFICATE", end=b"\n"):
-    """A PEM of exactly `size` bytes, 58 or more for a certificate, with line ends `end`."""
+    """A PEM of exactly `size` bytes, 70 or more for a certificate, with line ends `end`: blocks,
+    if that is possible, else with blank lines or spaces behind, which are no part of it."""
     head = b"-----BEGIN %s-----" % kind.encode() + end
     tail = end + b"-----END %s-----" % kind.encode()
     for closing in (b"", end, end + end, end + end + end, *(end + b" " * n for n in range(1, 70))):
@@ -41,8 +44,10 @@ def pem(size, kind="CERTIFICATE", end=b"\n"):
         full, rest = divmod(room, 64 + len(end))
         if rest == 0:
             full, rest = full - 1, 64 + len(end)
-        if full >= 0 and rest % 4 == 0 and 4 <= rest <= 64:
-            text = head + (b"A" * 64 + end) * full + b"A" * rest + tail + closing
+        if full >= 0 and rest % 4 == 0 and 4 <= rest <= 64 and full * 64 + rest >= 12:
+            body = base64_of(full * 64 + rest, kind)
+            lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+            text = head + end.join(lines) + tail + closing
             assert len(text) == size
             return text
     raise AssertionError(f"no PEM of {size} bytes")

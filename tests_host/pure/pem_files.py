@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Small PEM files, and what cert_pem says of one."""
 
+import base64
+
 from onemo import cert_pem
 
-SMALLEST = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+from tests_host.pure.der import base64_of, der
+
+SMALLEST = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----" % base64.b64encode(der(9))
 
 
-def block(label: str, body: bytes = b"AAAA") -> bytes:
+def block(label: str, body: bytes | None = None) -> bytes:
+    if body is None:
+        body = base64_of(64, label)
     return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label.encode(), body, label.encode())
 
 
-CERTIFICATE = block("CERTIFICATE", b"TUlJ" * 16 + b"\nAAA=")
-PKCS8 = block("PRIVATE KEY", b"TUlJ" * 16 + b"\nAA==")
+CERTIFICATE = block("CERTIFICATE", base64_of(64, size=50) + b"\nAAA=")
+PKCS8 = block("PRIVATE KEY", base64_of(64, "PRIVATE KEY", size=49) + b"\nAA==")
 RSA = block("RSA PRIVATE KEY")
 EC = block("EC PRIVATE KEY")
 PARAMETERS = block("EC PARAMETERS", b"BggqhkjOPQMBBw==")
@@ -25,10 +31,13 @@ def judge(data: bytes, kind: int, sizes: list[int] | None = None) -> cert_pem.Pe
     while at < len(data):
         part = data[at : at + (sizes[turn % len(sizes)] if sizes else len(data))]
         buffer[: len(part)] = part
-        it.feed(buffer if turn % 2 else memoryview(buffer), len(part))
+        n = it.feed(buffer if turn % 2 else memoryview(buffer), len(part))
+        kept = it.carried + n
+        it.fed = getattr(it, "fed", 0) + kept
         at += len(part)
         turn += 1
-    assert it.size == len(data)
+    assert it.total == len(data)
+    assert it.fault or it.size == (it.fed if data else 0)
     try:
         it.finish()
     except ValueError as error:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """pem.Judge: what is refused and in which words."""
 
+import re
+
 import pytest
 from onemo import cert_pem
 from onemo.cert_pem import CERT, KEY
 
+from tests_host.pure.der import base64_of
 from tests_host.pure.pem_files import (
     CERTIFICATE,
     EC,
@@ -28,23 +31,54 @@ GOOD = [
     ),
     pytest.param(CERTIFICATE + b"# -----\n-- x\n-----------\nAAA=\n\n", CERT, 1, id="text behind"),
     pytest.param(CERTIFICATE + b"-" * 70 + b"\n" + CERTIFICATE, CERT, 2, id="a ruler between"),
-    pytest.param(block("CERTIFICATE", b"A" * 4000), CERT, 1, id="one long line"),
-    pytest.param(block("CERTIFICATE", b"A\nB\nC\nD"), CERT, 1, id="one character a line"),
-    pytest.param(block("CERTIFICATE", b"AA=\n="), CERT, 1, id="padding over two lines"),
+    pytest.param(block("CERTIFICATE", base64_of(4000)), CERT, 1, id="one long line"),
+    pytest.param(
+        block("CERTIFICATE", b"\n".join(bytes([c]) for c in base64_of(12))),
+        CERT,
+        1,
+        id="one character a line",
+    ),
+    pytest.param(
+        block("CERTIFICATE", base64_of(14, size=10) + b"=\n="),
+        CERT,
+        1,
+        id="padding over two lines",
+    ),
     pytest.param(PKCS8, KEY, 1, id="PKCS#8"),
     pytest.param(RSA, KEY, 1, id="RSA"),
     pytest.param(EC, KEY, 1, id="EC"),
     pytest.param(PARAMETERS + EC, KEY, 1, id="EC PARAMETERS before its key"),
     pytest.param(b"a comment\n" + PKCS8.rstrip(), KEY, 1, id="comment, no final newline"),
+    pytest.param(b"\xef\xbb\xbf" + CERTIFICATE, CERT, 1, id="BOM"),
+    pytest.param("# 中文\n".encode() + CERTIFICATE, CERT, 1, id="UTF-8 text"),
+    pytest.param("# 中文\n".encode("gbk") + CERTIFICATE * 2, CERT, 2, id="GBK text"),
+    pytest.param(b"\x1b[0m\n" + CERTIFICATE + b"\0", CERT, 1, id="control characters"),
+    pytest.param(b'subject=O = "A, B"\r\n' + CERTIFICATE, CERT, 1, id="quotes"),
+    pytest.param(CERTIFICATE.replace(b"\n", b" \n"), CERT, 1, id="a space at each line's end"),
+    pytest.param(CERTIFICATE.replace(b"\n", b"\t \r\n") * 2, CERT, 2, id="tabs, CR LF"),
+    pytest.param(CERTIFICATE.rstrip() + b"   ", CERT, 1, id="spaces at the very end"),
+    pytest.param(CERTIFICATE + b"\n\n \n" + CERTIFICATE, CERT, 2, id="blank lines between"),
+    pytest.param(b"x" * 9000 + b"\n" + CERTIFICATE, CERT, 1, id="much text"),
 ]
+
+
+def blocks_of(data):
+    """The blocks but EC PARAMETERS, with their line ends and without spaces before them."""
+    found = re.findall(
+        rb"(?s)-----BEGIN (?!EC PAR)[^\n]+\n.*?-----END [A-Z ]+-----(?:[ \t]*\r?\n|\r\Z)?", data
+    )
+    return re.sub(rb"[ \t]+(?=\r?(\n|\Z))", b"", b"".join(found))
 
 
 @pytest.mark.parametrize(("data", "kind", "blocks"), GOOD)
 def test_good_files_pass(data, kind, blocks):
     it = judge(data, kind)
     assert not isinstance(it, str), it
-    assert (it.blocks, it.size) == (blocks, len(data))
+    assert (it.blocks, it.size) == (blocks, len(blocks_of(data)))
+    assert judge(data, kind, [1]).size == it.size
 
+
+SMALL = SMALLEST.splitlines()[1]
 
 BAD = [
     pytest.param(b"", CERT, "file is empty", id="empty"),
@@ -52,39 +86,69 @@ BAD = [
     pytest.param(b"hello\n", CERT, "not PEM", id="text"),
     pytest.param(b"AAAA\n", KEY, "not PEM", id="bare base64"),
     pytest.param(b"0\x82\x05\x11\x30", CERT, "DER, not PEM", id="DER"),
-    pytest.param(b"\x30\x77\x02\x01\x01", KEY, "DER, not PEM", id="short DER"),
+    pytest.param(b"\x30\x81\x87\x02\x01\x00", KEY, "DER, not PEM", id="short DER"),
+    pytest.param(b"\x30\x82\x09\x41\x02\x01\x03\x30", KEY, "PKCS#12", id="PKCS#12"),
+    pytest.param(b"LS0tLS1CRUdJTiBDRVJUSUZJ\n", CERT, "base64 -d", id="base64 of PEM"),
+    pytest.param(b'{"certificatePem": "-----BEGIN', CERT, "JSON", id="JSON"),
+    pytest.param(b'"-----BEGIN CERTIFICATE-----\\nMII', CERT, "escaped", id="a JSON string"),
+    pytest.param(b"'\n" + b"x\n'", CERT, "in quotes", id="quotes"),
+    pytest.param(b"-----BEGIN CERTIFICATE-----\\nMIIB\\n", CERT, "escaped", id="backslash n"),
+    pytest.param(CERTIFICATE.replace(b"\n", b""), CERT, "all on one line", id="one line"),
+    pytest.param(CERTIFICATE.replace(b"\n", b" "), CERT, "all on one line", id="spaces for lines"),
+    pytest.param(
+        b"".join(b"  " + line + b"\n" for line in CERTIFICATE.splitlines()),
+        CERT,
+        "indented",
+        id="indented",
+    ),
+    pytest.param(CERTIFICATE.replace(b"\nAAA=", b"\n  AAA="), CERT, "indented", id="one line in"),
+    pytest.param(
+        CERTIFICATE.replace(b"-----END", b"----END"), CERT, "five dashes", id="END, four dashes"
+    ),
+    pytest.param(
+        CERTIFICATE.replace(b"AAA=\n", b""), CERT, "a line may be lost", id="a line lost"
+    ),
+    pytest.param(block("CERTIFICATE", b"PLACEHOLDERX"), CERT, "is no DER", id="placeholder"),
+    pytest.param(block("CERTIFICATE", base64_of(64, "PRIVATE KEY")), CERT, "inside", id="key in"),
+    pytest.param(
+        block("CERTIFICATE", base64_of(64, "CERTIFICATE REQUEST")), CERT, "request", id="CSR in"
+    ),
+    pytest.param(block("CERTIFICATE", base64_of(64, "PUBLIC KEY")), CERT, "public", id="SPKI in"),
+    pytest.param(block("RSA PRIVATE KEY", base64_of(64, "EC PRIVATE KEY")), KEY, "an EC", id="EC"),
+    pytest.param(block("PRIVATE KEY", base64_of(64)), KEY, "a certificate", id="cert in key"),
+    pytest.param(block("PKCS7"), CERT, "PKCS#7", id="PKCS#7"),
     pytest.param(SMALLEST.decode().encode("utf-16"), CERT, "UTF-16", id="UTF-16 with BOM"),
     pytest.param(SMALLEST.decode().encode("utf-16-le"), CERT, "UTF-16", id="UTF-16 LE"),
     pytest.param(SMALLEST.decode().encode("utf-16-be"), CERT, "UTF-16", id="UTF-16 BE"),
-    pytest.param(SMALLEST.decode().encode("utf-8-sig"), CERT, "byte order mark", id="BOM"),
-    pytest.param(CERTIFICATE + b"\0", CERT, "binary", id="NUL behind"),
-    pytest.param(CERTIFICATE.replace(b"AAA=", b"A\0A="), CERT, "binary", id="NUL within"),
-    pytest.param("Müller\n".encode() + CERTIFICATE, CERT, "not printable ASCII", id="UTF-8 text"),
-    pytest.param(b"\x1b[0m" + CERTIFICATE, CERT, "not printable ASCII", id="control character"),
+    pytest.param(CERTIFICATE.replace(b"AAA=", b"A\0A="), CERT, "base64 does not", id="NUL within"),
     pytest.param(CERTIFICATE[:60], CERT, "cut short", id="cut in base64"),
     pytest.param(CERTIFICATE[:-28], CERT, "cut short", id="no END"),
     pytest.param(CERTIFICATE[:-8], CERT, "cut short", id="cut in END"),
     pytest.param(CERTIFICATE[:-2], CERT, "cut short", id="cut in END's dashes"),
     pytest.param(CERTIFICATE[:20], CERT, "cut short", id="cut in BEGIN"),
-    pytest.param(CERTIFICATE[:-26] + CERTIFICATE, CERT, "cut short", id="BEGIN within a block"),
+    pytest.param(
+        CERTIFICATE[: CERTIFICATE.index(b"-----END")] + CERTIFICATE,
+        CERT,
+        "cut short",
+        id="BEGIN within a block",
+    ),
     pytest.param(CERTIFICATE[28:], CERT, "without its -----BEGIN", id="no BEGIN"),
     pytest.param(
         CERTIFICATE.replace(b"END C", b"END X509 C"), CERT, "-----END line is", id="labels"
     ),
     pytest.param(RSA.replace(b"END RSA", b"END EC"), KEY, "-----END line is", id="labels of keys"),
-    pytest.param(SMALLEST.replace(b"E-----\nA", b"E-----\nA*A"), CERT, "base64 does not", id="*"),
-    pytest.param(CERTIFICATE.replace(b"TUlJ", b"TU J", 1), CERT, "spaces count", id="space"),
+    pytest.param(CERTIFICATE.replace(b"AAA=", b"A*A="), CERT, "base64 does not", id="*"),
+    pytest.param(CERTIFICATE.replace(b"MDAw", b"MD w", 1), CERT, "spaces within", id="space"),
     pytest.param(CERTIFICATE.replace(b"AAA=", b"-AA="), CERT, "base64 does not", id="dash first"),
     pytest.param(CERTIFICATE.replace(b"AAA=", b"-----AA="), CERT, "base64 does not", id="dashes"),
-    pytest.param(SMALLEST.replace(b"AAAA", b"AAA"), CERT, "multiple of 4", id="three characters"),
-    pytest.param(SMALLEST.replace(b"AAAA\n", b""), CERT, "multiple of 4", id="nothing inside"),
-    pytest.param(SMALLEST.replace(b"AAAA", b"A==="), CERT, "padding", id="three pads"),
-    pytest.param(SMALLEST.replace(b"AAAA", b"AA==\nAAAA"), CERT, "padding", id="pads, then more"),
-    pytest.param(SMALLEST.replace(b"AAAA", b"AA=A"), CERT, "padding", id="pad within"),
-    pytest.param(SMALLEST.replace(b"AAAA", b"AAAA\n\n"), CERT, "blank line", id="blank line"),
-    pytest.param(
-        SMALLEST.replace(b"--\n", b"-- \n"), CERT, "spaces behind", id="space behind BEGIN"
-    ),
+    pytest.param(SMALLEST.replace(SMALL, b"AAA"), CERT, "multiple of 4", id="three characters"),
+    pytest.param(SMALLEST.replace(SMALL + b"\n", b""), CERT, "multiple of 4", id="nothing inside"),
+    pytest.param(SMALLEST.replace(SMALL, b"A==="), CERT, "padding", id="three pads"),
+    pytest.param(SMALLEST.replace(SMALL, b"AA==\nAAAA"), CERT, "padding", id="pads, then more"),
+    pytest.param(SMALLEST.replace(SMALL, b"AA=A"), CERT, "padding", id="pad within"),
+    pytest.param(SMALLEST.replace(SMALL, b"AAAA\n\n"), CERT, "blank line", id="blank line"),
+    pytest.param(block("DSA PRIVATE KEY"), KEY, "not this block", id="DSA key"),
+    pytest.param(CERTIFICATE.replace(b"TE-----\nM", b"TE -----\nM"), CERT, "misspelt", id="space"),
     pytest.param(
         CERTIFICATE.replace(b"TE-----", b"TE----", 1), CERT, "misspelt", id="four dashes"
     ),
@@ -100,9 +164,9 @@ BAD = [
     pytest.param(block("RSA PUBLIC KEY"), CERT, "a public key", id="RSA public key"),
     pytest.param(block("CERTIFICATE REQUEST"), CERT, "certificate request", id="request"),
     pytest.param(block("NEW CERTIFICATE REQUEST"), KEY, "certificate request", id="new request"),
-    pytest.param(block("X509 CRL"), CERT, "not this block", id="CRL"),
-    pytest.param(block("OPENSSH PRIVATE KEY"), KEY, "not this block", id="OpenSSH key"),
-    pytest.param(block("TRUSTED CERTIFICATE"), CERT, "not this block", id="trusted certificate"),
+    pytest.param(block("X509 CRL"), CERT, "revocation list", id="CRL"),
+    pytest.param(block("OPENSSH PRIVATE KEY"), KEY, "ssh-keygen", id="OpenSSH key"),
+    pytest.param(block("TRUSTED CERTIFICATE"), CERT, "own form", id="trusted certificate"),
     pytest.param(block("L" * 90), CERT, "-----BEGIN line", id="endless label"),
     pytest.param(PKCS8, CERT, "private key where a certificate", id="key for certificate"),
     pytest.param(EC + CERTIFICATE, CERT, "private key where a certificate", id="key first"),
@@ -136,23 +200,29 @@ def test_every_verdict_has_words_and_a_test():
     for case in BAD:
         data, kind, _ = case.values
         it = cert_pem.PemScanner(kind)
-        it.feed(data)
+        it.feed(bytearray(data))
         with pytest.raises(ValueError, match="PEM refused"):
             it.finish()
         met.add(it.fault)
     too_long = cert_pem.PemScanner(CERT)
-    too_long.feed(bytes(b"A" * 9000))
-    assert met | {too_long.fault} == set(range(1, len(cert_pem_faults._TEXTS) + 1))
+    too_long.feed(bytearray(block("CERTIFICATE", base64_of(9000))))
+    words = {n for n, text in enumerate(cert_pem_faults._TEXTS, 1) if text}
+    assert met | {too_long.fault} == words
 
 
-@pytest.mark.parametrize("fill", [b"\n", b"A"])
-def test_8192_bytes_are_the_limit(fill):
-    exact = CERTIFICATE + fill * (8192 - len(CERTIFICATE))
-    it = judge(exact, CERT, [256])
-    assert not isinstance(it, str)
+@pytest.mark.parametrize("around", [b"", b"# text\n" * 2000])
+@pytest.mark.parametrize("sizes", [[1], [77], [256], [4096], [30000]])
+def test_8192_bytes_of_blocks_are_the_limit(around, sizes):
+    rest = 8192 - len(CERTIFICATE) - len(block("CERTIFICATE", b""))
+    exact = CERTIFICATE + block("CERTIFICATE", base64_of(rest // 4 * 4))
+    exact = exact.replace(b"\n", b"\r\n", 8192 - len(exact))
+    assert len(exact) == 8192
+    it = judge(around + exact + around, CERT, sizes)
+    assert not isinstance(it, str), it
     assert it.size == 8192
-    for sizes in ([1], [256], [4096], [8193]):
-        assert "longer than 8192" in judge(exact + fill, CERT, sizes)
+    longer = exact[:-1] + (b"\r\n" if exact[-2:] != b"\r\n" else b"")
+    assert len(longer) == 8193
+    assert "longer than 8192" in judge(around + longer + around, CERT, sizes)
 
 
 def test_the_first_line_in_error_is_named():
