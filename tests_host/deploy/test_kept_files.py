@@ -46,7 +46,16 @@ class Desk:
         return path
 
     def deploy(self, *words, status=0):
-        words = ["deploy", "--board", self.board.port, "--root", self.root, "--json", *words]
+        words = [
+            "deploy",
+            "--board",
+            self.board.port,
+            "--root",
+            self.root,
+            "--json",
+            "--no-lint",
+            *words,
+        ]
         done = CliRunner().invoke(app, [str(word) for word in words])
         assert done.exit_code == status, done.output
         return json.loads(done.stdout) if status in (0, 3) else done.stderr
@@ -253,6 +262,7 @@ def test_what_stays_behind_of_a_folder_is_named(desk):
         "a\\nb.pem",
     }
     words = ["deploy", "--board", desk.board.port, "--root", desk.root, "--certs", certs]
+    words.append("--no-lint")
     said = CliRunner().invoke(app, [str(word) for word in words]).stdout
     assert f"skipped  {certs}/more: a folder: only files" in said
 

@@ -3,15 +3,19 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from onemo_board.errors import MpremoteError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from onemo_tools.cli.parts import AS_JSON, BOARD, fail, need_file, need_folder
+from onemo_tools.certlint.checks import Config, File, lint
+from onemo_tools.certlint.cli import stop_on_errors
+from onemo_tools.certlint.findings import Finding
+from onemo_tools.cli.parts import AS_JSON, BOARD, NO_LINT, fail, need_file, need_folder
 from onemo_tools.deploy import deployment, folders, ports
 from onemo_tools.deploy.deployment import Deployed, DeployError, Rules
 from onemo_tools.deploy.folders import Folder
@@ -45,6 +49,7 @@ def deploy(
             "--prune", help="Removes what an earlier deploy put there and is no longer wanted."
         ),
     ] = False,
+    no_lint: Annotated[bool, NO_LINT] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Says what would be done, changes nothing.")
     ] = False,
@@ -57,6 +62,9 @@ def deploy(
     config.json or an application of your own in a later deploy without --config or --app.
     /onemo.manifest on the board records what deploy put there.
 
+    Certificates, keys and config.json are linted first, see `certs lint`: an error ends it before
+    anything is copied.
+
     What runs on the board is interrupted; `mpremote connect PORT reset` starts it again.
 
     Exit status: 0 done, 1 nothing was done, 2 wrong usage, 3 done, but files that deploy did not
@@ -66,22 +74,31 @@ def deploy(
     try:
         chosen = _choose(certs, config, app)
         ports.check(board)
+        findings = [] if no_lint else _lint(chosen, certs, config, app)
+        stop_on_errors("deploy", findings)
+        options: dict[str, Any] = {
+            "overwrite": overwrite,
+            "prune": prune,
+            "complete": bool(certs and not no_lint),
+        }
         if romfs:
-            rules = _rules(chosen, config, certs, app, overwrite, prune, _other_form(root, False))
+            alike = deployment.library(root, source=True)
+            rules = replace(_rules(chosen, certs, config, app), alike=alike, **options)
             own = chosen.files if app else None
             more = None if app else chosen.files
             done = deployment.deploy_romfs(
                 board, root, more, own=own, rules=rules, dry_run=dry_run
             )
         else:
-            other = _other_form(root, source)
-            rules = _rules(chosen, config, certs, app, overwrite, prune, other)
+            alike = deployment.library(root, not source)
+            rules = replace(_rules(chosen, certs, config, app), alike=alike, **options)
             ours = deployment.library if app else deployment.application
             done = _with_bar(board, ours(root, source) | chosen.files, rules, dry_run, as_json)
     except (DeployError, RomfsError, MpremoteError, OSError) as error:
         raise fail("deploy", error) from None
     if as_json:
         said = dataclasses.asdict(done) | {"dry_run": dry_run, "skipped": chosen.skipped}
+        said["lint"] = [dataclasses.asdict(finding) for finding in findings]
         typer.echo(json.dumps(said))
     else:
         _tell(done, chosen, dry_run)
@@ -96,6 +113,8 @@ def _tell(done: Deployed, chosen: Folder, dry_run: bool) -> None:
         typer.echo(f"removed  {path}")
     for path in done.copied:
         typer.echo(f"copied   {path}")
+    for path in done.missing:
+        typer.echo(f"missing  {path}: config.json names it, but it is not on the board")
     for path in done.leftover:
         typer.echo(
             f"leftover {path}: from an earlier deploy, no longer wanted; --prune removes it"
@@ -145,21 +164,34 @@ def _choose(certs: Path | None, config: Path | None, app: Path | None) -> Folder
     return chosen
 
 
-def _other_form(root: Path, source: bool) -> dict[str, bytes]:
-    """The library in the form in which it does not go to the board: mip may have put that there,
-    and it is as good as deploy's own."""
-    return deployment.library(root, not source)
+def _lint(
+    chosen: Folder, certs: Path | None, config: Path | None, app: Path | None
+) -> list[Finding]:
+    """What is wrong with certificates, keys and config.json. Whether the board has all that
+    config.json names is looked at there."""
+    files = []
+    for path, content in chosen.files.items():
+        if path.startswith("certs/"):
+            folder = certs if certs and (certs / path[6:]).exists() else (app or Path()) / "certs"
+            files.append(File(str(folder / path[6:]), content))
+    settings = None
+    if "config.json" in chosen.files:
+        where = config or (app or Path()) / "config.json"
+        settings = Config(str(where), chosen.files["config.json"], complete=False)
+        if config is None and not _is_profile(settings.data):
+            settings = None  # an application of one's own may keep anything there
+    return lint(files, settings)
 
 
-def _rules(
-    chosen: Folder,
-    config: Path | None,
-    certs: Path | None,
-    app: Path | None,
-    overwrite: bool,
-    prune: bool,
-    other_form: dict[str, bytes],
-) -> Rules:
+def _is_profile(config: bytes) -> bool:
+    try:
+        table = json.loads(config)
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(table, dict) and bool({"objects", "contexts"} & set(table))
+
+
+def _rules(chosen: Folder, certs: Path | None, config: Path | None, app: Path | None) -> Rules:
     named = _sources(chosen.files.get("config.json"))
 
     def wanted(path: str) -> bool:
@@ -170,20 +202,15 @@ def _rules(
             return certs is None and config is None
         return app is None
 
-    return Rules(
-        given=frozenset(chosen.files),
-        overwrite=overwrite,
-        prune=prune,
-        wanted=wanted,
-        alike=other_form,
-    )
+    return Rules(given=frozenset(chosen.files), wanted=wanted, needed=frozenset(named))
 
 
 def _sources(config: bytes | None) -> set[str]:
     """Paths on the board that a config.json names, without the leading slash."""
     try:
         objects = json.loads(config or b"{}")["objects"]
-        return {str(item["source"]).removeprefix("/flash").lstrip("/") for item in objects}
+        paths = {str(item["source"]).removeprefix("/flash").lstrip("/") for item in objects}
+        return {path for path in paths if path and not path.startswith("rom/")}
     except (ValueError, TypeError, KeyError, RecursionError):
         return set()
 

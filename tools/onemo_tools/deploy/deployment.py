@@ -118,6 +118,7 @@ class Deployed:
     removed: list[str] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)  # not replaced or removed -> why
     leftover: list[str] = field(default_factory=list)  # of an earlier deploy, keys first
+    missing: list[str] = field(default_factory=list)  # needed, but not there afterwards either
     size: int = 0  # bytes copied
 
     @property
@@ -141,6 +142,8 @@ class Rules:
     prune: bool = False
     wanted: Callable[[str], bool] = lambda path: False
     alike: Mapping[str, bytes] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()  # paths that config.json names
+    complete: bool = False  # it is an error if one of these is missing
     library: Iterable[str] = ()  # paths of library modules that are elsewhere, in ROMFS
 
 
@@ -204,9 +207,15 @@ def deploy(
     else by what is copied. DeployError, with nothing changed, when the flash is too full or the
     board does not take our .mpy; mpremote's errors.
     """
-    found = _survey(port, files, timeout or _CALL_S)
+    looked_for = dict.fromkeys(rules.needed, b"") | dict(files)
+    found = _survey(port, looked_for, timeout or _CALL_S)
     before = manifest.parse(found.get("manifest"))
     result = _decide(found["files"], before, files, rules)
+    if result.missing and rules.complete:
+        raise DeployError(
+            f"config.json names {', '.join(result.missing)}, neither among the files nor on the "
+            "board: add what is missing, or deploy with --no-lint; nothing was changed"
+        )
     after = _after(found["files"], before, files, rules, result)
     result.size = sum(len(files[path]) for path in result.copied)
     change = Change(result.copied, result.removed)
@@ -302,6 +311,7 @@ def _decide(
                 result.removed.append(path)
             else:
                 result.kept[path] = why_kept(path)
+    result.missing = sorted(rules.needed - set(files) - (set(there) - set(result.removed)))
     keys_first = lambda path: (not _is_key(path, there[path]), path)  # noqa: E731
     result.leftover.sort(key=keys_first)
     result.removed.sort(key=keys_first)

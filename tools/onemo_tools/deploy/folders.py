@@ -69,8 +69,11 @@ def application(folder: Path) -> Folder:
 
 def _unfit(path: Path) -> str:
     """Why a file stays behind; empty if it goes."""
-    if why := _unfit_name(path.name):
-        return why
+    return _unfit_name(path.name) or unreadable(path)
+
+
+def unreadable(path: Path) -> str:
+    """Why the content of `path` cannot be had; empty if it can."""
     try:
         facts = path.stat()
     except OSError as error:
