@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 DAY = datetime.timedelta(days=1)
 PEM = serialization.Encoding.PEM
-_KEYS = {}
+_KEYS: dict = {}
 _USAGES = (
     "content_commitment key_encipherment data_encipherment key_agreement crl_sign encipher_only "
     "decipher_only"
