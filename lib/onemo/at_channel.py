@@ -100,6 +100,7 @@ class Channel:
         self.mask_rx = False  # so may be what is received: an echo of a secret, even a late one
         self.payload_remaining = 0  # bytes that the module was promised and may still wait for
         self.fillable = True  # they may be anything; False: a peer would get them
+        self.prompt_refused = False  # the prompt for them was, but it may come all the same
         self.timeout_ms = 0
         self._deadline = None  # ticks; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
@@ -117,6 +118,7 @@ class Channel:
         self.out_of_sync = True  # an answer to an earlier command may still come
         self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
+        self.cold = True  # nothing is known of it: it may be in any mode
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
@@ -229,6 +231,7 @@ class Channel:
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
+        self.prompt_refused = False
         self._discarded = False
         self._source = out
         self._at = 0
@@ -296,6 +299,8 @@ class Channel:
         """Leave whatever is under way, or is waited for; the next command recovers first."""
         if self.phase >= _COMMAND:
             self.out_of_sync = True
+            if not self.fillable:  # what comes next could still go to the peer
+                self.payload_remaining = max(1, self.payload_remaining)
         self._end_command()
 
     def reset(self):
@@ -307,7 +312,7 @@ class Channel:
 
     def set_in_sync(self):
         """End a recovery: the next answer is the next command's."""
-        self.out_of_sync = self.mask_rx = False
+        self.out_of_sync = self.mask_rx = self.cold = False
 
     def lose_sync(self):
         """Make the next command recover first."""
@@ -323,10 +328,22 @@ class Channel:
         """Note that the module started anew, or that this has been dealt with."""
         self.rebooted = rebooted
 
+    def forget(self):
+        """Note that nothing is known of the module."""
+        self.rebooted = self.cold = True
+
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
         self.payload_remaining = size
         self.fillable = True
+
+    def take_prompt(self):
+        """True if a late prompt came while nothing was waiting for one."""
+        rx = self._rx
+        if self._rx_pos < len(rx) and rx[self._rx_pos] == 0x3E:
+            self._rx_pos += 1
+            return True
+        return False
 
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
@@ -400,6 +417,14 @@ class Channel:
         at = at_syntax.field(self._rx, self.args_at, self.end, index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
 
+    def raw(self, index):
+        """Its parameter `index` as bytes, without quotes, whatever they are; b"" if there are not
+        so many."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        if at < 0:
+            return b""
+        return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
+
     def is_own_line(self):
         """False if it begins with another command's name, `+OTHER:`."""
         rx = self._rx
@@ -408,6 +433,11 @@ class Channel:
             return True
         at = self._match_command(self.start, 2, b"=?\r")
         return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
+
+    def is_query(self):
+        """True if the command asks for something: `+NAME` or `+NAME?`."""
+        out = self.out
+        return out[2] == 0x2B and (out.find(b"=") < 0 or out[-2] == 0x3F)
 
     def wipe(self):
         """Overwrite what secrets left in the buffers."""
@@ -616,6 +646,8 @@ class Channel:
             verdict = at_syntax.final(rx, start, end)
             if verdict and not self._require_info:
                 return self._end_answer(verdict, start, end)
+            if verdict and not self.out_of_sync:
+                self.strays = (self.strays + 1) & 255
             if self._match_command(start, 0, b"\r") == end:
                 return WAIT
         elif not self.out_of_sync and at_syntax.final(rx, start, end):
@@ -650,6 +682,7 @@ class Channel:
     def _end_answer(self, verdict, start, end):
         # DONE, or raises what the final result means.
         promised = self.payload_remaining
+        refused = self.phase == _PROMPT_WAIT
         self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
         self._end_command()
         if self._discarded:
@@ -664,7 +697,13 @@ class Channel:
                     "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
                 )
             return DONE
-        self.payload_remaining = 0
+        if self.fillable or not promised:
+            self.payload_remaining = 0
+        else:  # the refusal may be another's, and the prompt still to come
+            self.prompt_refused = refused
+            self.out_of_sync = True
+        if verdict == at_syntax.ERROR:
+            self.out_of_sync = True  # numbered errors are on: a damaged line has this answer
         code = None
         response = ""
         if verdict == at_syntax.CME_ERROR:

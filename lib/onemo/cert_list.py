@@ -5,8 +5,8 @@
 from ._port import const
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
-from .cert_store import CERT, PSK
-from .errors import ProtocolError, Unsupported
+from .cert_store import CERT, KEY, PSK, remove_op
+from .errors import CommandError, ProtocolError, Unsupported
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
 SHA1 = const(1)
@@ -75,6 +75,46 @@ def _list_op(ch, kind):
         else:
             yield
     return ch.set_result(found)
+
+
+def remove_copies_op(modem, name, codes):
+    """Remove what a write left under a name that was damaged on the line: objects whose names are
+    almost `name`, and whose check code is one of `codes`, of what was being written."""
+    ch = modem.channel
+    found = []
+    for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
+        ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                listed = ch.raw(0)
+                if _almost(listed, name.encode()):
+                    found.append(listed)
+            else:
+                yield
+    for listed in found:
+        try:
+            code = yield from find_digest_op(ch, listed)
+        except CommandError:
+            continue
+        if code in codes:
+            yield from remove_op(modem, listed)
+            modem.tell(
+                "stray",
+                "%s was written under the name %r, which was damaged on the line; that was removed"
+                % (name, listed),
+            )
+
+
+def _almost(one, other):
+    # True for two names that differ, but by a character or two.
+    start = 0
+    shorter = min(len(one), len(other))
+    while start < shorter and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one != other and max(len(one), len(other)) - start - end <= 2
 
 
 def digest_op(modem, name, algorithm=MD5):

@@ -16,7 +16,7 @@ _MISSING = const(762)  # the code of an object that is not there (manual 5.2)
 
 def find_op(ch, name, kind):
     """The size of one object, None if it is not listed. The other lines cost nothing."""
-    wanted = name.encode()
+    wanted = name if isinstance(name, bytes) else name.encode()
     size = None
     ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
     while (event := ch.poll()) != DONE:

@@ -41,6 +41,7 @@ class Uploader:
         # Locals are few: each of them, and each argument of a call, makes the generator larger.
         try:
             self.prepare(name, source, kind, size)
+            suspect = self._modem.unverified == name  # it may stand under a damaged name
             stored = yield from self.compare_op()
             if stored is True and self._position is not None and not force:
                 self.remember(source, size)
@@ -50,7 +51,10 @@ class Uploader:
             stored = yield from self._send_op(progress)
         except Exception as error:
             if not self._modem.partial_upload:
-                raise
+                if isinstance(error, CommandError) and self._digests:
+                    yield from self._remove_copies_op()
+                    self._modem.unverified = None
+                raise error
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
                 yield from discard_op(self._modem, name)
@@ -65,12 +69,24 @@ class Uploader:
             self.close()
         if stored is not True:
             yield from remove_op(self._modem, name)
+            yield from self._remove_copies_op()
             raise VerifyError(
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, stored)
             )
+        if suspect:
+            yield from self._remove_copies_op()
+        self._modem.unverified = None
         self.remember(source, size)
         return self._ch.set_result(True)
+
+    def _remove_copies_op(self):
+        from binascii import hexlify
+
+        from .cert_list import remove_copies_op
+
+        codes = [hexlify(digest).decode() for digest in self._digests]
+        return remove_copies_op(self._modem, self._name, codes)
 
     def prepare(self, name, source, kind, size):
         """Begin an upload, or a comparison. A source that can be rewound is read through;
@@ -260,7 +276,7 @@ class Uploader:
     def _begin_packets(self):
         if self._position is not None:
             self._stream.seek(self._position)
-        self._modem.partial_upload = self._name
+        self._modem.partial_upload = self._modem.unverified = self._name
         return self._size
 
     def _end_packets(self):

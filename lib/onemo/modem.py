@@ -10,7 +10,7 @@
 from . import _port, at_syntax
 from ._port import as_buffer, const
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
-from .errors import ModemError
+from .errors import ModemError, ModemReset, ProtocolError, Timeout
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
@@ -64,12 +64,14 @@ class BaseModem:
         # Boots of the module noticed so far; settings from an earlier boot are lost.
         self.boot_count = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
+        self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
         self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
         self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         if model is not None:
             self.set_model(model)
@@ -342,6 +344,23 @@ def _command_op(ch, text, timeout_ms):
             if ch.own_expect != ALL or ch.is_own_line():
                 ch.result.append(ch.line())
         elif event == DONE:
+            if not ch.result and ch.is_query():
+                yield from _confirm_empty_op(ch)
             return
         else:
             yield
+
+
+def _confirm_empty_op(ch):
+    # A query that is answered by nothing but OK: was that OK another command's? Then the answer
+    # comes before that to another query.
+    strays = ch.strays
+    ch.command(b"+CMEE?").send(REPLY_MS, b"+CMEE:", require_info=True)
+    try:
+        while ch.poll() != DONE:
+            yield
+    except (Timeout, ModemReset):
+        return  # the module was told to restart, or to sleep
+    if ch.strays != strays:
+        ch.lose_sync()
+        raise ProtocolError("the answers have come out of step with the commands; ask again")

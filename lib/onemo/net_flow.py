@@ -27,6 +27,8 @@ _HEX_CHUNK = const(64)  # bytes that are encoded at a time
 
 
 class ConnectionBuffer:
+    line_max = 16384  # bytes of a line that readline() without a limit collects
+
     def __init__(self, modem, connection, timeout_ms):
         self._modem = modem
         self._ch = modem.channel
@@ -126,7 +128,7 @@ class ConnectionBuffer:
         raise error
 
     def _poll_state_op(self):
-        # Asks what the module should have told by itself.
+        # Asks what the module should have told by itself. What is unread outlives an end.
         ch = self._ch
         connection = self._connection
         self._begin()
@@ -140,7 +142,10 @@ class ConnectionBuffer:
                     still_open = ch.field_equals(4, b"CONNECTED")
                 else:
                     yield
-            ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+        except CommandError:
+            pass
+        ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+        try:
             while (event := ch.poll()) != DONE:
                 if event == LINE:
                     self._check_id()
@@ -181,8 +186,9 @@ class ConnectionBuffer:
                 connection.last_sent = n
             elif not 0 < accepted <= n:
                 raise Timeout("connection %d takes no more data" % connection.id)
-            else:
-                n = accepted
+            elif accepted < n:
+                n = yield from self._confirm_sent_op(accepted, n)
+            connection.accepted += n
             start += n
 
     def _send_packet_op(self, data, start, n):
@@ -237,6 +243,41 @@ class ConnectionBuffer:
             raise ConnectionLost("bytes were lost on their way to the module")
         return accepted
 
+    def _confirm_sent_op(self, accepted, n):
+        # A damaged count would make bytes go out twice: the module's total decides.
+        ch = self._ch
+        connection = self._connection
+        total = None
+        ch.command(b"+MIPSACK=").number(connection.id).send(REPLY_MS, b"+MIPSACK:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    total = ch.value(0)
+                else:
+                    yield
+        except CommandError:
+            pass  # not every model has it
+        for count in (accepted, n):
+            if total == connection.accepted + count:
+                return count
+        self._break(
+            ConnectionLost(
+                "the module says that it took %d of %d bytes, and %s in all, not %d"
+                % (accepted, n, total, connection.accepted + accepted)
+            )
+        )
+
+    def _confirm_end_op(self):
+        connection = self._connection
+        reason = connection.close_reason
+        connection.close_reason = 0
+        try:
+            yield from self._poll_state_op()
+        finally:
+            if connection.close_reason or connection.error:
+                connection.close_reason = reason
+                connection.end_confirmed = True
+
     def _flush_op(self):
         # Sends what is held back. Taken here, under the lock of a front that has one, for the
         # order.
@@ -272,6 +313,10 @@ class ConnectionBuffer:
                 yield self._receive_op(into, start, size)
                 if connection.last_read:
                     return
+                if connection.close_reason and not connection.end_confirmed:
+                    # A damaged URC may have told an end that is none.
+                    yield self._confirm_end_op()
+                    continue
                 if connection.close_reason:
                     connections.check_end(connection)
                     return
@@ -342,8 +387,8 @@ class ConnectionBuffer:
         self._result = n
 
     def _read_steps(self, n, line=False):
-        # Exactly `n` bytes (below 0: all), or a line; fewer at the end of the stream only. In
-        # _result a bytearray; None for later.
+        # Exactly `n` bytes (below 0: all), or a line, of `n` bytes at the most; fewer at the end
+        # of the stream only. In _result a bytearray; None for later.
         self._restore_partial()
         got = self._into = bytearray()
         self._have = 0
@@ -351,12 +396,18 @@ class ConnectionBuffer:
         self._result = 0
         while n < 0 or self._have < n:
             have = self._have
+            if line and n < 0 and have >= self.line_max:
+                self._restore_partial()
+                raise ProtocolError(
+                    "no line end in %d bytes of connection %d: read(n) or readline(n) takes them, "
+                    "a greater line_max allows longer lines" % (have, self._connection.id)
+                )
             if self._at < self._stop:
                 stop = self._stop
+                if n >= 0:
+                    stop = min(stop, self._at + n - have)
                 if line:
                     stop = self._readahead.find(b"\n", self._at, stop) + 1 or stop
-                elif n >= 0:
-                    stop = min(stop, self._at + n - have)
                 self._have = have + stop - self._at
                 got[have : self._have] = self._readahead[self._at : stop]
                 self._at = stop

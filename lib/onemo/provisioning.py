@@ -624,7 +624,7 @@ def _confirm_op(modem, wanted, before, digests):
         if name not in known:
             modem.tell(
                 "stray",
-                "%s, %d bytes, is in the module, and nobody wrote it: a name may have been "
+                "%s, %s bytes, is in the module, and nobody wrote it: a name may have been "
                 "damaged on the line; certs.remove() removes it" % (name, size),
             )
 

@@ -136,6 +136,7 @@ class World:
         self.trace = bytearray()
         self.strikes = strikes
         self.told: list[BaseException] = []
+        self.events: list[str] = []  # sentences of modem.on_event
         self.beyond: list[str] = []
         self.links: list[Link] = []
         self.struck_now = False  # a fault struck the step that ended last
@@ -154,6 +155,7 @@ class World:
         else:
             self.modem = SweepModem(self.uart, **settings)
             self.modem.world = self
+        self.modem.on_event(lambda kind, text: self.events.append(text))
         self._limit = STEP_S
         self._waits_struck = {s.at: s.kind for s in strikes if s.kind in ("stop", "cancel")}
         self._pauses_struck = {s.at for s in strikes if s.kind == "nap"}
@@ -463,7 +465,7 @@ class World:
         for (kind, name), content in self.expected.items():
             if objects.get((kind, name)) != content and not self.told:
                 raise Wrong(f"collateral: {name} is gone or changed, and nothing was told")
-        told = " ".join(str(error) for error in self.told)
+        told = " ".join([*map(str, self.told), *self.events])
         for kind, name in objects:
             if (kind, name) not in self.expected and name not in told:
                 raise Wrong(f"stray: {name!r} stays in the store")
