@@ -127,11 +127,13 @@ class PemScanner:
         self._cr = False  # a CR was the last byte
 
     def feed(self, buf, n=None):
-        """Looks at the first `n` bytes (all without n) of a bytearray, or of a memoryview of one.
+        """Looks at the first `n` bytes (all without n) of a bytearray, a memoryview or bytes.
         What belongs to blocks is then in buf[:kept], behind the first `carried` bytes of `line`,
         which came with an earlier feed. Returns `kept`. Allocates nothing, raises nothing."""
         if n is None:
             n = len(buf)
+        if isinstance(buf, bytes):
+            buf = bytearray(buf)  # only a verdict is wanted
         self.kept = self.carried = 0
         total = self.total
         if total < _HEAD and self.block < 0 and not self.blocks:
@@ -172,7 +174,8 @@ class PemScanner:
 
     def pending(self):
         """Bytes of a BEGIN line that is not whole yet."""
-        return self.column if self.block < 0 and self._state == _BOUNDARY else 0
+        pending = self.block < 0 and self._state == _BOUNDARY
+        return self.column + self._cr if pending else 0
 
     def _part(self, buf, at, n):
         """Looks at buf[at:n] up to something that is no base64; returns where to go on."""

@@ -35,21 +35,25 @@ class Tape:
 
 
 def pem(size, kind="CERTIFICATE", end=b"\n"):
-    """A PEM of exactly `size` bytes, 70 or more for a certificate, with line ends `end`: blocks,
-    if that is possible, else with blank lines or spaces behind, which are no part of it."""
-    head = b"-----BEGIN %s-----" % kind.encode() + end
-    tail = end + b"-----END %s-----" % kind.encode()
-    for closing in (b"", end, end + end, end + end + end, *(end + b" " * n for n in range(1, 70))):
-        room = size - len(head) - len(tail) - len(closing)
-        full, rest = divmod(room, 64 + len(end))
-        if rest == 0:
-            full, rest = full - 1, 64 + len(end)
-        if full >= 0 and rest % 4 == 0 and 4 <= rest <= 64 and full * 64 + rest >= 12:
-            body = base64_of(full * 64 + rest, kind)
-            lines = [body[at : at + 64] for at in range(0, len(body), 64)]
-            text = head + end.join(lines) + tail + closing
-            assert len(text) == size
-            return text
+    """A PEM of exactly `size` bytes, 70 or more for a certificate, with line ends `end`. Lines are
+    shorter than 64 characters, and one line end is LF, if there is no other way."""
+    head = b"-----BEGIN %s-----" % kind.encode()
+    tail = b"-----END %s-----" % kind.encode()
+    room = size - len(head) - len(tail)
+    for count in range(1, room):
+        for plain in (0, 1):
+            ends = [end] * (count + 1 - plain) + [b"\n"] * plain
+            characters = room - sum(map(len, ends))
+            if characters % 4 == 0 and 12 <= characters <= 64 * count and count <= characters:
+                body = base64_of(characters, kind)
+                lines = [head]
+                for left in range(count - 1, -1, -1):
+                    length = min(64, len(body) - left)
+                    lines.append(body[:length])
+                    body = body[length:]
+                text = b"".join(x + y for x, y in zip(lines, ends, strict=True)) + tail
+                assert len(text) == size
+                return text
     raise AssertionError(f"no PEM of {size} bytes")
 
 

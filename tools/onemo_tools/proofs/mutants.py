@@ -4,10 +4,9 @@ whether a test notices.
 
 mutmut works on a copy under build/mutants; the working copy is read only. pyproject.toml says
 which modules and which tests are the core's; `--module` tries one of the others, with its own
-tests (SLICES).
-Printed are the counts of each module and the difference that each
-surviving mutant makes; the exit status is 1 where fewer were killed than `--floor` says. A mutant
-that makes a test run for ever counts as killed: the tests end it, as they would end in CI.
+tests (SLICES). Printed are the counts of each module and the difference that each surviving mutant
+makes; the exit status is 1 where fewer were killed than `--floor` says. A mutant that makes a test
+run for ever counts as killed: the tests end it, as they would end in CI.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "profile": ("pure/test_profile.py", "identity/test_sync.py"),
     "cert_upload_inline": ("driver/test_inline.py",),
-    "cert_psk": ("driver/test_psk.py", "driver/test_restore.py"),
+    "cert_psk": ("driver/test_psk.py", "driver/test_restore.py", "identity/test_sync.py"),
     "cert_restore": ("driver/test_restore.py",),
     "cert_pem": ("pure/test_pem.py", "driver/test_pem_properties.py"),
     "network": ("driver/test_start.py", "sockets/test_clock.py", "sockets/test_connections.py"),
