@@ -103,6 +103,12 @@ def remove_copies_op(modem, name, codes):
                 "%s was written under the name %r, which was damaged on the line; that was removed"
                 % (name, listed),
             )
+        else:
+            modem.tell(
+                "stray",
+                "%r, which is almost %s, is in the module as well: if nobody wrote it, it is what "
+                "the line made of that name; certs.remove() removes it" % (listed, name),
+            )
 
 
 def _almost(one, other):

@@ -51,6 +51,7 @@ _BEGIN = const(11)  # where the label stands in a BEGIN line
 _END = const(9)  # and in an END line
 _LINE = const(48)  # bytes kept of a line that begins with a dash; the longest known one has 39
 _HEAD = const(16)  # base64 characters of a block that tell what is inside
+_TEXT_MAX = const(0x100000)  # bytes of a source that is read through for its blocks
 _BOM = const(b"\xef\xbb\xbf")
 
 # What a line is
@@ -142,7 +143,9 @@ class PemScanner:
         at = 0
         while at < n and not self.fault:
             at = self._part(buf, at, n)
-        self.total += n
+        self.total = total + n
+        if total > _TEXT_MAX and not self.fault:
+            self.fault = _NOT_PEM
         return self.kept
 
     def finish(self, name=None):
@@ -303,8 +306,9 @@ class PemScanner:
             if column < _END + len(_LABELS[self.block]) - 1:
                 self._keep(buf, at, at + 1)
             elif buf[at] not in b" \t":
-                self.line[column] = 10
-                self.fault = _MISMATCH
+                if column < _LINE:
+                    self.line[column] = 10
+                self.fault = _NO_END if self.line.startswith(b"-----BEGIN ") else _MISMATCH
                 if buf[at] == 0x2D and self.line.startswith(_LABELS[self.block], _END):
                     self.fault = _JOINED
 

@@ -132,6 +132,8 @@ def text(scanner, name):
 
 def _not_pem(scanner):
     # There was no BEGIN line: the file's first bytes tell what it is.
+    lines = scanner.lines
+    scanner.lines = 1
     head = scanner.head
     if head[0] == 0x30 and head[1] >= 0x80:
         at = 2 + (head[1] & 0x7F)
@@ -148,9 +150,10 @@ def _not_pem(scanner):
     if word[:1] in (b"{", b"["):
         return _JSON
     if word[:1] in (b'"', b"'"):
-        return _ESCAPED if scanner.lines == 1 else _QUOTED
+        return _ESCAPED if lines == 1 else _QUOTED
     if b"\0" in word[: scanner.total]:
         return _UTF16
+    scanner.lines = lines
     return _NOT_PEM
 
 

@@ -185,8 +185,8 @@ class Uploader:
             self._size = self._scanner.size
             if size is not None and size not in (self._size, self._scanner.total):
                 raise ValueError(
-                    "size is %d, but the source of %s has %d bytes, %d of them in its blocks"
-                    % (size, self._name, self._scanner.total, self._size)
+                    "size is %d, but the source of %s has %d bytes"
+                    % (size, self._name, self._scanner.total)
                 )
             self._end_hash()
         elif size is None:
@@ -253,13 +253,13 @@ class Uploader:
         self._inspect(n)
         self._unread -= n
         scanner = self._scanner
-        if scanner.fault or not self._unread:
-            scanner.finish(self._name)
-        if scanner.size + scanner.pending() != scanner.total:
+        if not scanner.fault and scanner.size + scanner.pending() != scanner.total:
             raise ValueError(
                 "%s needs a source that can be rewound, or one without text around its blocks and "
                 "spaces at its line ends" % self._name
             )
+        if scanner.fault or not self._unread:
+            scanner.finish(self._name)
 
     def _take(self, n):
         # Takes `n` bytes of what is at hand; where they begin: see _piece().

@@ -190,7 +190,7 @@ def block(label, der):
 @pytest.mark.parametrize(
     "pem, word",
     [
-        (block(b"CERTIFICATE", bytes.fromhex("3003020100")), "damaged"),
+        (block(b"CERTIFICATE", bytes.fromhex("3003020100")), "no DER"),
         (
             block(b"CERTIFICATE", base64.b64decode(b"".join(key_pem("leaf").split(b"\n")[1:-2]))),
             "private key",

@@ -13,9 +13,13 @@ from onemo_tools.proofs.rig import Rig
 from sockets.device import run as run_with_module
 from typer.testing import CliRunner
 
-KEY_PEM = b"-----BEGIN PRIVATE KEY-----\n" + b"S3cr3tKeyBytes/" * 40 + b"\n"
-KEY_PEM = KEY_PEM[:-1].ljust(28 + 640, b"A") + b"\n-----END PRIVATE KEY-----\n"
-CA_PEM = b"-----BEGIN CERTIFICATE-----\n" + b"Q" * 64 + b"\n-----END CERTIFICATE-----\n"
+from tests_host.pure.der import base64_of
+
+KEY_PEM = b"-----BEGIN PRIVATE KEY-----\n" + base64_of(640, "PRIVATE KEY")[:16]
+KEY_PEM = (KEY_PEM + b"S3cr3tKeyBytes/" * 40).ljust(28 + 640, b"A")[: 28 + 640]
+KEY_PEM += b"\n-----END PRIVATE KEY-----\n"
+CA_PEM = b"-----BEGIN CERTIFICATE-----\n" + base64_of(64, letter="Q")
+CA_PEM += b"\n-----END CERTIFICATE-----\n"
 PSK = b"pre-shared-s3cret"
 
 

@@ -7,12 +7,17 @@ import pytest
 from onemo import KEY
 from onemo.errors import CommandError
 
+from tests_host.pure.der import base64_of
+
 from .conftest import pem
 
 SECRET = "Zx9vQ2mK7tLp4RsW"
 
 
-KEY_TEXT = "-----BEGIN PRIVATE KEY-----\n" + SECRET * 4 + "\n-----END PRIVATE KEY-----\n"
+KEY_START = base64_of(64, "PRIVATE KEY")[:16].decode()
+KEY_TEXT = (
+    "-----BEGIN PRIVATE KEY-----\n" + KEY_START + SECRET * 3 + "\n-----END PRIVATE KEY-----\n"
+)
 
 
 # Lines of others in a result

@@ -27,17 +27,16 @@ def judge(data: bytes, kind: int, sizes: list[int] | None = None) -> cert_pem.Pe
     """The judge after the whole of data, or what it said; sizes of the buffers, repeated."""
     it = cert_pem.PemScanner(kind)
     buffer = bytearray(b"\xaa" * max(*(sizes or []), len(data), 1))
-    at = turn = 0
+    at = turn = kept = 0
     while at < len(data):
         part = data[at : at + (sizes[turn % len(sizes)] if sizes else len(data))]
         buffer[: len(part)] = part
         n = it.feed(buffer if turn % 2 else memoryview(buffer), len(part))
-        kept = it.carried + n
-        it.fed = getattr(it, "fed", 0) + kept
+        kept += it.carried + n
         at += len(part)
         turn += 1
     assert it.total == len(data)
-    assert it.fault or it.size == (it.fed if data else 0)
+    assert it.fault or it.size == kept
     try:
         it.finish()
     except ValueError as error:

@@ -116,6 +116,9 @@ BAD = [
     pytest.param(block("CERTIFICATE", base64_of(64, "PUBLIC KEY")), CERT, "public", id="SPKI in"),
     pytest.param(block("RSA PRIVATE KEY", base64_of(64, "EC PRIVATE KEY")), KEY, "an EC", id="EC"),
     pytest.param(block("PRIVATE KEY", base64_of(64)), KEY, "a certificate", id="cert in key"),
+    pytest.param(
+        CERTIFICATE.rstrip() + CERTIFICATE, CERT, "on the same line", id="joined END and BEGIN"
+    ),
     pytest.param(block("PKCS7"), CERT, "PKCS#7", id="PKCS#7"),
     pytest.param(SMALLEST.decode().encode("utf-16"), CERT, "UTF-16", id="UTF-16 with BOM"),
     pytest.param(SMALLEST.decode().encode("utf-16-le"), CERT, "UTF-16", id="UTF-16 LE"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PEM files as people have them, each of a kind: data/pem/index.json has the right verdict."""
+"""PEM files as people have them, each of a kind: pem_cases/index.json has the right verdict."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from onemo.cert_pem import CERT, KEY, PemScanner
 
-DATA = Path(__file__).parents[1] / "data" / "pem"
+DATA = Path(__file__).parents[1] / "pem_cases"
 CASES = json.loads((DATA / "index.json").read_text())
 CUTS = {"whole": None, "bytes": 1, "77": 77}
 

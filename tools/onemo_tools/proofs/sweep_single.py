@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from .outage import pem
 from .rig import Rig
 
 KINDS = ("drop", "corrupt", "duplicate", "insert", "stall", "reboot")
@@ -42,8 +43,7 @@ SENT = b"telemetry " * 20
 
 
 def _pem(label: bytes, letter: bytes, lines: int) -> bytes:
-    body = (letter * 64 + b"\n") * lines
-    return b"-----BEGIN " + label + b"-----\n" + body + b"-----END " + label + b"-----\n"
+    return pem(label, letter.decode(), lines)
 
 
 OBJECTS = (
