@@ -151,7 +151,9 @@ BAD = [
     pytest.param(SMALLEST.replace(SMALL, b"AA=A"), CERT, "padding", id="pad within"),
     pytest.param(SMALLEST.replace(SMALL, b"AAAA\n\n"), CERT, "blank line", id="blank line"),
     pytest.param(block("DSA PRIVATE KEY"), KEY, "not this block", id="DSA key"),
-    pytest.param(CERTIFICATE.replace(b"TE-----\nM", b"TE -----\nM"), CERT, "misspelt", id="space"),
+    pytest.param(
+        CERTIFICATE.replace(b"CATE-----\nM", b"CATE -----\nM"), CERT, "misspelt", id="space"
+    ),
     pytest.param(
         CERTIFICATE.replace(b"TE-----", b"TE----", 1), CERT, "misspelt", id="four dashes"
     ),
