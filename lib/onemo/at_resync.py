@@ -94,7 +94,8 @@ def _find_answer_op(ch, timeout_ms):
     start = _port.ticks_ms()
     probes = 0
     cmee = None
-    answered = False
+    answered = answers = False
+    received = bytes_before
     # Of a module in an unknown mode a far peer may get what is sent. Someone who looks for it at
     # many speeds has no time for the silence, which was kept at the other ones.
     cold = ch.cold and timeout_ms > _ESCAPE_MIN_MS
@@ -114,11 +115,13 @@ def _find_answer_op(ch, timeout_ms):
             ch.expect_payload(PAYLOAD_MAX)
         try:
             yield from _fill_payload_op(ch)
-            if cmee is not None:  # it answers, without a final result that can be read: ATV0
+            if answers:  # without a final result that can be read: ATV0
+                answers = False
                 ch.command(b"V1").send(_PROBE_MS)
                 while ch.poll() != DONE:
                     yield
             cmee = None
+            received = ch.bytes_received
             ch.command(b"+CMEE?").send(_PROBE_MS, b"+CMEE:", require_info=True)
             while (event := ch.poll()) != DONE:
                 if event == LINE:
@@ -126,7 +129,9 @@ def _find_answer_op(ch, timeout_ms):
                 else:
                     yield
             answered = cmee is not None
-        except (CommandError, ModemReset, ProtocolError, Timeout):
+        except Timeout:
+            answers = cold and probes > 0 and ch.bytes_received != received
+        except (CommandError, ModemReset, ProtocolError):
             pass
         probes += 1
     # The answer may have been one to an earlier probe: those to the others come within as long

@@ -195,12 +195,14 @@ class TLSContext:
     def _read_op(self):
         found = {"pskid": None}
         for option in _OPTIONS:
+            names = option.arguments
+            if option.name in self._modem.absent:
+                found[names[0]] = None
             if not self._has(option):
                 continue
             value = yield from self._kept_op(option)
             if value is _REFUSED:
                 value = None
-            names = option.arguments
             if len(names) > 1:
                 for i in range(len(names)):
                     found[names[i]] = value and value[i]
