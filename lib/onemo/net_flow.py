@@ -71,7 +71,7 @@ class ConnectionBuffer:
         ch.command(b"+MIPRD=").number(connection.id).number(size)
         ch.send(REPLY_MS + size * 10000 // ch.baud, b"+MIPRD:", 3)
         connection.in_transfer = True  # until it is whole
-        known = connection.unread if connection.unread > 1 else 0  # 1: a count that was not read
+        known = connection.unread  # 1: a count that was not read
         connection.unread = 0  # the module answers only OK if it has nothing
         at = start
         try:
@@ -80,13 +80,18 @@ class ConnectionBuffer:
                     self._check_id()
                     unread = ch.value(1) or 0
                     count = ch.data_remaining
-                    if count > size or (unread and count < size) or count < min(size, known):
+                    if (
+                        count > size
+                        or (unread and count < size)
+                        or (known > 1 and count < min(size, known))
+                    ):
                         ch.lose_sync()
                         raise ProtocolError(
                             "%d bytes came, and %d are left, where %d were asked for"
                             % (count, unread, size)
                         )
                     connection.unread = unread
+                    known = 0
                     while ch.data_remaining:
                         chunk = ch.read_chunk()
                         if chunk:
@@ -97,8 +102,11 @@ class ConnectionBuffer:
                 elif event == LINE:
                     self._check_id()
                     connection.unread = ch.value(1) or 0
+                    known = 0
                 else:
                     yield
+            if known > 1:
+                raise ProtocolError("%d bytes had been announced, and none came" % known)
         except ModemError as error:
             if not (connection.close_reason and isinstance(error, CommandError)):
                 self._break(error)

@@ -483,6 +483,6 @@ class Connections:
                     yield
                 else:
                     closed = ch.value(0) == number and ch.text(4) in _CLOSED
-        except CommandError:
-            closed = True  # there is none
+        except CommandError as error:
+            closed = error.code is not None  # there is none; a plain ERROR is a damaged line's
         return closed
