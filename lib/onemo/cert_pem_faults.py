@@ -135,11 +135,11 @@ def _not_pem(scanner):
     lines = scanner.lines
     scanner.lines = 1
     head = scanner.head
-    if head[0] == 0x30 and head[1] >= 0x80:
-        at = 2 + (head[1] & 0x7F)
-        if at < 13 and head[at] == 2 and head[at + 1] == 1 and head[at + 2] == 3:
-            return _PKCS12
-        return _DER
+    at = 2 + (head[1] & 0x7F) if head[1] >= 0x80 else 2
+    if head[0] == 0x30 and at < 13 and head[at] in b"\x02\x06\x30":
+        if head[at] == 0x06:
+            return _PKCS7
+        return _PKCS12 if head[at] == 2 and head[at + 2] == 3 else _DER
     if head[0] in b"\xfe\xff" and scanner.total > 1:
         return _UTF16
     if head.startswith(b"\xef\xbb\xbf"):
