@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
-# Every single fault at every byte of a conversation.
+# Faults of line, module and host, and whether what the driver tells then is so; `ARGS=--help`.
 faults: $(READY)
-	$(BIN)/python -m onemo_tools.proofs.sweep
+	$(BIN)/python -m onemo_tools.proofs.sweep $(ARGS)
 
 # Rotations of an identity, cut off everywhere; `--help` has parts of it.
 .PHONY: soak mosquitto powercut
@@ -29,10 +29,10 @@ fuzz: $(READY)
 fuzz-coverage: $(VENV)/.atheris
 	$(BIN)/python -m onemo_tools.proofs.fuzz_coverage $(if $(SECONDS),--seconds $(SECONDS))
 
-# Small damage to the driver's core, one at a time: do the tests notice?
+# Small damage to the driver's core, one at a time: do the tests notice? ARGS="--module tls" for others.
 .PHONY: mutants
 mutants: $(VENV)/.mutants
-	$(BIN)/python -m onemo_tools.proofs.mutants
+	$(BIN)/python -m onemo_tools.proofs.mutants $(ARGS)
 
 # What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
 bench: $(VENV)/.bench

@@ -53,9 +53,11 @@ class Stream(ConnectionBuffer):
             raise EOFError("the stream ended after %d of %d bytes" % (len(got), n))
         return bytes(got)
 
-    async def readline(self):
-        """A line with its line end; what there is at the end of the stream."""
-        return bytes(await self._run(self._read_steps(-1, True)))
+    async def readline(self, n=-1):
+        """A line with its line end, or its first `n` bytes; what there is at the end of the
+        stream. ProtocolError, which loses nothing, without a line end in `line_max` bytes (16,384
+        at first)."""
+        return bytes(await self._run(self._read_steps(n, True)))
 
     def write(self, data):
         """Takes `data` (bytes-like, or str as UTF-8). It is sent by `drain`, or with the next

@@ -67,6 +67,7 @@ _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _READY = const(b"+MATREADY")
 _HEX_DIGITS = const(b"0123456789abcdef")
+_LINE_END = const(b"\r\n")
 
 
 class Channel:
@@ -99,6 +100,7 @@ class Channel:
         self.mask_rx = False  # so may be what is received: an echo of a secret, even a late one
         self.payload_remaining = 0  # bytes that the module was promised and may still wait for
         self.fillable = True  # they may be anything; False: a peer would get them
+        self.prompt_refused = False  # the prompt for them was, but it may come all the same
         self.timeout_ms = 0
         self._deadline = None  # ticks; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
@@ -114,7 +116,9 @@ class Channel:
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
+        self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
+        self.cold = True  # nothing is known of it: it may be in any mode
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
@@ -125,7 +129,8 @@ class Channel:
         self._rx[:] = b""
         self._rx_pos = 0
         self._rx_handed_out = False  # the chunk that was handed out is all of _rx
-        self._expect_eol = False  # data is over: only a line end may follow it
+        self._expect_eol = 0  # data is over: so many bytes of the line end behind it are to come
+        self._data_ended = False  # nothing but URCs and the final result may follow
         self._skip_line = False  # the line under way is too long: discarded up to its end
         self._urcs = []  # (prefix, handler)
         self._in_handler = False
@@ -215,10 +220,10 @@ class Channel:
         out = self.out
         if not self.mask_tx:
             self.public_len = len(out)
-        rebooted = self.rebooted
+        before = self.rebooted + 2 * self.out_of_sync
         self._flush()
-        if self.rebooted and not rebooted:
-            raise ModemReset("the module rebooted before " + self.command_text())
+        if before != self.rebooted + 2 * self.out_of_sync:
+            self._refuse_send()
         out.append(0x0D)
         self._expect = expect
         self._data_after = data_after
@@ -226,12 +231,21 @@ class Channel:
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
+        self.prompt_refused = False
         self._discarded = False
         self._source = out
         self._at = 0
         self._stop = len(out) - 1 if line_open else len(out)
         self.phase = _COMMAND
         self.set_deadline(timeout_ms, len(out))
+
+    def _refuse_send(self):
+        # What came since the command before does not allow another one.
+        if self.rebooted:
+            raise ModemReset("the module rebooted before " + self.command_text())
+        raise ProtocolError(
+            "a final result came that no command was waiting for, before " + self.command_text()
+        )
 
     def push(self, source, start, stop):
         """Write source[start:stop] as (part of) the payload, or of a command line that was left
@@ -285,6 +299,8 @@ class Channel:
         """Leave whatever is under way, or is waited for; the next command recovers first."""
         if self.phase >= _COMMAND:
             self.out_of_sync = True
+            if not self.fillable:  # what comes next could still go to the peer
+                self.payload_remaining = max(1, self.payload_remaining)
         self._end_command()
 
     def reset(self):
@@ -296,7 +312,7 @@ class Channel:
 
     def set_in_sync(self):
         """End a recovery: the next answer is the next command's."""
-        self.out_of_sync = self.mask_rx = False
+        self.out_of_sync = self.mask_rx = self.cold = False
 
     def lose_sync(self):
         """Make the next command recover first."""
@@ -312,10 +328,22 @@ class Channel:
         """Note that the module started anew, or that this has been dealt with."""
         self.rebooted = rebooted
 
+    def forget(self):
+        """Note that nothing is known of the module."""
+        self.rebooted = self.cold = True
+
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
         self.payload_remaining = size
         self.fillable = True
+
+    def take_prompt(self):
+        """True if a late prompt came while nothing was waiting for one."""
+        rx = self._rx
+        if self._rx_pos < len(rx) and rx[self._rx_pos] == 0x3E:
+            self._rx_pos += 1
+            return True
+        return False
 
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
@@ -329,7 +357,8 @@ class Channel:
         self._expect = None
         self._data_after = None
         self.data_remaining = 0
-        self._expect_eol = False
+        self._expect_eol = 0
+        self._data_ended = False
         self._pushing = self._line_open = False
         self._at = self._stop = 0
         self._deadline = None
@@ -388,6 +417,14 @@ class Channel:
         at = at_syntax.field(self._rx, self.args_at, self.end, index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
 
+    def raw(self, index):
+        """Its parameter `index` as bytes, without quotes, whatever they are; b"" if there are not
+        so many."""
+        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        if at < 0:
+            return b""
+        return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
+
     def is_own_line(self):
         """False if it begins with another command's name, `+OTHER:`."""
         rx = self._rx
@@ -396,6 +433,11 @@ class Channel:
             return True
         at = self._match_command(self.start, 2, b"=?\r")
         return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
+
+    def is_query(self):
+        """True if the command asks for something: `+NAME` or `+NAME?`."""
+        out = self.out
+        return out[2] == 0x2B and (out.find(b"=") < 0 or out[-2] == 0x3F)
 
     def wipe(self):
         """Overwrite what secrets left in the buffers."""
@@ -437,7 +479,7 @@ class Channel:
         if self._rx_pos:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
-        self._expect_eol = True
+        self._expect_eol = 2
         if len(rx) > self.data_remaining:  # the end of the answer came along
             self._rx_pos = self.data_remaining
             self.data_remaining = 0
@@ -455,7 +497,8 @@ class Channel:
     def end_data(self, used):
         """End data of REST_OF_LINE: only `used` bytes of the chunk at hand belong to it."""
         self.data_remaining = 0
-        self._rx_handed_out = self._expect_eol = False
+        self._rx_handed_out = False
+        self._expect_eol = 0
         self._rx_pos = used
 
     def _begin_data(self, at, stop):
@@ -541,11 +584,13 @@ class Channel:
                 at = rx.find(b"\n", at) + 1
                 self._skip_line = not at
                 at = at or size
-            # 2. What follows data: a line end
-            if self._expect_eol and at < size:
-                self._expect_eol = False
-                if rx[at] not in b"\r\n":  # the count was wrong: who knows what follows
+            # 2. What follows data: CR LF, or the count was wrong, and who knows what follows
+            while self._expect_eol and at < size:
+                self._data_ended = True
+                if rx[at] != _LINE_END[-self._expect_eol]:
                     self._discarded = self.out_of_sync = True
+                self._expect_eol -= 1
+                at += 1
             # 3. Line ends, and junk that a module sends as it wakes up
             while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
                 at += 1
@@ -601,8 +646,13 @@ class Channel:
             verdict = at_syntax.final(rx, start, end)
             if verdict and not self._require_info:
                 return self._end_answer(verdict, start, end)
+            if verdict and not self.out_of_sync:
+                self.strays = (self.strays + 1) & 255
             if self._match_command(start, 0, b"\r") == end:
                 return WAIT
+        elif not self.out_of_sync and at_syntax.final(rx, start, end):
+            self.out_of_sync = True  # whose answer was taken for whose?
+            self.strays = (self.strays + 1) & 255
         # 3. Information lines of the answer
         expect = self._expect
         if expect and rx.startswith(expect, start):
@@ -625,11 +675,14 @@ class Channel:
         if expect == ALL and not unsolicited:
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
+        if self._data_ended and rx[start] != 0x2B:  # the rest of data: its count was too small
+            self._discarded = self.out_of_sync = True
         return WAIT
 
     def _end_answer(self, verdict, start, end):
         # DONE, or raises what the final result means.
         promised = self.payload_remaining
+        refused = self.phase == _PROMPT_WAIT
         self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
         self._end_command()
         if self._discarded:
@@ -644,7 +697,13 @@ class Channel:
                     "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
                 )
             return DONE
-        self.payload_remaining = 0
+        if self.fillable or not promised:
+            self.payload_remaining = 0
+        else:  # the refusal may be another's, and the prompt still to come
+            self.prompt_refused = refused
+            self.out_of_sync = True
+        if verdict == at_syntax.ERROR:
+            self.out_of_sync = True  # numbered errors are on: a damaged line has this answer
         code = None
         response = ""
         if verdict == at_syntax.CME_ERROR:

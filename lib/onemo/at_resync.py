@@ -8,14 +8,18 @@ from .at_channel import ALL, DONE, LINE, REPLY_MS, SENT
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-_IDENTIFY_MAX = const(2)  # noise must not make a model unknown
+_IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
+_LATE_PROMPT_MS = const(1000)  # after a refusal in its place
 _QUIET_MS = const(50)
 _QUIET_MAX_MS = const(3000)
 _FILLED_MS = const(3000)  # until the final result of a packet that was filled up
 _REBOOTS_MAX = const(3)  # more than that in one recovery are no accident
 _SILENT_PROBES = const(3)  # after so many without an answer the module may be in data mode
+_ESCAPE_PROBE = const(1)  # before this one a module of which nothing is known gets "+++"
+_ESCAPE_MIN_MS = const(4000)  # a shorter time leaves none for that
+_GUARD_MS = const(1100)  # silence before and after that
 _SILENT = const(
     "no answer within %d ms: has the module power, are TX and RX crossed, does it run at %d bit/s?"
 )
@@ -23,6 +27,7 @@ _GARBLED = const(
     "no answer within %d ms in what came from the UART: does the module run at %d bit/s, "
     "is it one of OneMO's?"
 )
+_ESCAPE = const(b"+++")
 # Ends data mode; to a module that has left it CRs are no command.
 _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
@@ -31,19 +36,24 @@ def start_op(modem, timeout_ms):
     """Get in step with a module of which nothing is known, and identify it: see
     BaseModem.start."""
     ch = modem.channel
-    ch.set_rebooted()
+    ch.forget()
     yield from modem.resync_op(timeout_ms)
     attempts = 0 if modem.capabilities else _IDENTIFY_MAX
-    while modem.model is None and attempts:
+    before = None  # an answer counts once it has come twice
+    while attempts:
         attempts -= 1
         ch.command(b"+CGMM").send(REPLY_MS, ALL)
         response = b""
         while (event := ch.poll()) != DONE:
             if event == LINE:
-                response = response or ch.line()
+                if ch.is_own_line():
+                    response = response or ch.line()
             else:
                 yield
-        modem.set_model(response)
+        if response == before or not attempts:
+            modem.set_model(response)
+            attempts = 0
+        before = response
     ch.set_result(None)
 
 
@@ -84,25 +94,45 @@ def _find_answer_op(ch, timeout_ms):
     start = _port.ticks_ms()
     probes = 0
     cmee = None
-    while cmee is None:
+    answered = answers = False
+    received = bytes_before
+    # Of a module in an unknown mode a far peer may get what is sent. Someone who looks for it at
+    # many speeds has no time for the silence, which was kept at the other ones.
+    cold = ch.cold and timeout_ms > _ESCAPE_MIN_MS
+    patient = ch.cold and timeout_ms > 2 * _SEND_TIMEOUT_MS
+    while not answered:
         elapsed = _port.ticks_diff(_port.ticks_ms(), start)
         if elapsed >= timeout_ms:
             raise Timeout(
                 (_SILENT if ch.bytes_received == bytes_before else _GARBLED)
                 % (timeout_ms, ch.baud)
             )
-        if probes % 8 == _SILENT_PROBES:
+        if cold and probes == _ESCAPE_PROBE and ch.bytes_received == bytes_before:
+            yield from _escape_op(ch)
+        elif patient and probes == _SILENT_PROBES and ch.bytes_received == bytes_before:
+            yield from listen_op(ch, _SEND_TIMEOUT_MS, True)
+        elif probes % 8 == (2 * _SILENT_PROBES if patient else _SILENT_PROBES):
             ch.expect_payload(PAYLOAD_MAX)
         try:
             yield from _fill_payload_op(ch)
+            if answers:  # without a final result that can be read: ATV0
+                answers = False
+                ch.command(b"V1").send(_PROBE_MS)
+                while ch.poll() != DONE:
+                    yield
+            cmee = None
+            received = ch.bytes_received
             ch.command(b"+CMEE?").send(_PROBE_MS, b"+CMEE:", require_info=True)
             while (event := ch.poll()) != DONE:
                 if event == LINE:
                     cmee = ch.value(0)
                 else:
                     yield
-        except (CommandError, ModemReset, ProtocolError, Timeout):
-            cmee = None
+            answered = cmee is not None
+        except Timeout:
+            answers = cold and probes > 0 and ch.bytes_received != received
+        except (CommandError, ModemReset, ProtocolError):
+            pass
         probes += 1
     # The answer may have been one to an earlier probe: those to the others come within as long
     # again, and must not be taken for answers to what is sent next.
@@ -124,7 +154,10 @@ def _fill_payload_op(ch):
         return
     if not ch.fillable:
         # Filler would go to a peer: the module's own timeout ends it.
-        yield from listen_op(ch, _SEND_TIMEOUT_MS)
+        ms = _LATE_PROMPT_MS if ch.prompt_refused else _SEND_TIMEOUT_MS
+        while ms:
+            yield from listen_op(ch, ms)
+            ms = _SEND_TIMEOUT_MS if ch.take_prompt() else 0
         ch.expect_payload(0)
         return
     ch.resume_payload(_FILLED_MS)
@@ -139,12 +172,27 @@ def _fill_payload_op(ch):
         ch.expect_payload(0)  # it had enough before: its final result came in between
 
 
-def listen_op(ch, ms):
-    """Serve URCs for `ms` milliseconds."""
+def _escape_op(ch):
+    # Out of transparent mode, in which a far peer gets what is sent. One probe has gone there; no
+    # more must, and no filler.
+    yield from listen_op(ch, _GUARD_MS, True)
+    ch.expect_payload(len(_ESCAPE))
+    ch.resume_payload(_GUARD_MS)
+    ch.push(_ESCAPE, 0, len(_ESCAPE))
+    while ch.poll() != SENT:
+        yield
+    ch.cancel()
+    yield from listen_op(ch, _GUARD_MS)
+
+
+def listen_op(ch, ms, silence=False):
+    """Serve URCs for `ms` milliseconds, or, with `silence`, until something comes."""
+    bytes_before = ch.bytes_received
     ch.set_deadline(ms)
     try:
-        while True:
+        while not (silence and ch.bytes_received != bytes_before):
             ch.poll()
             yield
+        ch.cancel()
     except Timeout:
         pass

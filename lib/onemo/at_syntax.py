@@ -109,7 +109,8 @@ def field_end(buf, at, end):
 
 
 def number(buf, at, end):
-    """The decimal number that begins at `at` (signed, spaces before it allowed), or None."""
+    """The decimal number that begins at `at` (signed, spaces before it allowed), or None. A
+    parameter with something else behind its digits is no number."""
     while at < end and buf[at] == 0x20:
         at += 1
     negative = at < end and buf[at] == _MINUS
@@ -121,6 +122,8 @@ def number(buf, at, end):
             return None
         value = (value or 0) * 10 + buf[at] - 48
         at += 1
+    if at < end and buf[at] not in b', ")':
+        return None
     return -value if negative and value is not None else value
 
 

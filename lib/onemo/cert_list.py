@@ -5,8 +5,8 @@
 from ._port import const
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
-from .cert_store import CERT, PSK
-from .errors import ProtocolError, Unsupported
+from .cert_store import CERT, KEY, PSK, remove_op
+from .errors import CommandError, ProtocolError, Unsupported
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
 SHA1 = const(1)
@@ -17,27 +17,47 @@ CRC = const(3)
 def read_op(modem, name, sink):
     """Stream a certificate into sink.write: see CertStore.read. ValueError, TypeError at once."""
     check_text(name, "name")
-    return _read_op(modem.channel, name, sink)
+    return _read_op(modem.channel, name.encode(), sink)
 
 
 def _read_op(ch, name, sink):
+    # The list is asked first, as a second opinion on the size: one damaged digit of it would cut
+    # the certificate short. The size is kept in the result, for each local makes the generator
+    # larger.
+    ch.result = None
+    ch.command(b"+MSSLLIST=").number(CERT).send(STORE_MS, b"+MSSLLIST:")
+    while (event := ch.poll()) != DONE:
+        if event != LINE:
+            yield
+        elif ch.field_equals(0, name):
+            ch.result = ch.value(1)
     ch.command(b"+MSSLCERTRD=").quote(name)
     ch.send(STORE_MS + PAYLOAD_MAX * 10000 // ch.baud, b"+MSSLCERTRD:", 1)
-    size = None
     while (event := ch.poll()) != DONE:
         if event != DATA:
             yield
             continue
-        size = ch.data_remaining
+        _check_count(ch)
+        name = None
         while ch.data_remaining:
-            chunk = ch.read_chunk()
-            if chunk:
-                sink.write(chunk)
+            event = ch.read_chunk()
+            if event:
+                sink.write(event)
             else:
                 yield
-    if size is None:
+    if name is not None:
         raise ProtocolError("%s: OK, but no data came" % ch.command_text())
-    return ch.set_result(size)
+    return ch.result
+
+
+def _check_count(ch):
+    count = ch.data_remaining
+    if ch.result is not None and ch.result != count:
+        ch.lose_sync()
+        raise ProtocolError(
+            "%s announces %d bytes, MSSLLIST %d" % (ch.command_text(), count, ch.result)
+        )
+    ch.result = count
 
 
 def list_op(modem, kind):
@@ -57,18 +77,50 @@ def _list_op(ch, kind):
     return ch.set_result(found)
 
 
-def find_op(ch, name, kind):
-    """The size of one object, None if it is not listed. The other lines cost nothing."""
-    wanted = name.encode()
-    size = None
-    ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
-    while (event := ch.poll()) != DONE:
-        if event == LINE:
-            if ch.field_equals(0, wanted):
-                size = ch.value(1)
+def remove_copies_op(modem, name, codes):
+    """Remove what a write left under a name that was damaged on the line: objects whose names are
+    almost `name`, and whose check code is one of `codes`, of what was being written."""
+    ch = modem.channel
+    found = []
+    for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
+        ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                listed = ch.raw(0)
+                if _almost(listed, name.encode()):
+                    found.append(listed)
+            else:
+                yield
+    for listed in found:
+        try:
+            code = yield from find_digest_op(ch, listed)
+        except CommandError:
+            continue
+        if code in codes:
+            yield from remove_op(modem, listed)
+            modem.tell(
+                "stray",
+                "%s was written under the name %r, which was damaged on the line; that was removed"
+                % (name, listed),
+            )
         else:
-            yield
-    return ch.set_result(size)
+            modem.tell(
+                "stray",
+                "%r, which is almost %s, is in the module as well: if nobody wrote it, it is what "
+                "the line made of that name; certs.remove() removes it" % (listed, name),
+            )
+
+
+def _almost(one, other):
+    # True for two names that differ, but by a character or two.
+    start = 0
+    shorter = min(len(one), len(other))
+    while start < shorter and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one != other and max(len(one), len(other)) - start - end <= 2
 
 
 def digest_op(modem, name, algorithm=MD5):

@@ -223,7 +223,7 @@ def _not_pem(scanner):
     head = bytes(scanner.head)
     word = head.strip()
     if head[:1] == b"0" and (head[1] > 0x7F or min(head[1:8]) < 9):
-        at = 2 + (head[1] & 3 if head[1] > 0x7F else 0)
+        at = _behind_length(head, 1)
         if head[at : at + 3] == b"\2\1\3":
             return _PKCS12
         return _PKCS7 if head[at : at + 1] == b"\6" else _DER
@@ -362,47 +362,63 @@ def _other_content(scanner):
     # What the label says, what is inside, and what to do.
     label = ("CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")[scanner.last]
     der = scanner.head
-    at = 2 + (der[1] & 3 if der[1] > 0x7F else 0)
-    inner = at + 2 + (der[at + 1] & 3 if der[at + 1] > 0x7F else 0)
-    version = bytes(der[at : at + 3]) if der[at] == 2 else b""
-    right = "give the right file, or correct the label"
-    if version == b"\2\1\3":
-        found = "PKCS#12"
-        right = "openssl pkcs12 -inform DER for its decoded bytes"
-    elif version in (b"\2\1\0", b"\2\1\1"):
-        found = {
-            0x30: "a private key (PKCS#8), whose label is PRIVATE KEY",
-            0x02: "an RSA private key, whose label is RSA PRIVATE KEY",
-            0x04: "an EC private key, whose label is EC PRIVATE KEY",
-        }.get(der[at + 3], "no private key")
-        if scanner.kind == _CERT:
-            right = "give the certificate; write the key as kind KEY under its own label"
-        else:
-            right = "correct the label in its BEGIN and END lines"
-    elif version:
-        found = "an RSA public key"
-        right = "give the certificate, or the private key"
+    at = _behind_length(der, 1)
+    if der[at] == 2:
+        found, remedy = _numbered(der, at, scanner.kind)
+    elif der[at] == 0x30:
+        found, remedy = _nested(der, _behind_length(der, at + 1), scanner.kind)
     elif der[at] == 6:
-        found = "PKCS#7"
-        right = "openssl pkcs7 -print_certs"
-    elif der[at] != 0x30:
-        found = "something else"
-    elif der[inner] == 6:
-        pkcs5 = der.find(b"\xf7\x0d\x01\x05") > 0 or der.find(b"\xf7\x0d\x01\x0c") > 0
-        if pkcs5:
-            found = "an encrypted private key"
-            right = "openssl pkey -in KEY -out PLAIN under the label ENCRYPTED PRIVATE KEY"
-        else:
-            found = "a public key"
-            right = "give the certificate, or the private key"
-    elif der[inner] == 0xA0:
-        found = "a certificate"
-        right = "give the key; write the certificate as kind CERT under its own label"
-    elif der[inner] == 2:
-        found = "a certificate or a request"
-        if scanner.kind == _CERT:
-            found = "a certificate request"
-            right = "give the certificate that the authority made from it"
+        found, remedy = "PKCS#7", "openssl pkcs7 -print_certs -in FILE -out PEM"
     else:
-        found = "something else"
-    return label, found, right
+        found, remedy = "something else", _COPY
+    return label, found, remedy
+
+
+_COPY = "give the right file, or correct the label"
+_GIVE = "give the certificate, or the private key"
+
+
+def _behind_length(der, at):
+    # Where the content begins of which the length is at `at`.
+    return at + 1 + (der[at] & 3 if der[at] > 0x7F else 0)
+
+
+def _numbered(der, at, kind):
+    # A SEQUENCE that begins with an INTEGER: a version, or a modulus.
+    if der[at + 1] != 1:
+        return "an RSA public key", _GIVE
+    if der[at + 2] == 3:
+        return "PKCS#12", "openssl pkcs12 -in FILE.p12 -nodes -out PEM, from the file it came from"
+    label = {0x30: "PRIVATE KEY", 0x02: "RSA PRIVATE KEY", 0x04: "EC PRIVATE KEY"}.get(der[at + 3])
+    if der[at + 2] > 1 or not label:
+        return "something else", _COPY
+    found = {
+        "PRIVATE KEY": "a private key (PKCS#8), whose label is PRIVATE KEY",
+        "RSA PRIVATE KEY": "an RSA private key, whose label is RSA PRIVATE KEY",
+        "EC PRIVATE KEY": "an EC private key, whose label is EC PRIVATE KEY",
+    }[label]
+    if kind == _CERT:
+        return found, "give the certificate; write the key as kind KEY under its own label"
+    return found, "correct the label in its BEGIN and END lines"
+
+
+def _nested(der, at, kind):
+    # A SEQUENCE that begins with a SEQUENCE.
+    if der[at] == 6:
+        if der.find(b"\xf7\x0d\x01\x05") > 0 or der.find(b"\xf7\x0d\x01\x0c") > 0:
+            return (
+                "an encrypted private key",
+                "decrypt it, for modules take no passphrase: openssl pkey -in KEY -out PLAIN",
+            )
+        return "a public key", _GIVE
+    if der[at] == 0xA0:
+        return (
+            "a certificate",
+            "give the key; write the certificate as kind CERT under its own label",
+        )
+    if der[at] == 2 and kind == _CERT:
+        return (
+            "a certificate request",
+            "give the certificate that the authority made from it",
+        )
+    return "a certificate or a request" if der[at] == 2 else "something else", _COPY

@@ -7,9 +7,9 @@ from binascii import hexlify
 from ._port import as_buffer
 from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
-from .cert_list import find_digest_op, find_op
-from .cert_store import PSK, remember_source, remove_op
-from .errors import CommandError, Unsupported, VerifyError
+from .cert_list import find_digest_op, remove_copies_op
+from .cert_store import PSK, find_op, remember_source, remove_op
+from .errors import CommandError, ProtocolError, Unsupported, VerifyError
 from .md5 import md5
 
 
@@ -61,23 +61,53 @@ def _write_psk_op(modem, pskid, psk):
     while ch.poll() != DONE:
         yield
     ch.wipe()
+    suspect = modem.unverified == pskid
+    modem.unverified = pskid
     try:
-        code = yield from find_digest_op(ch, pskid)
-        verified_by = "MSSLCHECK"
-        same = code == _digest(psk)
+        code = yield from _code_op(ch, pskid)
     except CommandError:
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+        raise
+    verified_by = "MSSLCHECK"
+    same = code == _digest(psk)
+    if code is None:
         size = yield from find_op(ch, pskid, PSK)
         verified_by = "MSSLLIST"
         same = size == len(psk)
     if not same:
         yield from remove_op(modem, pskid)
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
         raise VerifyError(
             "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
             "again" % (pskid, verified_by)
         )
+    if suspect:  # what it was then may stand under a damaged name
+        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+    modem.unverified = None
     certs.psk_verified = verified_by
     remember_source(modem, pskid, PSK, psk, len(psk), None)
     return ch.set_result(True)
+
+
+def _code_op(ch, pskid):
+    # The module's check code of a PSK; None if it gives none, which has to be said twice: one
+    # refusal may be a damaged command's.
+    refusal = None
+    while True:
+        code = None  # of the error, if there is one
+        try:
+            found = yield from find_digest_op(ch, pskid)
+            if found is not None:
+                return found
+        except CommandError as error:
+            code = error.code
+            if code is None or refusal not in (None, code):
+                raise
+        if refusal is not None and refusal == code:
+            return None
+        if refusal is not None or code is None:
+            raise ProtocolError("%s was answered without a code" % ch.command_text())
+        refusal = code
 
 
 def compare_psk_op(modem, pskid, psk):
@@ -93,11 +123,9 @@ def _compare_psk_op(modem, pskid, psk):
         return None
     same = False
     if size == len(psk):
-        try:
-            code = yield from find_digest_op(ch, pskid)
-            same = code == _digest(psk)
-        except CommandError:
-            pass  # a module that gives no code for PSKs: it is written once more
+        # One whose code the module does not give is written once more.
+        code = yield from _code_op(ch, pskid)
+        same = code == _digest(psk)
     if same:
         remember_source(modem, pskid, PSK, psk, len(psk), None)
     return same

@@ -4,8 +4,8 @@
 # object is removed, and what a volatile store must be able to write again.
 
 from ._port import const
-from .at_channel import DONE, FLASH_MS
-from .errors import CommandError
+from .at_channel import DONE, FLASH_MS, LINE, STORE_MS
+from .errors import CommandError, VerifyError
 
 CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
@@ -14,9 +14,24 @@ PSK = const(3)
 _MISSING = const(762)  # the code of an object that is not there (manual 5.2)
 
 
+def find_op(ch, name, kind):
+    """The size of one object, None if it is not listed. The other lines cost nothing."""
+    wanted = name if isinstance(name, bytes) else name.encode()
+    size = None
+    ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+    while (event := ch.poll()) != DONE:
+        if event == LINE:
+            if ch.field_equals(0, wanted):
+                size = ch.value(1)
+        else:
+            yield
+    return ch.set_result(size)
+
+
 def remove_op(modem, name, missing_ok=True, forget=False):
-    """Remove an object (manual 3.6). Returns True if it was there; without `missing_ok` a missing
-    one is CommandError 762. `forget`: on purpose, so that it will not be written again."""
+    """Remove an object (manual 3.6), and look whether it is gone: a damaged name may have removed
+    another, or none. Returns True if it was there; without `missing_ok` a missing one is
+    CommandError 762. `forget`: on purpose, so that it will not be written again. VerifyError."""
     ch = modem.channel
     ch.command(b"+MSSLRM=").quote(name).send(FLASH_MS)
     removed = True
@@ -27,6 +42,16 @@ def remove_op(modem, name, missing_ok=True, forget=False):
         if not missing_ok or error.code != _MISSING:
             raise
         removed = False
+    # Not every model removes PSKs, and one that refuses it says that there is none.
+    kind = PSK if removed and modem.require_model().psk else KEY
+    while kind:
+        if (yield from find_op(ch, name, kind)) is not None:
+            raise VerifyError(
+                "%s is still in the module, which answered %s to its removal: compare "
+                "certs.list() with what you expect, then remove it again"
+                % (name, "OK" if removed else _MISSING)
+            )
+        kind -= 1
     if modem.partial_upload == name:
         modem.partial_upload = None
     if forget:
@@ -39,7 +64,7 @@ def discard_op(modem, name):
     """Remove what an upload left, if it can be removed: an error of this would hide another."""
     try:
         yield from remove_op(modem, name)
-    except CommandError:
+    except (CommandError, VerifyError):
         pass  # it was never begun, or the next write says what is wrong
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
 # A PEM's way into the module (manual 3.2, 3.3): file -> buffer -> UART, as packets behind the `>`
-# prompt. A source that can be rewound is read through, judged and hashed before anything is sent,
-# for a write replaces what was there; the module's digest is compared with that.
+# prompt. Its blocks are what is sent, counted and hashed; text around them is passed over.
 #
-# What is hashed, counted and sent is the blocks alone. The scanner cuts the channel's buffer down
-# to them, in place; it grows again for the next read. Both allocate nothing, and need no view of
-# a part of the buffer, which would.
+# A source that can be rewound is read through, judged and hashed before anything is sent, for a
+# write replaces what was there; the module's digest is compared with that.
+#
+# The scanner cuts the channel's buffer down to the blocks, in place; it grows again for the next
+# read. Both allocate nothing, and need no view of a part of the buffer, which would.
 
 from . import _port
 from ._port import const
@@ -54,6 +55,7 @@ class Uploader:
         # Locals are few: each of them, and each argument of a call, makes the generator larger.
         try:
             self.prepare(name, source, kind, size)
+            suspect = self._modem.unverified == name  # it may stand under a damaged name
             stored = yield from self.compare_op()
             if stored is True and self._position is not None and not force:
                 self.remember(source, size)
@@ -63,7 +65,10 @@ class Uploader:
             stored = yield from self._send_op(progress)
         except Exception as error:
             if not self._modem.partial_upload:
-                raise
+                if isinstance(error, CommandError) and self._digests:
+                    yield from self._remove_copies_op()
+                    self._modem.unverified = None
+                raise error
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
                 yield from discard_op(self._modem, name)
@@ -78,12 +83,24 @@ class Uploader:
             self.close()
         if stored is not True:
             yield from remove_op(self._modem, name)
+            yield from self._remove_copies_op()
             raise VerifyError(
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, stored)
             )
+        if suspect:
+            yield from self._remove_copies_op()
+        self._modem.unverified = None
         self.remember(source, size)
         return self._ch.set_result(True)
+
+    def _remove_copies_op(self):
+        from binascii import hexlify
+
+        from .cert_list import remove_copies_op
+
+        codes = [hexlify(digest).decode() for digest in self._digests]
+        return remove_copies_op(self._modem, self._name, codes)
 
     def prepare(self, name, source, kind, size):
         """Begin an upload, or a comparison. A source that can be rewound is read through;
@@ -201,7 +218,7 @@ class Uploader:
             else:
                 raise Timeout("the source of %s gives nothing: open it again" % self._name)
         scanner.finish(self._name)
-        if size not in (None, scanner.size):
+        if size is not None and size not in (scanner.size, scanner.kept):
             raise ValueError(
                 "size is %d, but the source of %s has %d bytes" % (size, self._name, scanner.size)
             )
@@ -240,9 +257,13 @@ class Uploader:
             if n < 0:
                 return 0
             if n == 0:
+                if self._position is None and not self._raw_left:
+                    raise ValueError(
+                        "%s needs a source that can be rewound, or one without text around its "
+                        "blocks and spaces at its line ends" % self._name
+                    )
                 raise ValueError(
-                    "the source of %s ended before its %d bytes of PEM; one that cannot be "
-                    "rewound must hold nothing else" % (self._name, self._size)
+                    "the source of %s ended before its %d bytes" % (self._name, self._size)
                 )
             self._ready = n
         self._start = self._stop
@@ -323,11 +344,11 @@ class Uploader:
     # What both forms share
 
     def _begin_packets(self):
-        self._start = self._stop = self._ready = 0
         if self._position is not None:
             self._stream.seek(self._position)
             self._scanner.begin(self._kind)
-        self._modem.partial_upload = self._name
+        self._start = self._stop = self._ready = 0
+        self._modem.partial_upload = self._modem.unverified = self._name
         return self._size
 
     def _end_packets(self):

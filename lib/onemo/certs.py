@@ -76,10 +76,16 @@ class CertStore:
 
         return self._modem.run_operation(list_op(self._modem, kind))
 
-    def remove(self, name: str, missing_ok: bool = False):
-        """Remove a certificate or key (manual 3.6); not while a connection uses it. Returns True
-        if it was there: without `missing_ok` a missing one is CommandError 762."""
+    def remove(self, name: str, missing_ok: bool = False, *, in_use_ok: bool = False):
+        """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
+        it was there: without `missing_ok` a missing one is CommandError 762. VerifyError if it is
+        still there.
+
+        ValueError, before anything is sent, if an open connection uses it, for the manual warns of
+        that; `in_use_ok` allows it."""
         at_syntax.check_text(name, "name")
+        if not in_use_ok:
+            self._modem.check_unused(name)
         return self._modem.run_operation(remove_op(self._modem, name, missing_ok, True))
 
     def digest(self, name: str, algorithm: int = 0):

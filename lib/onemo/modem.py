@@ -10,7 +10,7 @@
 from . import _port, at_syntax
 from ._port import as_buffer, const
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
-from .errors import ModemError
+from .errors import ModemError, ModemReset, ProtocolError, Timeout
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
@@ -64,11 +64,14 @@ class BaseModem:
         # Boots of the module noticed so far; settings from an earlier boot are lost.
         self.boot_count = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
+        self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
         self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
         self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
+        self._event_handler = None
+        self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         if model is not None:
             self.set_model(model)
@@ -120,8 +123,15 @@ class BaseModem:
         from .at_resync import resync_op
 
         started_anew = yield from resync_op(self.channel, timeout_ms)
+        _port.unload("at_resync")
         if started_anew:
             self.boot_count += 1
+            if self.boot_count > 1:
+                self.tell(
+                    "reboot",
+                    "the module rebooted; its connections are gone, its settings are "
+                    "sent again before they are next used",
+                )
         name = self.partial_upload
         if name is not None:
             from .cert_store import discard_op
@@ -192,6 +202,35 @@ class BaseModem:
             handler(bytes(buf[start:end]))
 
         self.channel.on_urc(prefix, copy_line)
+
+    def on_event(self, handler) -> None:
+        """Call handler(kind, text) for what the library notices and the caller should know; `text`
+        is a sentence. `kind`:
+
+        "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
+        than a query. "identity": what was proven is kept in place of what the profile names.
+        "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
+        "absent": an option that the firmware does not have.
+
+        Handlers run in the middle of an operation and must not issue commands. The library prints
+        nothing."""
+        self._event_handler = handler
+
+    def tell(self, kind: str, text: str) -> None:
+        """Pass an event to the handler. For the library's own parts."""
+        if self._event_handler:
+            self._event_handler(kind, text)
+
+    def check_unused(self, name: str) -> None:
+        """ValueError if an open connection uses the object `name` (manual 3.6 warns of that). For
+        the library's own parts."""
+        if self.connections:
+            number = self.connections.user_of(name)
+            if number is not None:
+                raise ValueError(
+                    "%s is in use by connection %d: close it first, or pass in_use_ok=True"
+                    % (name, number)
+                )
 
     # The network
 
@@ -269,6 +308,18 @@ class BaseModem:
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
 
+    def identity(self, journal: str = "onemo.rotate"):
+        """What is in force, as a dict: "objects" ({name: True if the module has it, with the
+        digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
+        "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),
+        "under_way" (None; "add": another is being brought in; "drop": the old one is being
+        removed), "coming" and "leaving" (names).
+
+        `journal`: the file that a rotation keeps. CommandError, Timeout, ModemReset."""
+        from .provisioning import identity_op
+
+        return self.run_operation(identity_op(self, journal))
+
 
 def _begin_command(ch, text):
     # `text`, or (text, how the lines of its answer begin).
@@ -293,6 +344,23 @@ def _command_op(ch, text, timeout_ms):
             if ch.own_expect != ALL or ch.is_own_line():
                 ch.result.append(ch.line())
         elif event == DONE:
+            if not ch.result and ch.is_query():
+                yield from _confirm_empty_op(ch)
             return
         else:
             yield
+
+
+def _confirm_empty_op(ch):
+    # A query that is answered by nothing but OK: was that OK another command's? Then the answer
+    # comes before that to another query.
+    strays = ch.strays
+    ch.command(b"+CMEE?").send(REPLY_MS, b"+CMEE:", require_info=True)
+    try:
+        while ch.poll() != DONE:
+            yield
+    except (Timeout, ModemReset):
+        return  # the module was told to restart, or to sleep
+    if ch.strays != strays:
+        ch.lose_sync()
+        raise ProtocolError("the answers have come out of step with the commands; ask again")

@@ -27,6 +27,8 @@ _HEX_CHUNK = const(64)  # bytes that are encoded at a time
 
 
 class ConnectionBuffer:
+    line_max = 16384  # bytes of a line that readline() without a limit collects
+
     def __init__(self, modem, connection, timeout_ms):
         self._modem = modem
         self._ch = modem.channel
@@ -56,6 +58,8 @@ class ConnectionBuffer:
         connection = self._connection
         if connection.in_transfer and not connection.error:
             connection.error = "a transfer was broken off"
+        if connection.strays not in (None, self._ch.strays) and not connection.error:
+            connection.error = "what was read last was not all of an answer"
         self._connections.check(connection)
 
     def _receive_op(self, into, start, size):
@@ -67,7 +71,7 @@ class ConnectionBuffer:
         ch.command(b"+MIPRD=").number(connection.id).number(size)
         ch.send(REPLY_MS + size * 10000 // ch.baud, b"+MIPRD:", 3)
         connection.in_transfer = True  # until it is whole
-        known = connection.unread if connection.unread > 1 else 0  # 1: a count that was not read
+        known = connection.unread  # 1: a count that was not read
         connection.unread = 0  # the module answers only OK if it has nothing
         at = start
         try:
@@ -76,13 +80,18 @@ class ConnectionBuffer:
                     self._check_id()
                     unread = ch.value(1) or 0
                     count = ch.data_remaining
-                    if count > size or (unread and count < size) or count < min(size, known):
+                    if (
+                        count > size
+                        or (unread and count < size)
+                        or (known > 1 and count < min(size, known))
+                    ):
                         ch.lose_sync()
                         raise ProtocolError(
                             "%d bytes came, and %d are left, where %d were asked for"
                             % (count, unread, size)
                         )
                     connection.unread = unread
+                    known = 0
                     while ch.data_remaining:
                         chunk = ch.read_chunk()
                         if chunk:
@@ -93,14 +102,18 @@ class ConnectionBuffer:
                 elif event == LINE:
                     self._check_id()
                     connection.unread = ch.value(1) or 0
+                    known = 0
                 else:
                     yield
+            if known > 1:
+                raise ProtocolError("%d bytes had been announced, and none came" % known)
         except ModemError as error:
             if not (connection.close_reason and isinstance(error, CommandError)):
                 self._break(error)
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.last_read = at - start
+        connection.strays = ch.strays
         if into is self._readahead:
             self._at = 0
             self._stop = at
@@ -123,7 +136,7 @@ class ConnectionBuffer:
         raise error
 
     def _poll_state_op(self):
-        # Asks what the module should have told by itself.
+        # Asks what the module should have told by itself. What is unread outlives an end.
         ch = self._ch
         connection = self._connection
         self._begin()
@@ -137,7 +150,10 @@ class ConnectionBuffer:
                     still_open = ch.field_equals(4, b"CONNECTED")
                 else:
                     yield
-            ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+        except CommandError:
+            pass
+        ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+        try:
             while (event := ch.poll()) != DONE:
                 if event == LINE:
                     self._check_id()
@@ -178,8 +194,9 @@ class ConnectionBuffer:
                 connection.last_sent = n
             elif not 0 < accepted <= n:
                 raise Timeout("connection %d takes no more data" % connection.id)
-            else:
-                n = accepted
+            elif accepted < n:
+                n = yield from self._confirm_sent_op(accepted, n)
+            connection.accepted += n
             start += n
 
     def _send_packet_op(self, data, start, n):
@@ -234,6 +251,41 @@ class ConnectionBuffer:
             raise ConnectionLost("bytes were lost on their way to the module")
         return accepted
 
+    def _confirm_sent_op(self, accepted, n):
+        # A damaged count would make bytes go out twice: the module's total decides.
+        ch = self._ch
+        connection = self._connection
+        total = None
+        ch.command(b"+MIPSACK=").number(connection.id).send(REPLY_MS, b"+MIPSACK:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    total = ch.value(0)
+                else:
+                    yield
+        except CommandError:
+            pass  # not every model has it
+        for count in (accepted, n):
+            if total == connection.accepted + count:
+                return count
+        self._break(
+            ConnectionLost(
+                "the module says that it took %d of %d bytes, and %s in all, not %d"
+                % (accepted, n, total, connection.accepted + accepted)
+            )
+        )
+
+    def _confirm_end_op(self):
+        connection = self._connection
+        reason = connection.close_reason
+        connection.close_reason = 0
+        try:
+            yield from self._poll_state_op()
+        finally:
+            if connection.close_reason or connection.error:
+                connection.close_reason = reason
+                connection.end_confirmed = True
+
     def _flush_op(self):
         # Sends what is held back. Taken here, under the lock of a front that has one, for the
         # order.
@@ -269,6 +321,10 @@ class ConnectionBuffer:
                 yield self._receive_op(into, start, size)
                 if connection.last_read:
                     return
+                if connection.close_reason and not connection.end_confirmed:
+                    # A damaged URC may have told an end that is none.
+                    yield self._confirm_end_op()
+                    continue
                 if connection.close_reason:
                     connections.check_end(connection)
                     return
@@ -339,8 +395,8 @@ class ConnectionBuffer:
         self._result = n
 
     def _read_steps(self, n, line=False):
-        # Exactly `n` bytes (below 0: all), or a line; fewer at the end of the stream only. In
-        # _result a bytearray; None for later.
+        # Exactly `n` bytes (below 0: all), or a line, of `n` bytes at the most; fewer at the end
+        # of the stream only. In _result a bytearray; None for later.
         self._restore_partial()
         got = self._into = bytearray()
         self._have = 0
@@ -348,12 +404,18 @@ class ConnectionBuffer:
         self._result = 0
         while n < 0 or self._have < n:
             have = self._have
+            if line and n < 0 and have >= self.line_max:
+                self._restore_partial()
+                raise ProtocolError(
+                    "no line end in %d bytes of connection %d: read(n) or readline(n) takes them, "
+                    "a greater line_max allows longer lines" % (have, self._connection.id)
+                )
             if self._at < self._stop:
                 stop = self._stop
+                if n >= 0:
+                    stop = min(stop, self._at + n - have)
                 if line:
                     stop = self._readahead.find(b"\n", self._at, stop) + 1 or stop
-                elif n >= 0:
-                    stop = min(stop, self._at + n - have)
                 self._have = have + stop - self._at
                 got[have : self._have] = self._readahead[self._at : stop]
                 self._at = stop

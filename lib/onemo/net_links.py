@@ -23,6 +23,9 @@ OPEN_MS = const(60000)
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
+_CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
+_CLOSE_MAX = const(2)
+_CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
 _PULL = const(2)  # MIPOPEN's access mode
 _ENCODING_HEX = const(1)
@@ -42,6 +45,7 @@ class Connection:
         self.host = host
         self.port = port
         self.tls = tls
+        self.names = tls.names() if tls else ()  # of the objects that it uses
         self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
         self.unread = 0  # bytes that the module holds
@@ -52,6 +56,9 @@ class Connection:
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.last_read = 0  # bytes that were received last
+        self.end_confirmed = False  # the module was asked whether the connection has ended
+        self.accepted = 0  # bytes that the module took in all
+        self.strays = None  # the channel's count after that: a new one may be the rest of it
         self.last_sent = 0  # bytes that were sent last, until the module says how many it took
 
     def on_sent(self, count):
@@ -161,6 +168,17 @@ class Connections:
             pass
         ch.cancel()
 
+    def user_of(self, name):
+        """The id of an open connection that uses the object `name`; None if there is none."""
+        for connection in self._table:
+            if (
+                connection
+                and name in connection.names
+                and not (connection.close_reason or connection.error or self._is_gone(connection))
+            ):
+                return connection.id
+        return None
+
     # What is wrong
 
     def _is_gone(self, connection):
@@ -207,6 +225,7 @@ class Connections:
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()
+            yield from tls.check_present_op()
             if self._clock_boot != modem.boot_count and tls.checks_dates():
                 yield from self._check_clock_op()
         yield from self._allocate_op(connection)
@@ -244,13 +263,14 @@ class Connections:
                         ch.field_equals(1, b"TCP")
                         and ch.field_equals(2, connection.host.encode())
                         and ch.value(3) == connection.port
+                        and (ch.text(4) in (None, "CONNECTED"))
                     )
         except CommandError:
             pass
         if not found and not connection.close_reason:
             yield from self.close_op(connection)
             raise VerifyError(
-                "the module does not show connection %d to %s:%d, as asked; it was closed, "
+                "the module does not show connection %d to %s:%d as connected; it was closed, "
                 "connect again" % (connection.id, connection.host, connection.port)
             )
 
@@ -422,17 +442,47 @@ class Connections:
             return
         cleared_boot = self._cleared_boot
         self.drop(connection)
-        if not self._is_gone(connection):
-            yield from self._close_id_op(number)
-            self._cleared_boot = cleared_boot
+        if not self._is_gone(connection) and (yield from self._close_id_op(number)):
+            self._cleared_boot = cleared_boot  # else the next opening looks
 
     def _close_id_op(self, number):
+        # A damaged command may have closed another one, or none: without +MIPCLOSE for this id
+        # the module is asked. Returns True if it is closed.
         ch = self._ch
-        self._start_cooldown(number, _COOLDOWN_MS)
-        ch.command(b"+MIPCLOSE=").number(number).send(REPLY_MS)
+        for _ in range(_CLOSE_MAX):
+            self._start_cooldown(number, _COOLDOWN_MS)
+            long_cooldown = self._cooldown[number]
+            ch.command(b"+MIPCLOSE=").number(number).send(REPLY_MS)
+            try:
+                while ch.poll() != DONE:
+                    yield
+                ch.set_deadline(_CLOSED_MS)
+                try:
+                    while self._cooldown[number] == long_cooldown:
+                        ch.poll()
+                        yield
+                except Timeout:
+                    pass
+                ch.cancel()
+                if self._cooldown[number] != long_cooldown:
+                    return True
+            except CommandError:
+                # It was closed: modules disagree on what to say.
+                self._start_cooldown(number, _SHORT_COOLDOWN_MS)
+            if (yield from self._is_closed_op(number)):
+                return True
+        return False
+
+    def _is_closed_op(self, number):
+        ch = self._ch
+        closed = True
+        ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
         try:
-            while ch.poll() != DONE:
-                yield
-        except CommandError:
-            # It was closed: modules disagree on what to say.
-            self._start_cooldown(number, _SHORT_COOLDOWN_MS)
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                else:
+                    closed = ch.value(0) == number and ch.text(4) in _CLOSED
+        except CommandError as error:
+            closed = error.code is not None  # there is none; a plain ERROR is a damaged line's
+        return closed

@@ -63,8 +63,9 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         return None if got is None else bytes(got)
 
     def readline(self, n=-1):
-        """A line with its line end; what there is at the end of the stream. A Timeout loses
-        nothing."""
+        """A line with its line end, or its first `n` bytes; what there is at the end of the
+        stream. A Timeout loses nothing. ProtocolError, which loses nothing either, without a line
+        end in `line_max` bytes (16,384 at first)."""
         got = self._run(self._read_steps(n, True))
         return None if got is None else bytes(got)
 

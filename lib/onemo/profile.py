@@ -6,7 +6,9 @@
 #   {"objects": [{"name": "ca.pem", "kind": "cert", "source": "/certs/ca.pem"}, ...],
 #    "contexts": [{"ssl_id": 1, "auth": "server", "ca": "ca.pem"}, ...]}
 #
-# `kind`: "cert", "key" or "psk" (the file is the PSK then). A context has what
+# `kind`: "cert", "key" or "psk" (the file is the PSK then). `source` may be missing if the module
+# has the object already; `md5`, its digest in hexadecimal, says which one that must be. In Python
+# a source may be a stream, with `size` in bytes if it cannot be rewound. A context has what
 # TLSContext.configure takes, `auth` in words.
 
 from .at_syntax import check_text
@@ -32,9 +34,9 @@ def _require(table, where, name, kind, wanted, allowed=None):
     return value
 
 
-def checked(profile):
+def checked(profile, stored=False):
     """The part of a configuration that is a profile. ValueError names the first entry that is
-    missing or wrong."""
+    missing or wrong. `stored`: it comes from a journal, so that sources may be unknown."""
     names = {}
     objects = _require(profile, "", "objects", list, "a list of certificates and keys")
     for i, item in enumerate(objects):
@@ -44,7 +46,16 @@ def checked(profile):
         if name in names:
             raise ValueError("%sname is %s once more; each object has its own" % (where, name))
         names[name] = _require(item, where, "kind", str, '"cert", "key" or "psk"', KIND)
-        _require(item, where, "source", str, "the path of a file")
+        source = item.get("source")
+        known = stored or item.get("md5") is not None  # elsewhere than in a source
+        if not (hasattr(source, "readinto") or (source is None and known)):
+            _require(item, where, "source", str, "the path of a file")
+        if item.get("md5") is not None:
+            digest = _require(item, where, "md5", str, "32 hexadecimal digits")
+            if len(digest) != 32 or digest.lower().strip("0123456789abcdef"):
+                raise ValueError("%smd5 is %r; it must be 32 hexadecimal digits" % (where, digest))
+        if item.get("size") is not None:
+            _require(item, where, "size", int, "a number of bytes")
     ids = []
     contexts = _require(profile, "", "contexts", list, "a list of TLS contexts")
     for i, item in enumerate(contexts):
@@ -77,18 +88,3 @@ def settings(context):
     found = {name: context[name] for name in context if name != "ssl_id"}
     found["auth"] = AUTH.index(context["auth"])
     return found
-
-
-def fingerprint(profile):
-    """MD5 of the profile (not of the files that it names), 32 hexadecimal digits."""
-    from binascii import hexlify
-
-    from .md5 import md5
-
-    hashed = md5()
-    for part in ("objects", "contexts"):
-        for item in profile[part]:
-            for name in sorted(item):
-                hashed.update(("%s=%r\n" % (name, item[name])).encode())
-            hashed.update(b"\n")
-    return hexlify(hashed.digest()).decode()

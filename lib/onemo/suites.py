@@ -10,6 +10,7 @@ from .errors import ProtocolError, Unsupported, refuse_reentry
 
 _LINE = const(4096)  # bytes, a generous bound for what MSSLCIPHER's line takes on the wire
 _ID_MAX = const(64)  # bytes in which an id must end
+_IDS_MAX = const(1024)  # more than that is no list of suites
 
 # Key exchanges, those with forward secrecy first: every connection has a key of its own, which no
 # key stolen later opens (DHE and ECDHE; for ECJPAKE see RFC 8236).
@@ -141,17 +142,18 @@ def iterate_supported(modem):
     """Iterate the same for the blocking front, which waits in between."""
     if modem.running:
         refuse_reentry()
-    found = supported_ids(modem)
-    if not modem.channel.ready():
-        modem.drive(modem.resync_op())
-    return _wait_between(modem, found)
+    return _wait_between(modem, supported_ids(modem))
 
 
 def _wait_between(modem, found):
     # Iterates the ids among what supported_ids() yields. MicroPython does not close a generator
     # that is left: there nobody can tell a command inside the loop from one behind it.
+    if modem.running:
+        refuse_reentry()
     modem.running = CLOSES_GENERATORS
     try:
+        if not modem.channel.ready():
+            modem.drive(modem.resync_op())
         for suite in found:
             if suite is None:
                 modem.wait(modem.channel.max_sleep_ms())
@@ -170,7 +172,11 @@ def _iterate_supported(ch):
             yield
             continue
         token = bytearray()
+        found = 0
         while ch.data_remaining:
+            if found > _IDS_MAX:
+                ch.lose_sync()
+                raise ProtocolError("%s: the list has no end" % ch.command_text())
             chunk = ch.read_chunk()
             if not chunk:
                 yield
@@ -183,6 +189,7 @@ def _iterate_supported(ch):
                 elif token:
                     yield _parse_id(ch, token)
                     token = bytearray()
+                    found += 1
                 if byte == 0x0A:
                     ch.end_data(at + 1)
                     break

@@ -9,8 +9,8 @@ from collections import namedtuple
 from . import at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .cert_list import find_op
-from .cert_store import CERT, KEY, PSK
+from .cert_list import find_digest_op
+from .cert_store import CERT, KEY, PSK, find_op
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
 AUTH_NONE = const(0)
@@ -24,6 +24,8 @@ TLS1_2 = const(3)
 TLS_ANY = const(255)
 
 _BAD_PARAMETER = const(50)
+_UNSUPPORTED = const(4)
+_REFUSED = "nothing"  # in place of a value that the module does not tell
 
 # How the value of an option is written
 _NUMBER = const(0)
@@ -34,18 +36,22 @@ _NAMES = const(3)  # names in the module's store, as strings
 # One row an option, in the order in which they are sent. `arguments`: what configure() calls its
 # values. `low`, `high`: the least and the greatest number. `capability`: the attribute of Model
 # without which a model does not have it; None: all models do.
-_Option = namedtuple("_Option", ("name", "arguments", "kind", "low", "high", "capability"))
+# `default`: what configure() sets without being asked, so that a firmware that does not have the
+# option may do without it; None: there is none such.
+_Option = namedtuple(
+    "_Option", ("name", "arguments", "kind", "low", "high", "capability", "default")
+)
 _OPTIONS = (
-    _Option("auth", ("auth",), _NUMBER, 0, 2, None),
-    _Option("cert", ("ca", "cert", "key"), _NAMES, 0, 0, None),
-    _Option("psk", ("pskid",), _NAMES, 0, 0, "psk"),
-    _Option("encoding", ("encoding",), _NUMBER, 0, 2, None),
-    _Option("negotime", ("negotime_s",), _NUMBER, 10, 300, None),
-    _Option("version", ("version",), _NUMBER, 0, 255, None),
-    _Option("ciphersuite", ("ciphersuite",), _HEX, 0, 0xFFFF, None),
-    _Option("session", ("session",), _FLAG, 0, 1, None),
-    _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None),
-    _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None),
+    _Option("auth", ("auth",), _NUMBER, 0, 2, None, None),
+    _Option("cert", ("ca", "cert", "key"), _NAMES, 0, 0, None, None),
+    _Option("psk", ("pskid",), _NAMES, 0, 0, "psk", None),
+    _Option("encoding", ("encoding",), _NUMBER, 0, 2, None, 2),
+    _Option("negotime", ("negotime_s",), _NUMBER, 10, 300, None, 45),
+    _Option("version", ("version",), _NUMBER, 0, 255, None, TLS1_2),
+    _Option("ciphersuite", ("ciphersuite",), _HEX, 0, 0xFFFF, None, 0),
+    _Option("session", ("session",), _FLAG, 0, 1, None, 1),
+    _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
+    _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
@@ -107,6 +113,11 @@ class TLSContext:
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
         one that signs nothing but your servers.
+
+        An option that the firmware does not have (it refuses it, or says OK, does not keep it and
+        does not list it in AT+MSSLCFG=?) is told as an "absent" event, see `on_event`; it is
+        Unsupported if another value than the default was asked for. `auth` and the names must be
+        there, and an `ignoreverify` that stays on is an error.
 
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
@@ -177,21 +188,27 @@ class TLSContext:
 
     def read(self):
         """Every option as the module has it now: a dict with configure's parameter names and
-        types, and `encoding`. An unset name is None."""
+        types, and `encoding`. None: a name that is unset, or an option that the firmware does not
+        have."""
         return self._modem.run_operation(self._read_op())
 
     def _read_op(self):
         found = {"pskid": None}
         for option in _OPTIONS:
+            names = option.arguments
+            if option.name in self._modem.absent:
+                found[names[0]] = None
             if not self._has(option):
                 continue
-            value = yield from self._get_op(option)
-            names = option.arguments
+            value = yield from self._kept_op(option)
+            if value is _REFUSED:
+                value = None
             if len(names) > 1:
                 for i in range(len(names)):
                     found[names[i]] = value and value[i]
             else:
-                found[names[0]] = bool(value) if option.kind == _FLAG else value
+                flag = option.kind == _FLAG and value is not None
+                found[names[0]] = bool(value) if flag else value
         return self._ch.set_result(found)
 
     def read_all(self, option: str):
@@ -221,6 +238,11 @@ class TLSContext:
         """True once configure() was called."""
         return bool(self._settings)
 
+    def names(self):
+        """The names of the objects that it uses."""
+        names = self._settings.get("cert", ()) + (self._settings.get("psk"),)
+        return [name for name in names if name]
+
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
@@ -241,14 +263,11 @@ class TLSContext:
             yield from self._check_names_op()
         for option in _OPTIONS:
             if self._has(option):
-                yield from self._set_op(option, self._wanted(option))
-        different = yield from self.difference_op()
-        if different:
-            raise VerifyError(
-                "the module keeps %s of TLS context %d at %r, not %r; "
-                "no connection is safe with it"
-                % (different[0], self.ssl_id, different[1], different[2])
-            )
+                yield from self._set_or_miss_op(option)
+        for option in _OPTIONS:
+            if self._has(option):
+                yield from self._check_kept_op(option, (yield from self._kept_op(option)))
+        self._boot = modem.boot_count
         self._ch.set_result(None)
 
     def difference_op(self):
@@ -256,9 +275,13 @@ class TLSContext:
         kept, wanted); None if there is none, so that nothing needs to be sent."""
         for option in _OPTIONS:
             if self._has(option):
-                kept = yield from self._get_op(option)
+                kept = yield from self._kept_op(option)
                 wanted = self._wanted(option)
-                if kept != wanted:
+                if kept is _REFUSED:
+                    kept = yield from self._kept_op(option)
+                if kept is _REFUSED and wanted == option.default:
+                    self._miss(option)
+                elif kept != wanted:
                     return option.name, kept, wanted
         self._boot = self._modem.boot_count
         return None
@@ -270,18 +293,100 @@ class TLSContext:
         for option in _OPTIONS:
             if not self._has(option) or option.name in _NO_RISK:
                 continue
-            wanted = self._wanted(option)
-            kept = yield from self._get_op(option)
-            if kept != wanted:
-                yield from self._set_op(option, wanted)
-                kept = yield from self._get_op(option)
-            if kept != wanted:
-                raise VerifyError(
-                    "the module keeps %s of TLS context %d at %r, not %r; "
-                    "no connection is safe with it" % (option.name, self.ssl_id, kept, wanted)
-                )
+            kept = yield from self._kept_op(option)
+            if kept != self._wanted(option):
+                yield from self._set_or_miss_op(option)
+                kept = yield from self._kept_op(option)
+            yield from self._check_kept_op(option, kept)
+
+    def check_present_op(self):
+        """Operation: look whether the module has the certificates and the key, before a handshake
+        fails. CommandError 762 names the one that is missing."""
+        for name in self._settings["cert"]:
+            if name:
+                yield from find_digest_op(self._ch, name)
 
     # Inside
+
+    def _kept_op(self, option):
+        # What the module has; _REFUSED if it does not tell.
+        try:
+            return (yield from self._get_op(option))
+        except CommandError as error:
+            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+                raise
+            return _REFUSED
+
+    def _set_or_miss_op(self, option):
+        # Sets an option; one that is refused to be set, and to be told, is absent.
+        try:
+            yield from self._set_op(option, self._wanted(option))
+        except CommandError as error:
+            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+                raise
+            for _ in range(2):
+                kept = yield from self._kept_op(option)
+                if kept is not _REFUSED:
+                    raise error
+            self._miss(option)
+
+    def _check_kept_op(self, option, kept):
+        # VerifyError unless the module keeps what is wanted, or does not have the option at all.
+        wanted = self._wanted(option)
+        if kept == wanted or not self._has(option):
+            return
+        # One damaged line must not make an option absent: it is sent and asked for once more.
+        yield from self._set_or_miss_op(option)
+        again = yield from self._kept_op(option)
+        if again == wanted or not self._has(option):
+            return
+        if (
+            option.default is not None
+            and again == kept
+            and not (option.name == "ignoreverify" and kept)
+            and (kept is _REFUSED or not (yield from self._is_listed_op(option.name)))
+        ):
+            self._miss(option)
+            return
+        raise VerifyError(
+            "the module keeps %s of TLS context %d at %r, not %r; "
+            "no connection is safe with it" % (option.name, self.ssl_id, kept, wanted)
+        )
+
+    def _is_listed_op(self, name):
+        # False if the test form lists the firmware's options, and not this one.
+        ch = self._ch
+        lists = found = False
+        name = b'"%s"' % name.encode()
+        ch.command(b"+MSSLCFG=?").send(REPLY_MS, b"+MSSLCFG:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    line = ch.line()
+                    lists = lists or line.find(b'"auth"') >= 0
+                    found = found or line.find(name) >= 0
+                else:
+                    yield
+        except CommandError:
+            return True
+        return found or not lists
+
+    def _miss(self, option):
+        # Notes that the firmware does not have an option. Unsupported if it was asked for.
+        name = option.arguments[0]
+        if self._wanted(option) != option.default:
+            raise Unsupported(
+                "the module's firmware has no %s, so it cannot be set to %r; leave it at %r"
+                % (name, self._wanted(option), option.default)
+            )
+        modem = self._modem
+        modem.absent += (option.name,)
+        text = "the module's firmware has no %s (MSSLCFG)" % name
+        if option.name == "ignorestamp":
+            text += ": it may not check the dates of certificates"
+        elif option.name == "version":
+            text += ": it may accept versions before TLS 1.2"
+        modem.tell("absent", text)
 
     def _check_names_op(self):
         # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
@@ -301,6 +406,10 @@ class TLSContext:
         return self._settings[option.name]
 
     def _has(self, option):
+        if option.name in self._modem.absent:
+            if self._settings and self._wanted(option) != option.default:
+                self._miss(option)
+            return False
         return not option.capability or getattr(self._modem.require_model(), option.capability)
 
     def _begin(self, option):

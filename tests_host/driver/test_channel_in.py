@@ -213,9 +213,17 @@ def test_an_echo_counts_while_its_command_does(talk):
     assert talk.urcs == [b"AT+X=1"]
 
 
-def test_final_results_are_nobodys_between_commands(talk):
-    assert talk.poll(b"\r\nOK\r\n\r\nERROR\r\n\r\n+CME ERROR: 1\r\n") == []
+@pytest.mark.parametrize("stray", [b"OK", b"ERROR", b"+CME ERROR: 1"])
+def test_a_final_result_between_commands_means_out_of_step(talk, stray):
     assert talk.ch.ready()
+    assert talk.poll(b"\r\n" + stray + b"\r\n") == []
+    assert not talk.ch.ready()
+    assert talk.ch.strays == 1
+    talk.ch.set_in_sync()
+    talk.hear(b"\r\n" + stray + b"\r\n")
+    with pytest.raises(ProtocolError, match="no command was waiting for"):
+        talk.ask(ALL)
+    assert not talk.uart.written
 
 
 def test_a_reboot_is_seen_wherever_it_is_said(talk):

@@ -265,7 +265,7 @@ def test_an_error_does_not_show_it(talk):
 
 
 def test_what_came_in_between_is_no_answer(talk):
-    talk.hear(b"\r\n+X: 1\r\n\r\nOK\r\n", b"\r\n+URC: 1\r\n", b"\r\nERROR\r\n+UR")
+    talk.hear(b"\r\n+X: 1\r\n", b"\r\n+URC: 1\r\n", b"\r\nRING\r\n+UR")
     talk.ch.command(b"+X").send(1000, b"+X:")
     assert talk.urcs == [b"+URC: 1"]
     assert talk.poll() == []

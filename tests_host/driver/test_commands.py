@@ -129,7 +129,9 @@ def test_left_half_way_the_channel_is_in_step(rigs, taken, manual_ca):
 def test_two_lists_at_once_are_no_mixture(rig):
     first, second = rig.modem.ciphers(), rig.modem.ciphers()
     next(first)
-    assert tuple(second) == tuple(SUITE_IDS)
+    with pytest.raises(RuntimeError, match="under way"):
+        next(second)
+    assert len(list(first)) == len(SUITE_IDS) - 1
 
 
 @pytest.mark.parametrize("shown", [b"(0x01,0x16,0x3D)", b"0x01, 0x16 ,0x3d", b"(1,16,3D)"])

@@ -119,6 +119,7 @@ def test_data_that_is_left_half_way(monkeypatch, leave):
     talk.until(DATA, b"\r\n+X: 1000," + b"a" * 40)
     assert talk.ch.read_chunk() == b"a" * 40
     getattr(talk.ch, leave)()
+    talk.ch.lose_sync()
     assert talk.ch.data_remaining == 0
     talk.hear(b"a" * 100 + b"\r\n\r\nOK\r\n")
     talk.ask()

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from onemo_simulator import Fault
-from onemo_tools.proofs import sweep
+from onemo_tools.proofs import sweep_single as sweep
 
 SAMPLE = 2400
 PARTS = 8

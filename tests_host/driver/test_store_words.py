@@ -58,6 +58,8 @@ def test_a_key_in_place_of_another(rig, manual_key):
         b"AT+MSSLLIST=1",
         b"AT+MSSLLIST=2",
         b'AT+MSSLRM="a.key"',
+        b"AT+MSSLLIST=2",
+        b"AT+MSSLLIST=1",
         b'AT+MSSLKEYWR="a.key",0,1674',
         b'AT+MSSLCHECK="a.key"',
     ]
@@ -69,8 +71,15 @@ def test_everything_else(rig, manual_ca):
     assert commands(rig, lambda: certs.list(PSK)) == [b"AT+MSSLLIST=3"]
     assert commands(rig, certs.list) == [b"AT+MSSLLIST=1"]
     assert commands(rig, lambda: certs.digest("ca.pem")) == [b'AT+MSSLCHECK="ca.pem"']
-    assert commands(rig, lambda: certs.read("ca.pem", io.BytesIO())) == [b'AT+MSSLCERTRD="ca.pem"']
-    assert commands(rig, lambda: certs.remove("ca.pem")) == [b'AT+MSSLRM="ca.pem"']
+    assert commands(rig, lambda: certs.read("ca.pem", io.BytesIO())) == [
+        b"AT+MSSLLIST=1",
+        b'AT+MSSLCERTRD="ca.pem"',
+    ]
+    assert commands(rig, lambda: certs.remove("ca.pem")) == [
+        b'AT+MSSLRM="ca.pem"',
+        b"AT+MSSLLIST=2",
+        b"AT+MSSLLIST=1",
+    ]
 
 
 def test_a_psk(rigs):
@@ -137,8 +146,7 @@ def test_bad_sources(rig, manual_ca, tmp_path):
         )
     assert (
         error(ValueError, lambda: write("ca.pem", Tape(manual_ca[:500]), size=1261))
-        == "the source of ca.pem ended before its 1261 bytes of PEM; one that cannot be rewound "
-        "must hold nothing else"
+        == "the source of ca.pem ended before its 1261 bytes"
     )
     assert error(ValueError, lambda: write("ca.pem", io.BytesIO(b"x\n"))).startswith(
         "ca.pem: PEM refused at line 2: "
@@ -212,7 +220,7 @@ def test_a_refused_write_leaves_nothing_to_be_removed_later(rig, manual_ca):
     rig.module.reply(b"AT+MSSLCERTWR", b"+CME ERROR: 50")
     with pytest.raises(CommandError):
         certs.write("ca.pem", io.BytesIO(manual_ca))
-    assert rig.module.commands[-1] == b'AT+MSSLRM="ca.pem"'
+    assert b'AT+MSSLRM="ca.pem"' in rig.module.commands
     rig.module.reply(b"AT+CSQ", None)
     with pytest.raises(Timeout):
         rig.modem.command("+CSQ")
@@ -287,7 +295,7 @@ def test_a_stream_of_ones_own_stays_open(rig, manual_ca):
         (lambda certs: certs.remove("a"), 'AT+MSSLRM="a": no answer within 30014 ms'),
         (
             lambda certs: certs.read("a", io.BytesIO()),
-            'AT+MSSLCERTRD="a": no answer within 18551 ms',
+            "AT+MSSLLIST=1: no answer within 10014 ms",
         ),
         (
             lambda certs: certs.write("a", io.BytesIO(pem(100))),

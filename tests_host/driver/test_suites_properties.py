@@ -61,7 +61,7 @@ def test_on_micropython_it_is_small_and_can_be_dropped(tmp_path):
     # Measured on 64 bit: 3185 bytes of flash; 4832 of heap while loaded, of which 864 (interned
     # names, which MicroPython never forgets) stay when it is dropped; a name 128, a strength none.
     found = json.dumps([flash, imported, kept, churned, left])
-    assert flash < 3328, found
+    assert flash < 3400, found
     assert kept <= 200, found
     assert churned <= 32, found
     assert imported < 5200, found

@@ -258,7 +258,7 @@ def test_a_refused_setting_names_the_option(rig):
 
 
 def test_a_module_that_takes_no_empty_name(rig):
-    rig.module.reply(b'AT+MSSLCFG="cert",0,"ca.pem",""', b"+CME ERROR: 50")
+    rig.module.reply(b'AT+MSSLCFG="cert",0,"ca.pem",""', b"+CME ERROR: 50", 3)
     rig.modem.tls(0).configure(ca="ca.pem")
     assert rig.module.commands.count(b'AT+MSSLCFG="cert",0,"ca.pem"') == 1
     assert rig.modem.tls(0).read() == STRICT
@@ -266,7 +266,7 @@ def test_a_module_that_takes_no_empty_name(rig):
 
 def test_an_old_name_that_cannot_be_unset_is_seen(rig):
     rig.modem.tls(0).configure(AUTH_MUTUAL, ca="ca.pem", cert="cert.pem", key="a.key")
-    rig.module.reply(b'AT+MSSLCFG="cert",0,"ca.pem",""', b"+CME ERROR: 50")
+    rig.module.reply(b'AT+MSSLCFG="cert",0,"ca.pem",""', b"+CME ERROR: 50", 3)
     with pytest.raises(VerifyError, match=r"cert of TLS context 0 at .*'cert\.pem'"):
         rig.modem.tls(0).configure(ca="ca.pem")
 

@@ -8,14 +8,18 @@ from on_micropython import run as run_script
 from onemo import CERT, KEY
 from onemo.trace import Trace
 from onemo_simulator import Module
-from onemo_tools import fake_pem
 from onemo_tools.cli import trace as tool
 from onemo_tools.proofs.rig import Rig
 from sockets.device import run as run_with_module
 from typer.testing import CliRunner
 
-KEY_PEM = fake_pem.lines(b"PRIVATE KEY", b"S3cr3tKeyBytes/", 10)
-CA_PEM = fake_pem.lines(b"CERTIFICATE", b"Q", 1)
+from tests_host.pure.der import base64_of
+
+KEY_PEM = b"-----BEGIN PRIVATE KEY-----\n" + base64_of(640, "PRIVATE KEY")[:16]
+KEY_PEM = (KEY_PEM + b"S3cr3tKeyBytes/" * 40).ljust(28 + 640, b"A")[: 28 + 640]
+KEY_PEM += b"\n-----END PRIVATE KEY-----\n"
+CA_PEM = b"-----BEGIN CERTIFICATE-----\n" + base64_of(64, letter="Q")
+CA_PEM += b"\n-----END CERTIFICATE-----\n"
 PSK = b"pre-shared-s3cret"
 
 

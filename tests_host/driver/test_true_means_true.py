@@ -6,14 +6,18 @@ import io
 import pytest
 from onemo import KEY
 from onemo.errors import CommandError
-from onemo_tools import fake_pem
+
+from tests_host.pure.der import base64_of
 
 from .conftest import pem
 
 SECRET = "Zx9vQ2mK7tLp4RsW"
 
 
-KEY_TEXT = fake_pem.lines(b"PRIVATE KEY", SECRET.encode(), 2).decode()
+KEY_START = base64_of(64, "PRIVATE KEY")[:16].decode()
+KEY_TEXT = (
+    "-----BEGIN PRIVATE KEY-----\n" + KEY_START + SECRET * 3 + "\n-----END PRIVATE KEY-----\n"
+)
 
 
 # Lines of others in a result

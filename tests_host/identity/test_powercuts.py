@@ -48,7 +48,7 @@ def test_outages_can_be_replayed_from_their_text():
 def test_a_sample_on_a_real_board():
     with powercut.Bench() as bench:
         size = bench.measure()
-        chosen = powercut.cuts(size, 150, seed=20261122)
+        chosen = powercut.cuts(size, size["commands"] + size["writes"] + 30, seed=20261122)
         by_kind = {kind: [cut for cut in chosen if cut.kind == kind] for kind in powercut.KINDS}
         sample = [cut for found in by_kind.values() for cut in found[: ON_BOARD // 5]]
         tally = powercut.Tally()

@@ -35,7 +35,7 @@ def test_names_for_people():
         "at_channel.Channel._next 1",
         "at_syntax.field 1",
     ]
-    assert [mutants.module(name) for name in FOUND] == ["at_channel"] * 3 + ["at_syntax"]
+    assert [mutants.module_of(name) for name in FOUND] == ["at_channel"] * 3 + ["at_syntax"]
 
 
 def test_what_ran_for_ever_was_noticed_and_what_no_test_runs_was_not():
@@ -71,11 +71,11 @@ def test_too_few_killed_or_none_tried_is_a_failure(
             return Done(results)
         return Done(f"# {names[0]}: survived\n--- a\n+++ b\n@@ -1 +1 @@\n same\n-old\n+new\n")
 
-    monkeypatch.setattr(mutants, "stage", lambda: None)
+    monkeypatch.setattr(mutants, "stage", lambda name: None)
     monkeypatch.setattr(mutants, "run", lambda jobs, names: status)
     monkeypatch.setattr(mutants, "mutmut", mutmut)
     with pytest.raises(typer.Exit) as caught:
-        mutants.main(floor, 1, "")
+        mutants.main(floor, 1, "", "")
     assert int(caught.value.exit_code) == left
     said = capsys.readouterr().out
     if results and not status:
@@ -97,6 +97,25 @@ def test_the_copy_is_whole_and_the_working_copy_is_left_alone(monkeypatch, tmp_p
     for name in (*CONFIG["also_copy"], *CONFIG["pytest_add_cli_args_test_selection"]):
         assert (mutants.STAGE / name).exists()
     assert not (mutants.STAGE / "lib").exists()  # or the tests would find that
+
+
+@pytest.mark.parametrize("name", mutants.SLICES)
+def test_a_slice_is_one_module_and_its_tests(name):
+    text = mutants.sliced((ROOT / "pyproject.toml").read_text(), name)
+    config = tomllib.loads(text)["tool"]["mutmut"]
+    assert config["only_mutate"] == [f"src/onemo/{name}.py"]
+    assert (ROOT / "lib" / "onemo" / f"{name}.py").exists()
+    assert f"src/onemo/{name}.py" not in CONFIG["only_mutate"]  # the core is another run
+    for path in config["pytest_add_cli_args_test_selection"]:
+        assert (ROOT / path).exists()
+    assert config["also_copy"] == CONFIG["also_copy"]
+
+
+def test_no_such_slice():
+    with pytest.raises(typer.BadParameter, match="there is no 'nix'"):
+        mutants.main(50, 1, "", "nix")
+    with pytest.raises(ValueError, match="only_mutate"):
+        mutants.sliced("[tool]", "tls")
 
 
 # Its plugin of pytest

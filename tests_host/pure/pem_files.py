@@ -8,7 +8,7 @@ from pathlib import Path
 from onemo import cert_pem
 from onemo.cert_pem import CERT, KEY
 
-CASES = Path(__file__).parents[1] / "data" / "pem"
+CASES = Path(__file__).parents[1] / "pem_cases"
 
 
 def der(content: bytes) -> bytes:
@@ -73,7 +73,7 @@ PARAMETERS = block("EC PARAMETERS", b"BggqhkjOPQMBBw==")
 
 
 def cases() -> list[dict]:
-    """Files that people have, with what is to become of them: see data/pem/README.md."""
+    """Files that people have, with what is to become of them: see tests_host/pem_cases."""
     return json.loads((CASES / "index.json").read_text())
 
 

@@ -75,22 +75,3 @@ def test_what_is_wrong_is_named(path, value, said):
     with pytest.raises(ValueError) as caught:
         profile.checked(config)
     assert said in str(caught.value)
-
-
-def test_the_digest_tells_profiles_and_nothing_else_apart():
-    again = json.loads(json.dumps(GOOD))
-    again["endpoint"] = {"host": "other"}
-    again["objects"][0] = dict(reversed(list(again["objects"][0].items())))
-    assert profile.fingerprint(again) == profile.fingerprint(GOOD)
-    seen = {profile.fingerprint(GOOD)}
-    for path, value in (
-        (("objects", 0, "name"), "ca-2.pem"),
-        (("objects", 0, "source"), "/certs/2.pem"),
-        (("objects", 1, "kind"), "cert"),
-        (("contexts", 0, "negotime_s"), 31),
-        (("contexts", 0, "ignorestamp"), True),
-    ):
-        other = copy.deepcopy(GOOD)
-        other[path[0]][path[1]][path[2]] = value
-        seen.add(profile.fingerprint(other))
-    assert len(seen) == 6

@@ -231,7 +231,7 @@ def test_closing_a_free_id(make_host, answer, code):
         ('AT+MIPOPEN=0,"TCP","echo.example",70000', 50),
         ('AT+MIPOPEN=6,"TCP","echo.example",7', 50),
         ('AT+MIPOPEN=0,"TCP","echo.example",7,181', 50),
-        ('AT+MIPOPEN=0,"TCP","echo.example",7,60,1', 50),
+        ('AT+MIPOPEN=0,"TCP","echo.example",7,60,3', 50),
         ('AT+MIPOPEN=0,"TCP","",7', 50),
     ],
 )

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from onemo_simulator import SystemNetwork
+from onemo_simulator.network import TlsRequest
+from onemo_simulator.tls import client_context
 
 PATIENCE = 20  # s of real time for anything on this machine
 
@@ -328,3 +330,50 @@ def test_several_at_once(real_host, serve, pki):
         assert connect(host, server.port, conn) == 0
     for conn in range(3):
         assert echo(host, b"conn %d" % conn * 1000, conn) == b"conn %d" % conn * 1000
+
+
+@pytest.mark.parametrize(
+    ("session", "resumes", "second"),
+    [(1, True, (0, True)), (0, True, (752, False)), (1, False, (752, False))],
+)
+def test_a_resumed_session_is_not_verified(real_host, serve, pki, session, resumes, second):
+    server = serve(pki.server)
+    server.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    host = real_host(session_resumes=resumes)
+    provision(host, ca=pki.ca, session=session)
+    assert connect(host, server.port) == 0
+    assert host.module.tls_info(0).resumed is False
+    host.command("AT+MIPCLOSE=0")
+    # Another authority, which does not vouch for this server.
+    assert host.write("other.pem", pki.other_ca.cert) == [b"OK"]
+    assert host.code('AT+MSSLCFG="cert",0,"other.pem"') == 0
+    result = connect(host, server.port)
+    info = host.module.tls_info(0)
+    assert (result, bool(info and info.resumed)) == second
+
+
+@pytest.mark.parametrize(
+    ("oldest", "minimum"),
+    [
+        (0, ssl.TLSVersion.MINIMUM_SUPPORTED),
+        (2, ssl.TLSVersion.TLSv1_1),
+        (3, ssl.TLSVersion.TLSv1_2),
+    ],
+)
+def test_255_means_the_versions_that_the_model_has(oldest, minimum):
+    request = TlsRequest(
+        auth=0,
+        ca=None,
+        cert=None,
+        key=None,
+        psk=False,
+        version=255,
+        suite=0,
+        negotime=60.0,
+        session=False,
+        ignorestamp=True,
+        ignoreverify=False,
+        date=datetime.now(UTC),
+        oldest=oldest,
+    )
+    assert client_context(request, False).minimum_version == minimum

@@ -289,7 +289,8 @@ def test_a_reader_cancelled_at_any_moment_loses_nothing(aios, how):
             except asyncio.CancelledError:
                 got = b""
             rig.on_nap = None
-            got += await stream.readline()
+            if not got.endswith(b"\n"):  # it was cancelled in time
+                got += await stream.readline()
             assert got == data
             await stream.wait_closed()
 

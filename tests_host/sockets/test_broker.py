@@ -296,6 +296,7 @@ client.publish_again(b"mp/up", b"x" * 5000)
 gc.collect()
 print("ok", gc.mem_alloc())
 """,
+            heap="320K",
             BROKER=BROKER,
             PORT=broker.port,
             COUNT=200,

@@ -201,7 +201,7 @@ gc.collect()
 print("ok", at, gc.mem_alloc() - before < 4096 + 1024)
 """,
         HOST=HOST,
-        heap="192K",
+        heap="224K",
     )
     assert out == "ok 1000000 True\n"
 

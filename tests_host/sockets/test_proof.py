@@ -68,7 +68,7 @@ def test_a_context_that_stays_different_opens_nothing(rigs, manual_ca):
 )
 def test_a_connection_to_something_else_is_refused(rig, state):
     rig.module.reply(b"AT+MIPSTATE=0", state + b"\r\n\r\nOK")
-    with pytest.raises(VerifyError, match="as asked"):
+    with pytest.raises(VerifyError, match="as connected"):
         rig.modem.connect(HOST, 7)
 
 

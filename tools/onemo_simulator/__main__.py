@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""python -m onemo_simulator --model ML307R --port pty|tcp:PORT [--baud N]"""
+"""python -m onemo_simulator --model ML307R --port pty|tcp:PORT [--baud N] [--profile FILE]"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .profile_file import load
 from .serve import serve_until_signalled
 
 
@@ -17,6 +18,16 @@ def _host(text: str) -> tuple[str, str]:
     return name, address
 
 
+def _check_profile(path: str) -> None:
+    try:
+        load(path)
+    except OSError as error:
+        typer.echo(f"simulate: {path} cannot be read: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def main(
     model: Annotated[str, typer.Option(help="Series or sub-model.")] = "ML307R",
     port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = "pty",
@@ -25,13 +36,18 @@ def main(
         list[str] | None, typer.Option(help="NAME=ADDRESS, looked at before DNS.")
     ] = None,
     echo: Annotated[bool, typer.Option(help="Command echo after power-up.")] = True,
+    profile: Annotated[
+        str | None, typer.Option(help="JSON file of a series, instead of --model.")
+    ] = None,
     clock_unset: Annotated[bool, typer.Option(help="Its clock says 2070.")] = False,
 ) -> None:
     """A simulated OneMO module to talk to from a terminal program, until Ctrl-C."""
     hosts = dict(_host(text) for text in host or [])
     date = "unset" if clock_unset else None
+    if profile is not None:
+        _check_profile(profile)
     try:
-        serve_until_signalled(model, port, baud, hosts, echo=echo, date=date)
+        serve_until_signalled(model, port, baud, hosts, profile=profile, echo=echo, date=date)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:

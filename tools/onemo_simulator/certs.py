@@ -217,7 +217,8 @@ def _psk(module: Module, form: str, args: list[Arg]) -> object:
 def _check(module: Module, form: str, args: list[Arg]) -> object:
     algorithms = module.profile.digests
     if form == "test":
-        return [b"+MSSLCHECK: ,(%s)" % b",".join(b"%d" % a for a in algorithms)]
+        comma = b"," if module.quirks.check_comma else b""
+        return [b"+MSSLCHECK: %s(%s)" % (comma, b",".join(b"%d" % a for a in algorithms))]
     if form != "set":
         raise Refusal(None)
     counted(args, 1, 2)

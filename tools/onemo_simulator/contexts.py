@@ -24,14 +24,15 @@ DEFAULTS: dict[str, tuple[object, ...]] = {
     "session": (1,),
     "ignorestamp": (1,),
     "ignoreverify": (0,),
+    "sni": (0,),
 }
 _VALUES: dict[str, tuple[int, ...] | range] = {
     "auth": (0, 1, 2),
     "negotime": range(10, 301),
-    "version": (0, 1, 2, 3, 255),
     "session": (0, 1),
     "ignorestamp": (0, 1),
     "ignoreverify": (0, 1),
+    "sni": (0, 1),
 }
 
 
@@ -89,40 +90,65 @@ def _parsed(module: Module, option: str, ssl_id: int, args: list[Arg]) -> tuple[
     if option == "psk":
         return (name_arg(module, args[0], empty=True),)
     if option == "ciphersuite":
-        try:
-            suite = int(args[0].value, 16)
-        except ValueError:
-            raise Refusal(50) from None
-        if suite and suite not in SUITES:
-            raise Refusal(50)
-        return (suite,)
+        return (_suite(module, args[0].value),)
     number = integer(args[0], 0, 999)
-    allowed = module.profile.encodings if option == "encoding" else _VALUES[option]
-    if number not in allowed:
+    if number not in _allowed(module, option):
         raise Refusal(50)
     return (number,)
 
 
+def _suite(module: Module, text: bytes) -> int:
+    plain = text[:2].upper() != b"0X"
+    try:
+        suite = int(text, 16)
+    except ValueError:
+        raise Refusal(50) from None
+    if module.profile.suite_prefix and plain and (suite or not module.quirks.plain_suite_zero):
+        raise Refusal(50)
+    if suite and suite not in SUITES:
+        raise Refusal(50)
+    return suite
+
+
+def _allowed(module: Module, option: str) -> tuple[int, ...] | range:
+    if option == "encoding":
+        return module.profile.encodings
+    return module.profile.versions if option == "version" else _VALUES[option]
+
+
 def options(module: Module) -> list[str]:
     """The options that this model has."""
-    return [option for option in DEFAULTS if option != "psk" or module.profile.psk]
+    profile = module.profile
+    missing = set(module.quirks.absent_options)
+    if not profile.psk:
+        missing.add("psk")
+    if not profile.sni:
+        missing.add("sni")
+    return [option for option in DEFAULTS if option not in missing]
+
+
+def span(numbers: tuple[int, ...] | range) -> str:
+    """Numbers as a test form lists them: (0-3,255)."""
+    parts: list[str] = []
+    for number in numbers:
+        first, _, last = (parts[-1] if parts else "").partition("-")
+        if parts and int(last or first) + 1 == number and (last or len(numbers) > 2):
+            parts[-1] = f"{first}-{number}"
+        else:
+            parts.append(str(number))
+    return f"({','.join(parts)})"
 
 
 def _test(module: Module) -> list[bytes]:
     last = module.contexts.count - 1
-    ranges = {
-        "auth": "(0-2)",
-        "encoding": f"({','.join(map(str, module.profile.encodings))})",
-        "negotime": "(10-300)",
-        "version": "(0-3,255)",
-        "session": "(0,1)",
-        "ignorestamp": "(0,1)",
-        "ignoreverify": "(0,1)",
-    }
+    listed = [o for o in options(module) if o not in module.quirks.unlisted_options]
+    if module.quirks.mssl_test == "list":
+        return [b"+MSSLCFG: (%s)" % ",".join(f'"{option}"' for option in listed).encode()]
     lines = []
-    for option in options(module):
-        tail = f",{ranges[option]}" if option in ranges else ""
-        lines.append(f'+MSSLCFG: "{option}",(0-{last}){tail}'.encode())
+    for option in listed:
+        tail = "" if option in ("cert", "psk", "ciphersuite") else span(_allowed(module, option))
+        comma = "," if tail else ""
+        lines.append(f'+MSSLCFG: "{option}",(0-{last}){comma}{tail}'.encode())
     return lines
 
 
@@ -134,9 +160,11 @@ def _config(module: Module, form: str, args: list[Arg]) -> object:
     module.string(args[0])
     option = args[0].value.decode("latin-1")
     if option not in options(module):
-        if module.quirks.unknown_option == "ok" and option not in DEFAULTS:
+        # PSKs are denied by the model (manual note 3), whatever the firmware does with the rest.
+        denied = option == "psk" and option not in module.quirks.absent_options
+        if module.quirks.unknown_option == "ok" and not denied:
             return ()
-        raise Refusal(50)
+        raise module.unsupported()
     last = module.contexts.count - 1
     if len(args) == 1:
         return [_shown(module, option, ssl_id) for ssl_id in range(last + 1)]

@@ -52,4 +52,6 @@ def request(module: Module, ssl_id: int) -> TlsRequest:
         ignoreverify=ignoreverify,
         date=module.date(),
         bad_pem_code=module.quirks.bad_pem_code,
+        resumes=module.quirks.session_resumes and bool(contexts.value(ssl_id, "session")),
+        oldest=module.profile.versions[0],
     )

@@ -27,18 +27,28 @@ class LoopConnection:
         self._told = False
         self._inbound: deque[tuple[float, bytes]] = deque()
         self._end: tuple[float, int] | None = None
+        self._datagrams = False
+        self._vanished = False
+        self._probes: float | None = None  # s until keep-alive notices that the peer is gone
 
     # --- the peer's side ------------------------------------------------------------------------
 
     def reply(self, data: bytes, delay: float = 0.0) -> None:
         """The peer sends `data`, which is at the module `latency + delay` seconds later."""
-        if data and self._end is None and not self.closed:
+        if data and self._end is None and not self.closed and not self._vanished:
             self._inbound.append((self._network.now() + self._network.latency + delay, data))
 
     def end(self, state: int = 1, delay: float = 0.0) -> None:
         """The peer closes (1) or the connection breaks (2)."""
         if self._end is None:
             self._end = (self._network.now() + self._network.latency + delay, state)
+
+    def vanish(self) -> None:
+        """The peer is gone without a word: nothing arrives any more, in either direction."""
+        self._vanished = True
+        self._inbound.clear()
+        if self._probes is not None:
+            self.end(2, self._probes)
 
     # --- the module's side ----------------------------------------------------------------------
 
@@ -63,6 +73,8 @@ class LoopConnection:
         while self._inbound and self._inbound[0][0] <= now and len(got) < limit:
             moment, data = self._inbound.popleft()
             room = limit - len(got)
+            if self._datagrams:  # one a call; what does not fit is lost
+                return data[:room]
             if len(data) > room:
                 self._inbound.appendleft((moment, data[room:]))
             got += data[:room]
@@ -70,12 +82,18 @@ class LoopConnection:
 
     def write(self, data: bytes) -> int:
         """To the peer, at once."""
+        if self._vanished and not self.closed:
+            return len(data)  # kept by the stack, for an acknowledgement that never comes
         if self.closed or self._end is not None:
             return 0
         self.sent += data
         if self._peer is not None:
             self._peer.on_data(self, data)
         return len(data)
+
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """Notices a peer that has vanished."""
+        self._probes = float(idle + interval * count)
 
     def close(self) -> None:
         """Tell the peer."""
@@ -107,7 +125,12 @@ class LoopConnection:
 
 
 class Peer:
-    """A server. Override what it does; `verdict` decides how a TLS handshake ends."""
+    """A server. Override what it does; `verdict` decides how a TLS handshake ends.
+
+    `resumes`: it resumes TLS sessions, without a verdict, if the module asks for that.
+    """
+
+    resumes = True
 
     def verdict(self, tls: TlsRequest) -> int:
         """0 for a TLS connection that stands, else the code (752, 754, ...)."""
@@ -168,6 +191,7 @@ class LoopNetwork:
         self.on_open: Callable[[LoopConnection], None] | None = None
         self._peers: dict[tuple[str, int], Peer] = {}
         self._alive: list[LoopConnection] = []
+        self._sessions: set[tuple[str, int]] = set()
         self._clock: Clock = MonotonicClock()
 
     def attach(self, clock: Clock) -> None:
@@ -194,27 +218,47 @@ class LoopNetwork:
         """Begin to connect."""
         peer = self._peers.get((host, port))
         delay = self.open_delay
+        resumed = False
         if peer is None:
             code = REFUSED if any(host == known for known, _ in self._peers) else NO_HOST
         elif tls is None:
             code = 0
         else:
-            code = peer.verdict(tls)
+            resumed = tls.resumes and peer.resumes and (host, port) in self._sessions
+            code = 0 if resumed else peer.verdict(tls)
+            if tls.resumes and not code:
+                self._sessions.add((host, port))
             # A peer that does not answer a handshake: the limits end it.
             if code == TLS_SLOW:
                 delay = min(tls.negotime, timeout) if overall else tls.negotime
             else:
                 delay += self.tls_delay
         conn = LoopConnection(self, peer, code)
-        conn.host, conn.port, conn.tls = host, port, tls
-        conn._ready = self.now() + delay
+        conn.tls = tls
+        self._begin(conn, host, port, delay)
         if tls is not None and code == 0:
-            conn.tls_info = TlsInfo("TLSv1.2", "simulated", f"CN={host}")
-        self.connections.append(conn)
-        self._alive.append(conn)
+            conn.tls_info = TlsInfo("TLSv1.2", "simulated", f"CN={host}", resumed)
         if self.on_open:
             self.on_open(conn)
         return conn
+
+    def open_datagram(self, host: str, port: int, timeout: float) -> LoopConnection:
+        """A UDP socket. A port where no peer is takes datagrams, and nothing comes back."""
+        known = any(host == name for name, _ in self._peers)
+        conn = LoopConnection(self, self._peers.get((host, port)), 0 if known else NO_HOST)
+        conn._datagrams = True
+        self._begin(conn, host, port, 0.0)
+        return conn
+
+    def forget_sessions(self) -> None:
+        """The module has lost its TLS sessions."""
+        self._sessions.clear()
+
+    def _begin(self, conn: LoopConnection, host: str, port: int, delay: float) -> None:
+        conn.host, conn.port = host, port
+        conn._ready = self.now() + delay
+        self.connections.append(conn)
+        self._alive.append(conn)
 
     def lookup(self, host: str) -> list[str] | None:
         """A made-up address for every host that has a peer."""

@@ -7,14 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .encoding import decode, length_matches
-from .sockets import PULL, PUSH, Socket
+from .sockets import PACKETS, PULL, TRANSPARENT, Socket
 from .wire import Arg, Refusal, counted, integer
 
 if TYPE_CHECKING:
     from .module import Handler, Module
 
 _INLINE = 1460  # most characters of data in a MIPSEND line
-_MOST_READ = 4096
 
 
 def _number(module: Module, arg: Arg) -> int:
@@ -37,7 +36,8 @@ def _optional(args: list[Arg], index: int, low: int, high: int, default: int) ->
 def _open(module: Module, form: str, args: list[Arg]) -> object:
     last = module.profile.conn_ids - 1
     if form == "test":
-        return [f'+MIPOPEN: (0-{last}),("TCP"),,(1-65535),(1-180),(0,2)'.encode()]
+        modes = "0-3" if module.profile.transparent else "0,2,3"
+        return [f'+MIPOPEN: (0-{last}),("TCP","UDP"),,(1-65535),(1-180),({modes})'.encode()]
     if form != "set":
         raise Refusal(None)
     counted(args, 4, 7)
@@ -45,13 +45,16 @@ def _open(module: Module, form: str, args: list[Arg]) -> object:
     module.string(args[1])
     module.string(args[2])
     host = args[2].value.decode("latin-1")
-    if args[1].value != b"TCP" or not host or len(host) > 255:
-        raise Refusal(50)  # UDP is not simulated
+    udp = args[1].value == b"UDP"
+    if args[1].value not in (b"TCP", b"UDP") or not host or len(host) > 255:
+        raise Refusal(50)
     port = integer(args[3], 1, 65535)
     timeout = _optional(args, 4, 1, 180, 60)
     mode = _optional(args, 5, 0, 3, 0)
-    if mode not in (PUSH, PULL):
-        raise Refusal(50)  # neither is transparent mode
+    if mode == (PULL if udp else PACKETS) or (
+        mode == TRANSPARENT and not module.profile.transparent
+    ):
+        raise Refusal(50)
     _optional(args, 6, 0, 65535, 0)
     used = module.sockets.get(number)
     code = 0
@@ -69,7 +72,7 @@ def _open(module: Module, form: str, args: list[Arg]) -> object:
             module.finish()
     else:
         timeout = 60 if module.profile.nb else timeout
-        module.sockets.open(number, host, port, float(timeout), mode)
+        module.sockets.open(number, host, port, float(timeout), mode, udp)
     return module.deferred
 
 
@@ -82,7 +85,10 @@ def _connected(module: Module, arg: Arg) -> Socket:
 
 def _send(module: Module, form: str, args: list[Arg]) -> object:
     if form == "test":
-        return [f"+MIPSEND: (0-{module.profile.conn_ids - 1}),(0-8192)".encode()]
+        last = module.profile.conn_ids - 1
+        if module.profile.nb:
+            return [f"+MIPSEND: (0-{last}),(0-{_INLINE}),,(0-2),(1-255)".encode()]
+        return [f"+MIPSEND: (0-{last}),(0-{module.profile.send_prompt_limit})".encode()]
     if form != "set":
         raise Refusal(None)
     counted(args, 1, 6 if module.profile.nb else 3)
@@ -128,7 +134,7 @@ def _send_now(module: Module, sock: Socket, data: bytes) -> None:
     quirks = module.quirks
     if quirks.partial_send is not None:
         data = data[: quirks.partial_send]
-    count = sock.connection.write(data)
+    count = module.sockets.send(sock, data)
     if not count:
         module.fail(560)
         return
@@ -143,22 +149,23 @@ def _send_now(module: Module, sock: Socket, data: bytes) -> None:
 
 def _read(module: Module, form: str, args: list[Arg]) -> object:
     if form == "test":
-        return [f"+MIPRD: (0-{module.profile.conn_ids - 1}),(0-{_MOST_READ})".encode()]
+        return [
+            f"+MIPRD: (0-{module.profile.conn_ids - 1}),(0-{module.profile.read_max})".encode()
+        ]
     if form != "set":
         raise Refusal(None)
     counted(args, 1, 2)
     sock = _socket(module, args[0])
-    if sock.mode != PULL:
+    if sock.mode not in (PULL, PACKETS):
         raise Refusal(50)
     if sock.state == "CONNECTING":
         raise Refusal(553)
     if len(args) == 1:
         return [b"+MIPRD: %d,%d" % (sock.number, len(sock.buffer))]
-    count = integer(args[1], 0, _MOST_READ) or len(sock.buffer)
+    count = integer(args[1], 0, module.profile.read_max) or len(sock.buffer)
     if not sock.buffer:
         return ()
-    data = bytes(sock.buffer[:count])
-    del sock.buffer[:count]
+    data = sock.take(count, module.profile.one_packet_reads)
     shown = module.sockets.shown(sock.number, data)
     return [b"+MIPRD: %d,%d,%d,%s" % (sock.number, len(sock.buffer), len(data), shown)]
 
@@ -168,10 +175,11 @@ def _close(module: Module, form: str, args: list[Arg]) -> object:
         return [f"+MIPCLOSE: (0-{module.profile.conn_ids - 1})".encode()]
     if form != "set":
         raise Refusal(None)
-    counted(args, 1, 2 if module.profile.series == "ML307G" else 1)
+    modes = module.profile.close_modes
+    counted(args, 1, 2 if modes else 1)
     number = _number(module, args[0])
     if len(args) == 2:
-        integer(args[1], 0, 3)
+        integer(args[1], 0, modes)
     sock = module.sockets.get(number)
     if sock is None or sock.freed or sock.state == "CLOSING":
         answer = module.quirks.close_free
@@ -200,8 +208,29 @@ def _state(module: Module, form: str, args: list[Arg]) -> object:
             lines.append(b'+MIPSTATE: %d,,,,"INITIAL"' % number)
         else:
             host, state = sock.host.encode("latin-1"), sock.state.encode()
-            lines.append(b'+MIPSTATE: %d,"TCP","%s",%d,"%s"' % (number, host, sock.port, state))
+            kind = b"UDP" if sock.udp else b"TCP"
+            values = (number, kind, host, sock.port, state)
+            lines.append(b'+MIPSTATE: %d,"%s","%s",%d,"%s"' % values)
     return lines
+
+
+def _mode(module: Module, form: str, args: list[Arg]) -> object:
+    if form == "test":
+        return [f"+MIPMODE: (0-{module.profile.conn_ids - 1}),(0-3)".encode()]
+    if form != "set":
+        raise Refusal(None)
+    counted(args, 1, 2)
+    sock = _connected(module, args[0])
+    if len(args) == 1:
+        return [b"+MIPMODE: %d,%d" % (sock.number, sock.mode)]
+    mode = integer(args[1], 0, 3)
+    if mode == (PULL if sock.udp else PACKETS):
+        raise Refusal(50)
+    if mode == TRANSPARENT:
+        module.sockets.enter_transparent(sock)
+        return module.deferred
+    sock.mode = mode
+    return ()
 
 
 def _sack(module: Module, form: str, args: list[Arg]) -> object:
@@ -261,7 +290,7 @@ def _dns_config(module: Module, form: str, args: list[Arg]) -> object:
         counted(args, 1, 2)
         module.string(args[0])
         if args[0].value != b"priority":
-            raise Refusal(50)
+            raise module.unsupported()
         if len(args) == 1:
             return [b'+MDNSCFG: "priority",%d' % module.sockets.dns_priority]
         module.sockets.dns_priority = integer(args[1], 0, 1)
@@ -277,6 +306,7 @@ COMMANDS: dict[str, Handler] = {
     "MIPRD": _read,
     "MIPCLOSE": _close,
     "MIPSTATE": _state,
+    "MIPMODE": _mode,
     "MIPSACK": _sack,
     "MIPTKA": _keepalive,
     "MDNSGIP": _lookup,

@@ -10,17 +10,15 @@ from .wire import Arg, Refusal, counted, integer
 if TYPE_CHECKING:
     from .module import Handler, Module
 
-_SIMPLE = {"autofree": (0, 1), "ackmode": (0, 1), "cid": (1, 15)}
+_SIMPLE = {"autofree": (0, 1), "ackmode": (0, 1)}
+_BUFFERS = {"sndbuf": (1, 8192), "rcvbuf": (1460, 65535)}
 
 
 def options(module: Module) -> list[str]:
     """The options that this model has."""
-    nb = module.profile.nb
-    have = ["encoding", "autofree", "sndbuf", "rcvbuf"]
-    if not nb:
-        have += ["cid", "timeout", "ackmode"]
+    have = [o for o in module.profile.mipcfg_options if o not in module.quirks.absent_mipcfg]
     accepts = module.quirks.mipcfg_ssl
-    if module.profile.mipcfg_ssl if accepts is None else accepts:
+    if (module.profile.mipcfg_ssl if accepts is None else accepts) and module.profile.tls:
         have.append("ssl")
     return have
 
@@ -56,7 +54,8 @@ class Config:
 def _parsed(module: Module, option: str, args: list[Arg]) -> tuple[int, ...]:
     if option == "encoding":
         counted(args, 2, 2)
-        return (integer(args[0], 0, 2), integer(args[1], 0, 1))
+        most = 2 if module.profile.escaped_send else 1
+        return (integer(args[0], 0, most), integer(args[1], 0, 1))
     if option == "ssl":
         counted(args, 1, 2)
         on = integer(args[0], 0, 1)
@@ -66,26 +65,41 @@ def _parsed(module: Module, option: str, args: list[Arg]) -> tuple[int, ...]:
     counted(args, 1, 1)
     if option == "timeout":
         return (integer(args[0], 1, module.profile.max_timeout),)
+    if option == "cid":
+        return (integer(args[0], 1, module.profile.cids),)
     if option in _SIMPLE:
         return (integer(args[0], *_SIMPLE[option]),)
-    raise Refusal(50)  # sndbuf and rcvbuf cannot be set on these models
+    if option in module.profile.mipcfg_settable:
+        return (integer(args[0], *_BUFFERS[option]),)
+    raise Refusal(50)  # sndbuf and rcvbuf cannot be set on most models
+
+
+def _ranges(module: Module, option: str) -> str:
+    """An option's values as MIPCFG=? lists them."""
+    profile = module.profile
+    return {
+        "encoding": f"(0-{2 if profile.escaped_send else 1}),(0-1)",
+        "cid": f"(1-{profile.cids})",
+        "timeout": f"(1-{profile.max_timeout})",
+        "sndbuf": "(1-8192)",
+        "rcvbuf": "(1460-65535)",
+        "ssl": f"(0-1),(0-{profile.ssl_ids - 1})",
+    }.get(option, "(0-1)")
 
 
 def _mipcfg(module: Module, form: str, args: list[Arg]) -> object:
     have = options(module)
     last = module.profile.conn_ids - 1
     if form == "test":
-        ssl = f",(0-1),(0-{module.profile.ssl_ids - 1})"
         return [
-            f'+MIPCFG: "{option}",(0-{last}){ssl if option == "ssl" else ""}'.encode()
-            for option in have
+            f'+MIPCFG: "{option}",(0-{last}),{_ranges(module, option)}'.encode() for option in have
         ]
     if form != "set":
         raise Refusal(None)
     module.string(args[0])
     option = args[0].value.decode("latin-1")
     if option not in have:
-        raise Refusal(50)
+        raise module.unsupported()
     config = module.sockets.config
     if len(args) <= 2:
         ids = range(last + 1) if len(args) == 1 else [integer(args[1], 0, last)]

@@ -5,14 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bringup, certs, contexts, mip, mipcfg, power, sockets
+from . import (
+    bringup,
+    certs,
+    contexts,
+    identity,
+    mip,
+    mipcfg,
+    power,
+    profile_file,
+    signal_quality,
+    sim,
+    sleep,
+    sockets,
+)
 from .clock import Clock
 from .contexts import Contexts
 from .loop_network import LoopNetwork
+from .pins import Pins
+from .profile import Profile
 from .profiles import find
 from .quirks import Quirks
+from .script import Script
 from .store import Store
 from .terminal import Terminal
 from .wire import ERROR_TEXTS, Arg, Malformed, Refusal, parse_extended
@@ -23,12 +41,16 @@ if TYPE_CHECKING:
 Handler = Callable[["Module", str, list[Arg]], object]
 
 COMMANDS: dict[str, Handler] = {
+    **identity.COMMANDS,
+    **sim.COMMANDS,
+    **signal_quality.COMMANDS,
     **bringup.COMMANDS,
     **certs.COMMANDS,
     **contexts.COMMANDS,
     **mipcfg.COMMANDS,
     **mip.COMMANDS,
     **power.COMMANDS,
+    **sleep.COMMANDS,
 }
 UNSET = datetime(2070, 1, 1, tzinfo=UTC)
 # What a handler returns when it will end the command itself.
@@ -39,7 +61,8 @@ class Module(Terminal):
     """One OneMO module: `feed` it what the host sends, `take` what it answers.
 
     model: a series ("ML307R") or sub-model ("MN316-DLVS"). clock: default `MonotonicClock`.
-    network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. Every other keyword is a
+    network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. profile: a series of
+    one's own instead of `model`, a `Profile` or the path of its JSON. Every other keyword is a
     field of `Quirks`. Single-threaded: one caller at a time.
     """
 
@@ -49,12 +72,17 @@ class Module(Terminal):
         self,
         model: str = "ML307R",
         *,
+        profile: Profile | str | Path | None = None,
         clock: Clock | None = None,
         network: Network | None = None,
         **quirks: Any,
     ) -> None:
         super().__init__(clock, Quirks(**quirks))
-        self.profile, self.submodel = find(model)
+        if profile is None:
+            self.profile, self.submodel = find(model)
+        else:
+            self.profile = profile if isinstance(profile, Profile) else profile_file.load(profile)
+            self.submodel = self.profile.submodels[0]
         self.max_line = self.quirks.max_line or self.profile.line
         self.data_mode = (
             self.profile.data_mode if self.quirks.data_mode is None else self.quirks.data_mode
@@ -64,12 +92,16 @@ class Module(Terminal):
         self.network: Network = LoopNetwork() if network is None else network
         self.network.attach(self.clock)
         self.sockets = sockets.Sockets(self)
-        self.baud = self.quirks.baud  # 0: follows the host up to 115200
+        speed = self.quirks.baud  # 0: follows the host up to 115200
+        self.baud = self.profile.factory_baud if speed == "factory" else speed
         self.boots = 0
         self.deaf_commands = 0  # so many are lost (after a change of speed)
         self.powered = False
         self._wake_lost = 0
-        self._replies: list[tuple[bytes, bytes | None, list[int]]] = []
+        self._matready_waits = False
+        self._script = Script()
+        for prefix, answer in self.quirks.refuse_once:
+            self.reply(prefix, answer)
         self._now0 = self.clock.now()
         self._date0 = datetime.now(UTC)
         self._network_date = (
@@ -78,12 +110,18 @@ class Module(Terminal):
         if self._network_date.tzinfo is None:
             self._network_date = self._network_date.replace(tzinfo=UTC)
         self.set_date(UNSET if self.quirks.date == "unset" else self._network_date)
+        self.sim = sim.Sim(self)
+        self.sleep = sleep.Sleep(self)
+        self.pins = Pins(self)
         self.modem = bringup.Modem(self)
+        self._begin_chatter()
         if self.quirks.off:
             self._deaf = True
         else:
             self.powered = True
             self.modem.up()
+            if self.sim.late:
+                self.modem.boot()
 
     # --- for tests ------------------------------------------------------------------------------
 
@@ -96,37 +134,68 @@ class Module(Terminal):
         """Version, cipher and peer of connection `conn`; None without TLS."""
         return self.sockets.tls_info(conn)
 
-    def reply(self, prefix: bytes, answer: bytes | None, times: int = 1) -> None:
-        """Answer the next `times` commands that begin with `prefix` with this final result.
+    def reply(
+        self,
+        prefix: bytes,
+        answer: bytes | None,
+        times: int | None = 1,
+        *,
+        lines: Iterable[bytes] = (),
+    ) -> None:
+        """Answer the next `times` (None: all) commands that begin with `prefix` with this final
+        result, behind these information `lines`, instead of executing them.
 
-        None: no answer at all. Of several that match, the one planned first is used first.
+        None: no final result at all. Of several that match, the one planned first is used first.
+        A reboot ends all plans.
         """
-        self._replies.append((prefix, answer, [times]))
+        self._script.add_reply(prefix, answer, times, tuple(lines))
+
+    def delay(self, prefix: bytes, seconds: float, times: int | None = 1) -> None:
+        """Execute the next `times` commands that begin with `prefix` that much later."""
+        self._script.add_delay(prefix, seconds, times)
+
+    def chatter(self, prefix: bytes, text: bytes, times: int | None = 1) -> None:
+        """Send `text` between the next `times` commands that begin with `prefix` and their
+        answers: a URC of something else, or an SMS whose text is OK (`b'+CMT: ,23\\r\\nOK'`)."""
+        self._script.add_chatter(prefix, text, times)
+
+    def wedge(self, until: sockets.Cure = "reboot") -> None:
+        """From now on every MIPOPEN ends with `wedge_code`, until the cure (or a stronger one)."""
+        self.sockets.wedged = until
 
     def power_cycle(self) -> None:
         """Cut the power and switch it on again: as a reboot, but the clock is lost as well."""
         self.set_date(UNSET if self.quirks.date == "unset" else self.network_date())
-        self.reboot()
+        self.power_off()
+        self.sockets.heal("power")
+        if self.quirks.starts_by_itself:
+            self.reboot()
 
     def power_off(self) -> None:
-        """Deaf and mute until `power_cycle`."""
-        self._lose_volatile()
+        """Deaf and mute until `power_cycle` or the power key."""
+        self._halt()
         self.powered = False
-        self._deaf = True
+        if self._memory != "flash":
+            self.store.clear()
 
-    def reboot(self, delay: float | None = None, lose_output: bool = False) -> None:
-        """Start anew: deaf for `boot_delay` seconds (or `delay`), then +MATREADY.
+    def reboot(
+        self, delay: float | None = None, lose_output: bool = False, silent: bool = False
+    ) -> None:
+        """Start anew: deaf for `boot_delay` seconds (or `delay`), then +MATREADY unless `silent`.
 
-        Sockets, MIPCFG, echo and CMEE are lost, and MSSLCFG unless `keep_contexts`; with
-        `lose_output` also what was on TX and has not been taken.
+        Sockets, MIPCFG, echo and CMEE are lost, MSSLCFG unless `keep_contexts`, and the store of
+        a module that keeps it in RAM; with `lose_output` also what was on TX and not taken.
         """
         if lose_output:
             self._out.clear()
-        self._lose_volatile()
+        self._halt()
+        if self._memory == "ram":
+            self.store.clear()
         self.powered = True
-        self._deaf = True
         self.boots += 1
-        self._schedule(self.quirks.boot_delay if delay is None else delay, self._ready)
+        self.sockets.heal("reboot")
+        delay = self.quirks.boot_delay if delay is None else delay
+        self._schedule(delay, partial(self._ready, silent))
 
     def deep_sleep(self, silent: bool = False) -> None:
         """Sleep deeply and wake: volatile models lose certificates and settings (manual 3.1).
@@ -143,22 +212,43 @@ class Module(Terminal):
 
     # --- power ----------------------------------------------------------------------------------
 
+    @property
+    def _memory(self) -> str:
+        return self.quirks.store_memory or self.profile.store_memory
+
+    def _halt(self) -> None:
+        self._lose_volatile()
+        self._deaf = True
+
+    def _begin_chatter(self) -> None:
+        until = self._moment + self.quirks.boot_chatter_time
+        self._script.boot(self.quirks.boot_chatter, until)
+
     def _lose_volatile(self, keep_contexts: bool | None = None) -> None:
         self._moment = self.clock.now()
         self._reset_line()
         self.sockets.lose()
         self.store.series = None
-        self._replies.clear()
+        self._script.clear()
         self.echo = self.quirks.echo
+        self.verbose = True
+        self.quiet = False
+        self._matready_waits = False
         self.deaf_commands = 0
         if not (self.quirks.keep_contexts if keep_contexts is None else keep_contexts):
             self.contexts.clear()
         self.modem.down()
 
-    def _ready(self) -> None:
+    def _ready(self, silent: bool = False) -> None:
         self._deaf = False
-        if self.quirks.matready:
-            self._put(b"\r\n+MATREADY\r\n")
+        self.sleep.boot()
+        self.sim.boot()
+        self._begin_chatter()
+        if self.quirks.matready and not silent:
+            if self.quirks.matready_waits:
+                self._matready_waits = True
+            else:
+                self._put(b"\r\n+MATREADY\r\n")
         self.modem.boot()
 
     # --- calendar -------------------------------------------------------------------------------
@@ -183,12 +273,41 @@ class Module(Terminal):
             lost = min(self._wake_lost, len(data))
             self._wake_lost -= lost
             data = bytes(data)[lost:]
-        super().feed(data)
+        self._run()
+        if self._matready_waits and data and not self._deaf:
+            self._matready_waits = False
+            self._put(b"\r\n+MATREADY\r\n")
+        super().feed(self.sleep.hear(bytes(data)))
 
     def string(self, arg: Arg) -> None:
         """Refuse a string parameter without quotes."""
         if self.quirks.need_quotes and not arg.quoted:
             raise Malformed
+
+    def command_names(self) -> list[str]:
+        """The extended commands that this model and firmware have."""
+        return [name for name in COMMANDS if self.has_command(name)]
+
+    def has_command(self, name: str) -> bool:
+        """Whether this model and firmware have the command (without AT and its plus sign)."""
+        profile = self.profile
+        if name in profile.absent_commands or name in self.quirks.absent_commands:
+            return False
+        if name.startswith("MSSL") and not profile.tls:
+            return False
+        depends = {
+            "MSSLPSK": profile.psk,
+            "MSSLCIPHER": profile.ciphers,
+            "MIPMODE": profile.transparent,
+            "CREG": profile.creg,
+            "MLPMCFG": profile.power_saving != "none",
+        }
+        return depends.get(name, True)
+
+    def unsupported(self) -> Refusal:
+        """The refusal of an option that this model or firmware does not have."""
+        code = self.quirks.unsupported_code
+        return Refusal(None if code == "error" else int(code))
 
     def fail(self, code: int | None) -> None:
         """End the command in progress with an error, as AT+CMEE has it."""
@@ -220,7 +339,18 @@ class Module(Terminal):
             self.deaf_commands -= 1
             self._finish(final=None)
             return
-        if self._replies and self._planned_reply():
+        line = self.commands[-1]
+        self._script.chatter(line, self, self._moment)
+        delay = self._script.delay(line)
+        if delay:
+            self._schedule(delay, partial(self._execute_now, body))
+        else:
+            self._execute_now(body)
+
+    def _execute_now(self, body: bytes | None) -> None:
+        planned = self._script.reply(self.commands[-1])
+        if planned is not None:
+            self._finish(*planned)
             return
         try:
             result = self._dispatch(body)
@@ -233,25 +363,15 @@ class Module(Terminal):
             if result is not DEFERRED:
                 self._finish(result or ())  # type: ignore[arg-type]
 
-    def _planned_reply(self) -> bool:
-        line = self.commands[-1]
-        for planned in self._replies:
-            prefix, answer, times = planned
-            if line.startswith(prefix):
-                times[0] -= 1
-                if times[0] <= 0:
-                    self._replies.remove(planned)
-                self._finish(final=answer)
-                return True
-        return False
-
     def _dispatch(self, body: bytes | None) -> object:
         if body is None:
             raise Refusal(None)
         if not body.startswith(b"+"):
             return bringup.basic(self, body)
         command = parse_extended(body)
-        handler = COMMANDS.get(command.name) if command else None
-        if command is None or handler is None:
+        if command is None:
+            raise Refusal(None)
+        handler = COMMANDS.get(command.name) if self.has_command(command.name) else None
+        if handler is None:
             raise Refusal(None)
         return handler(self, command.form, command.args)

@@ -31,6 +31,8 @@ class TlsRequest:
     ignoreverify: bool
     date: datetime  # by the module's own clock
     bad_pem_code: int = 769
+    resumes: bool = False  # an earlier session with this server may be resumed
+    oldest: int = 0  # MSSLCFG's number of the oldest version that 255 comprises
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class TlsInfo:
     version: str  # "TLSv1.2"
     cipher: str  # OpenSSL's name
     peer: str  # subject, RFC 4514; "" when not known
+    resumed: bool = False  # no certificate was shown or verified
 
 
 class Connection(Protocol):
@@ -61,6 +64,9 @@ class Connection(Protocol):
     def write(self, data: bytes) -> int:
         """Send; how many bytes were taken."""
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """Probe the peer after `idle` seconds of silence; it is gone after `count` unanswered."""
+
     def close(self) -> None:
         """Send what is left and close."""
 
@@ -78,6 +84,12 @@ class Network(Protocol):
         self, host: str, port: int, tls: TlsRequest | None, timeout: float, overall: bool = True
     ) -> Connection:
         """Begin to connect, within `timeout` seconds; `overall`: with the handshake."""
+
+    def open_datagram(self, host: str, port: int, timeout: float) -> Connection:
+        """A UDP socket towards host:port; `read` gives one datagram, `write` sends one."""
+
+    def forget_sessions(self) -> None:
+        """The module has lost its TLS sessions."""
 
     def lookup(self, host: str) -> list[str] | None:
         """Addresses of a host, [] when there are none, None while asking."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clock, speed, sleep and power: CCLK, MNTP, IPR, IFC, CFUN, MREBOOT, MPOF, MLPMCFG."""
+"""Clock, speed and power: CCLK, MNTP, IPR, IFC, CFUN, MREBOOT, MPOF."""
 
 from __future__ import annotations
 
@@ -8,26 +8,34 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .bringup import hang_up, only_test
+from .identity import only_test
 from .wire import Arg, Refusal, counted, integer
 
 if TYPE_CHECKING:
     from .module import Handler, Module
 
 SPEEDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
-_ZONE = 32  # quarters of an hour, as in China
 _CCLK = re.compile(rb"(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)?")
 
 
-def _stamp(date: datetime) -> bytes:
-    local = date + timedelta(minutes=15 * _ZONE)
-    return b"%s%+03d" % (local.strftime("%y/%m/%d,%H:%M:%S").encode(), _ZONE)
+def _stamp(date: datetime, zone: int, fields_zone: int) -> bytes:
+    """A time with its zone in quarters of an hour; `fields_zone`: that of the fields."""
+    fields = date + timedelta(minutes=15 * fields_zone)
+    return b"%s%+03d" % (fields.strftime("%y/%m/%d,%H:%M:%S").encode(), zone)
+
+
+def _clock_line(module: Module) -> bytes:
+    zone = module.quirks.zone
+    mode = module.quirks.cclk or module.profile.cclk
+    if mode == "utc":
+        return _stamp(module.date(), 0, 0)
+    return _stamp(module.date(), zone, zone if mode == "local" else 0)
 
 
 def _cclk(module: Module, form: str, args: list[Arg]) -> object:
     quote = b"" if module.profile.nb else b'"'
     if form == "read":
-        return [b"+CCLK: %s%s%s" % (quote, _stamp(module.date()), quote)]
+        return [b"+CCLK: %s%s%s" % (quote, _clock_line(module), quote)]
     if form != "set":
         return only_test(form)
     # Its comma makes two parameters of an unquoted one.
@@ -58,7 +66,8 @@ def _mntp(module: Module, form: str, args: list[Arg]) -> object:
 
 def _ntp_done(module: Module) -> None:
     module.set_date(module.network_date())
-    module.urc(b'+MNTP: 0,"%s"' % _stamp(module.date()))
+    zone = module.quirks.zone
+    module.urc(b'+MNTP: 0,"%s"' % _stamp(module.date(), zone, zone))
 
 
 def _ipr(module: Module, form: str, args: list[Arg]) -> object:
@@ -139,27 +148,11 @@ def _cfun(module: Module, form: str, args: list[Arg]) -> object:
     if level != modem.cfun:
         modem.cfun = level
         if level == 1:
+            module.sockets.heal("cfun")
             module._schedule(module.quirks.register_delay, modem.register)
         else:
             modem.registered = False
-            hang_up(module)
-    return ()
-
-
-def _mlpmcfg(module: Module, form: str, args: list[Arg]) -> object:
-    settings = module.modem.settings
-    if form == "test":
-        return [f'+MLPMCFG: "{name}"'.encode() for name in settings]
-    if form != "set":
-        raise Refusal(None)
-    counted(args, 1, 3)
-    module.string(args[0])
-    name = args[0].value.decode("latin-1")
-    if name not in settings:
-        raise Refusal(50)
-    if len(args) == 1:
-        return [b'+MLPMCFG: "%s",%s' % (args[0].value, settings[name])]
-    settings[name] = b"%d" % integer(args[1], 0, 300)
+            modem.hang_up()
     return ()
 
 
@@ -171,5 +164,4 @@ COMMANDS: dict[str, Handler] = {
     "MREBOOT": _mreboot,
     "MPOF": _mpof,
     "CFUN": _cfun,
-    "MLPMCFG": _mlpmcfg,
 }

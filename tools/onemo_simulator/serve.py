@@ -34,6 +34,7 @@ def serve(
     baud: int | None = None,
     hosts: dict[str, str] | None = None,
     *,
+    profile: str | None = None,
     stop: threading.Event | None = None,
     say: Callable[[str], None] = _say,
     **quirks: Any,
@@ -41,12 +42,13 @@ def serve(
     """Serve a simulated module until `stop` is set or Ctrl-C; connections out of it are real.
 
     port: "pty" or "tcp:PORT". baud: pace the line, and the module's speed. hosts: names to
-    addresses, before DNS. Raises ValueError for a wrong model, port or option.
+    addresses, before DNS. profile: a JSON file (`profile_file`) instead of `model`. Raises
+    ValueError for a wrong model, profile, port or option.
     """
     kind, number = parse_port(port)
     if baud:
         quirks.setdefault("baud", baud)
-    module = Module(model, network=SystemNetwork(hosts), **quirks)
+    module = Module(model, profile=profile, network=SystemNetwork(hosts), **quirks)
     line = Line(module, "pty" if kind == "pty" else "tcp", baud=baud, port=number)
     done = stop or threading.Event()
     with line:

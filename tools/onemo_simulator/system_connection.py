@@ -127,6 +127,19 @@ class SystemConnection:
         self._flush()
         return count
 
+    def keep_alive(self, idle: int, interval: int, count: int) -> None:
+        """TCP's own, where the machine lets it be set."""
+        if self._sock is None:
+            return
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", idle),
+            ("TCP_KEEPINTVL", interval),
+            ("TCP_KEEPCNT", count),
+        ):
+            if hasattr(socket, name):
+                self._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def close(self) -> None:
         """Send what is left, then close."""
         if self.dead or self._closing:
@@ -203,6 +216,10 @@ class SystemConnection:
             self._opened()
             return
         assert self.tls is not None
+        known = self._network.sessions.get((self.host, self.port)) if self.tls.resumes else None
+        session = None
+        if known is not None:  # OpenSSL resumes only in the context that the session is from
+            self._context, session = known
         sends_name = self._network.sni or self._context.check_hostname
         self._set_events(0)
         try:
@@ -210,6 +227,7 @@ class SystemConnection:
                 self._sock,
                 do_handshake_on_connect=False,
                 server_hostname=self.host if sends_name else None,
+                session=session,
             )
         except (OSError, ValueError):  # a name that cannot be sent, or already closed
             self._fail(TLS_FAILED)
@@ -249,6 +267,8 @@ class SystemConnection:
                 self._fail(code)
                 return
             self.tls_info = tlsmod.info(self._sock)
+            if self.tls.resumes and self._sock.session is not None and self._context is not None:
+                self._network.sessions[self.host, self.port] = self._context, self._sock.session
             self._opened()
 
     def _opened(self) -> None:

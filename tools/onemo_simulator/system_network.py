@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 
 from .clock import Clock, MonotonicClock
+from .datagram import SystemDatagram
 from .network import TlsRequest
 from .system_connection import Lookup, SystemConnection
 
@@ -33,7 +35,8 @@ class SystemNetwork:
         self.check_hostname = check_hostname
         self._clock: Clock = MonotonicClock()
         self._selector = selectors.DefaultSelector()
-        self._connections: list[SystemConnection] = []
+        self._connections: list[SystemConnection | SystemDatagram] = []
+        self.sessions: dict[tuple[str, int], tuple[ssl.SSLContext, ssl.SSLSession]] = {}
         self._lookups: dict[str, Lookup] = {}
 
     def attach(self, clock: Clock) -> None:
@@ -71,6 +74,16 @@ class SystemNetwork:
         if not conn.dead:
             self._connections.append(conn)
         return conn
+
+    def open_datagram(self, host: str, port: int, timeout: float) -> SystemDatagram:
+        """A UDP socket towards host:port."""
+        conn = SystemDatagram(self, host, port, timeout)
+        self._connections.append(conn)
+        return conn
+
+    def forget_sessions(self) -> None:
+        """The module has lost its TLS sessions."""
+        self.sessions.clear()
 
     def poll(self) -> None:
         """Let every connection go on."""

@@ -6,14 +6,23 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from .clock import Clock, MonotonicClock
 from .packet import DataPhase
 from .quirks import Quirks
 from .records import Entry, Recovery, Violation, filler_tail, judge_stray
 
+_NUMERIC = {b"OK": b"0", b"CONNECT": b"1", b"ERROR": b"4"}  # V.250, after ATV0
 _LF = b"\n"
 _LINE_START = re.compile(rb"[\0 ]*")
+
+
+class Tap(Protocol):
+    """Takes the host's bytes instead of the command interpreter."""
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the host."""
 
 
 class Terminal:
@@ -23,6 +32,9 @@ class Terminal:
         self.clock: Clock = clock or MonotonicClock()
         self.quirks = quirks
         self.echo = quirks.echo
+        self.verbose = quirks.verbose  # ATV1: result codes in words
+        self.quiet = False  # ATQ1: no result codes
+        self.tap: Tap | None = None  # transparent mode
         self.commands: list[bytes] = []  # every command line, without CR
         self.log: list[Entry] = []
         self.received = 0  # bytes from the host
@@ -133,8 +145,10 @@ class Terminal:
             self._put(framed)
         elif where == "now":
             during = self.quirks.urc_during
-            if (self._data is not None and during != "always") or (
-                self._busy and during == "idle"
+            if (
+                self.tap is not None
+                or (self._data is not None and during != "always")
+                or (self._busy and during == "idle")
             ):
                 self._held.append(framed)
             else:
@@ -173,6 +187,9 @@ class Terminal:
     def _consume(self, data: bytes, fresh: bool) -> None:
         at = 0
         while at < len(data):
+            if self.tap is not None:
+                self.tap.feed(data[at:])
+                return
             if self._data is not None:
                 at = self._take_data(self._data, data, at)
             elif self._busy:
@@ -354,11 +371,13 @@ class Terminal:
         self._put_planted("answer")
         lines = list(info)
         if lines:
-            between = b"\r\n" if self.quirks.compact_lists else b"\r\n\r\n"
-            self._put(b"\r\n" + between.join(lines) + b"\r\n")
+            between = b"\r\n" if self.quirks.compact_lists or not self.verbose else b"\r\n\r\n"
+            lead = b"\r\n" if self.verbose else b""
+            self._put(lead + between.join(lines) + b"\r\n")
         self._put_planted("inside")
         if final is not None:
-            self._put(b"\r\n" + final + b"\r\n")
+            if not self.quiet:
+                self._put_final(final)
             self.log.append(Entry(self._moment, "<", final))
         self._busy = False
         for framed in self._held:
@@ -367,6 +386,12 @@ class Terminal:
         if self._backlog:
             late, self._backlog = bytes(self._backlog), bytearray()
             self._consume(late, fresh=False)
+
+    def _put_final(self, final: bytes) -> None:
+        if not self.verbose and final in _NUMERIC:
+            self._put(_NUMERIC[final] + b"\r")
+        else:
+            self._put(b"\r\n" + final + b"\r\n")
 
     def _mark(self, action: Callable[[], None]) -> None:
         """Run `action` when all that is on TX by now has been taken."""
@@ -386,4 +411,5 @@ class Terminal:
         self._held.clear()
         self._planted.clear()
         self._data = None
+        self.tap = None
         self._busy = self._too_long = self._after_cr = self._after_packet = False

@@ -34,10 +34,12 @@ def openssl_names() -> dict[int, str]:
     }
 
 
-def _set_version(context: ssl.SSLContext, version: int) -> None:
+def _set_version(context: ssl.SSLContext, version: int, oldest: int) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2  # the newest that these modules speak
     if version == 255:
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = _VERSIONS.get(oldest, ssl.TLSVersion.MINIMUM_SUPPORTED)
         return
     if version not in _VERSIONS:
         raise Refusal(TLS_FAILED)  # OpenSSL has no SSL 3.0 any more
@@ -87,7 +89,7 @@ def client_context(request: TlsRequest, check_hostname: bool) -> ssl.SSLContext:
         context.set_ciphers(names)
     except ssl.SSLError:
         raise Refusal(TLS_FAILED) from None
-    _set_version(context, request.version)
+    _set_version(context, request.version, request.oldest)
     try:
         if request.ca is not None:
             context.load_verify_locations(cadata=request.ca.decode("ascii"))
@@ -130,7 +132,9 @@ def info(sock: ssl.SSLSocket) -> TlsInfo:
     der = sock.getpeercert(binary_form=True)
     peer = x509.load_der_x509_certificate(der).subject.rfc4514_string() if der else ""
     cipher = sock.cipher()
-    return TlsInfo(sock.version() or "", cipher[0] if cipher else "", peer)
+    return TlsInfo(
+        sock.version() or "", cipher[0] if cipher else "", peer, bool(sock.session_reused)
+    )
 
 
 def code_of(error: Exception) -> int:

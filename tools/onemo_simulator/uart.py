@@ -84,6 +84,7 @@ class SimulatedUart:
         self._short_reads = short_reads
         self._short_writes = short_writes
         self._nothing = nothing
+        self._deaf = False
         self._rx = bytearray()
         self._tx = bytearray()
         self._rx_clock = self._tx_clock = self.clock.now()
@@ -150,12 +151,19 @@ class SimulatedUart:
         return not self._tx
 
     def init(self, baudrate: int | None = None, **_: object) -> None:
-        """Change the speed; what waits in the buffers is lost."""
+        """Change the speed; what waits in the buffers is lost. A deaf UART hears again."""
+        self._deaf = False
         if self.baud and baudrate:
             self._pump()
             self.baud = baudrate
             self._rx.clear()
             self._tx.clear()
+
+    def deafen(self) -> None:
+        """From now on the host hears nothing, until `init`: a driver stuck in the MCU."""
+        self._pump()
+        self._rx.clear()
+        self._deaf = True
 
     # --- for tests ----------------------------------------------------------------------------
 
@@ -182,7 +190,7 @@ class SimulatedUart:
     def _pump(self) -> None:
         if not self.baud:
             data = self.module.take()
-            if data:
+            if data and not self._deaf:
                 self._rx += data
             return
         now = self.clock.now()
@@ -211,6 +219,8 @@ class SimulatedUart:
             speed = self.module.baud  # IPR's OK is still at the old one
             data = garbled(self.module.take(count), self.baud, speed)
             self._rx_clock += len(data) * byte
+            if self._deaf:
+                continue
             room = len(data) if self.rxbuf is None else max(0, self.rxbuf - len(self._rx))
             self._rx += data[:room]
             self.overruns += len(data) - min(room, len(data))

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from onemo_tools import fake_pem
 from onemo_tools.deploy import packages, romfs
 from onemo_tools.deploy.mpy import compile_mpy
 
@@ -92,6 +91,21 @@ def finish(process: subprocess.Popen[str], seconds: float = _RUN_S) -> tuple[int
 
 
 def pem(size: int) -> bytes:
-    """A certificate file of exactly `size` bytes (300 or more). No certificate is in it, which
-    nobody here looks for."""
-    return fake_pem.pem(size, filler=base64.b64encode(random.Random(size).randbytes(3 * size)))
+    """A certificate of exactly `size` bytes (300 or more): its last line takes up what lines of 64
+    characters do not, and a CR LF or two the rest. Inside are type and length of a certificate,
+    and random bytes."""
+    head, tail = b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"
+    room = size - len(head) - len(tail)
+    lines = room // 65 - 1
+    last = (room - lines * 65 - 1) // 4 * 4  # up to two lines in one
+    count = (64 * lines + last) // 4 * 3
+    outside = b"\x30\x82" + (count - 4).to_bytes(2, "big")
+    outside += b"\x30\x82" + (count - 8).to_bytes(2, "big") + b"\xa0\x03\x02\x01"
+    body = base64.b64encode(outside + random.Random(size).randbytes(count - len(outside)))
+    text = b"".join(body[i : i + 64] + b"\n" for i in range(0, 64 * lines, 64))
+    text += body[64 * lines :] + b"\n"
+    made = head + text + tail
+    while len(made) < size:  # CR LF in the place of the first line ends
+        at = size - len(made)
+        made = made.replace(b"\n", b"\r\n", at)
+    return made

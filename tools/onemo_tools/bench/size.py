@@ -97,6 +97,7 @@ def _heap(folder: Path, order: list[str]) -> dict[str, int]:
     script = _METER.format(folder=str(folder), names=names)
     done = subprocess.run(
         [str(meter), "-X", "heapsize=1M", "-c", script],
+        cwd=folder,  # MicroPython imports from the current folder first
         capture_output=True,
         text=True,
         timeout=_RUN_S,

@@ -10,6 +10,8 @@ from onemo_tools.deploy.ports import unnumbered
 BOARD = typer.Option("--board", help="The board's port, /dev/ttyUSB0 for example.")
 AS_JSON = typer.Option("--json", help="One JSON object, for a machine.")
 
+NO_LINT = typer.Option("--no-lint", help="Goes on whatever `certs lint` says of the files.")
+
 
 def _name(option: str) -> str:
     return "board" if option == "port" else option
@@ -27,12 +29,12 @@ def fail(command: str, error: Exception | str, status: int = 1) -> typer.Exit:
     return typer.Exit(status)
 
 
-def need_file(command: str, path: Path, what: str) -> None:
+def need_file(command: str, path: Path, what: str, status: int = 1) -> None:
     """Fails unless it is one. `what`: is to be given."""
     if path.is_dir():
-        raise fail(command, f"{path} is a folder: give {what}")
+        raise fail(command, f"{path} is a folder: give {what}", status)
     if not path.exists():
-        raise fail(command, f"there is no {path}: give {what}")
+        raise fail(command, f"there is no {path}: give {what}", status)
 
 
 def need_folder(command: str, path: Path, what: str) -> None:

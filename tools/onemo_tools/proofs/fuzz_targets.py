@@ -249,7 +249,7 @@ def on_pem(data: bytes, rng: random.Random) -> None:
     """Judged whole and in pieces: the same verdict. Raises ValueError only."""
     kind = rng.choice((CERT, KEY))
     whole, pieces = cert_pem.PemScanner(kind), cert_pem.PemScanner(kind)
-    whole.feed(data)
+    whole.feed(bytearray(data))
     at = 0
     while at < len(data):
         size = rng.randrange(1, 80)
@@ -301,7 +301,7 @@ def on_profile(data: bytes, rng: random.Random) -> None:
     given = {"objects": anything(2), "contexts": anything(2)}
     with contextlib.suppress(ValueError, TypeError):
         found = profile.checked(given)
-        assert len(profile.fingerprint(found)) == 32
+        assert profile.checked(found) == found
 
 
 class _Sink:

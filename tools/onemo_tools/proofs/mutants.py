@@ -2,15 +2,18 @@
 """Mutation testing: `make mutants` breaks the driver's core in one small way at a time and sees
 whether a test notices.
 
-mutmut works on a copy under build/mutants (pyproject.toml says which modules and which tests); the
-working copy is read only. Printed are the counts of each module and the difference that each
-surviving mutant makes; the exit status is 1 where fewer were killed than `--floor` says. A mutant
-that makes a test run for ever counts as killed: the tests end it, as they would end in CI.
+mutmut works on a copy under build/mutants; the working copy is read only. pyproject.toml says
+which modules and which tests are the core's; `--module` tries one of the others, with its own
+tests (SLICES). Printed are the counts of each module and the difference that each surviving mutant
+makes; the exit status is 1 where fewer were killed than `--floor` says. A mutant that makes a test
+run for ever counts as killed: the tests end it, as they would end in CI.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -32,14 +35,65 @@ MEMORY = 3 << 30  # bytes of address space a process may take: some mutants fill
 
 KILLED = ("killed", "timeout")
 
+# Modules beyond the core, each with the tests that are about it.
+SLICES: dict[str, tuple[str, ...]] = {
+    "at_resync": ("driver/test_start.py", "driver/test_commands.py", "driver/test_phases.py"),
+    "tls": ("driver/test_tls.py", "driver/test_true_means_true.py", "sockets/test_proof.py"),
+    "net_links": (
+        "sockets/test_connections.py",
+        "sockets/test_failures.py",
+        "sockets/test_proof.py",
+        "sockets/test_streams.py",
+    ),
+    "net_flow": (
+        "sockets/test_streams.py",
+        "sockets/test_failures.py",
+        "sockets/test_proof.py",
+        "sockets/test_aio.py",
+    ),
+    "net_stream": ("sockets/test_streams.py", "sockets/test_failures.py"),
+    "net_socket": ("sockets/test_socket_module.py",),
+    "provisioning": (
+        "identity/test_sync.py",
+        "identity/test_rotate.py",
+        "identity/test_proven.py",
+        "identity/test_fronts.py",
+    ),
+    "profile": ("pure/test_profile.py", "identity/test_sync.py"),
+    "cert_upload_inline": ("driver/test_inline.py",),
+    "cert_psk": ("driver/test_psk.py", "driver/test_restore.py", "identity/test_sync.py"),
+    "cert_restore": ("driver/test_restore.py",),
+    "cert_pem": ("pure/test_pem.py", "driver/test_pem_properties.py"),
+    "network": ("driver/test_start.py", "sockets/test_clock.py", "sockets/test_connections.py"),
+    "aio": ("sockets/test_aio.py", "identity/test_fronts.py"),
+    "aio_stream": ("sockets/test_aio.py",),
+}
 
-def stage() -> None:
-    """A copy of all that the tests need; lib becomes src, as mutmut knows it."""
+
+def sliced(config: str, name: str) -> str:
+    """pyproject.toml, with one module to mutate and its tests instead of the core's."""
+    tests = [f"tests_host/{path}" for path in SLICES[name]]
+    for key, values in (
+        ("only_mutate", [f"src/onemo/{name}.py"]),
+        ("pytest_add_cli_args_test_selection", tests),
+    ):
+        made = f"{key} = {json.dumps(values)}"
+        config, count = re.subn(
+            rf"^{key} = \[.*?^\]", made, config, flags=re.MULTILINE | re.DOTALL
+        )
+        if count != 1:
+            raise ValueError(f"pyproject.toml has no {key}")
+    return config
+
+
+def stage(name: str = "") -> None:
+    """A copy of all that the tests need; lib becomes src, as mutmut knows it. `name`: a slice."""
     shutil.rmtree(STAGE, ignore_errors=True)
     no_caches = shutil.ignore_patterns("__pycache__")
     for source, copy in (("lib", "src"), ("tests_host", "tests_host"), ("tools", "tools")):
         shutil.copytree(ROOT / source, STAGE / copy, ignore=no_caches)
-    shutil.copy2(ROOT / "pyproject.toml", STAGE)
+    config = (ROOT / "pyproject.toml").read_text()
+    (STAGE / "pyproject.toml").write_text(sliced(config, name) if name else config)
 
 
 def mutmut(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,7 +149,7 @@ def readable(name: str) -> str:
     return f"{group}.{function.removeprefix('_').strip('ǁ').replace('ǁ', '.')} {number}"
 
 
-def module(name: str) -> str:
+def module_of(name: str) -> str:
     """Which module a mutant is of: onemo.at_channel.xǁChannelǁpoll__mutmut_3 is of channel."""
     return name.split(".")[-2]
 
@@ -112,7 +166,7 @@ def table(found: dict[str, str]) -> Table:
         drawn.add_column(column, justify="left" if column == "module" else "right")
     by_module: dict[str, Counter[str]] = {}
     for name, verdict in found.items():
-        for group in (module(name), "all"):
+        for group in (module_of(name), "all"):
             by_module.setdefault(group, Counter())[verdict] += 1
     for group in sorted(by_module, key=lambda group: (group == "all", group)):
         counts = by_module[group]
@@ -127,11 +181,14 @@ def main(
     floor: Annotated[float, typer.Option(help="per cent that have to be killed")] = FLOOR,
     jobs: Annotated[int, typer.Option(help="processes")] = os.cpu_count() or 1,
     only: Annotated[str, typer.Option(help="mutants to try, such as 'onemo.at_syntax.*'")] = "",
+    module: Annotated[str, typer.Option(help=f"instead: one of {', '.join(SLICES)}")] = "",
 ) -> None:
     """Tries every mutant and prints what the tests did not notice."""
+    if module and module not in SLICES:
+        raise typer.BadParameter(f"there is no {module!r}; there are {', '.join(SLICES)}")
     began = time.monotonic()
     console = Console()
-    stage()
+    stage(module)
     if run(jobs, [only] if only else []):
         console.print("mutmut could not do it: its reasons stand above")
         raise typer.Exit(2)

@@ -149,14 +149,16 @@ class Run:
             device.close()
 
     def settled(self, found: int) -> None:
-        """The journal tells the next start the same, and goes once nothing depends on it."""
+        """The journal tells the next start the same; nothing of a rotation is under way."""
         device = self.device
         for config in (self.config, (self.old, self.new)[found]):
             device.power_on()
             device.modem.start()
             assert device.modem.sync(config, journal=self.journal) == []
             assert device.identity(self.old, self.new) == found
-        assert not [name for name in os.listdir(device.folder) if name.startswith(JOURNAL)]
+        left = [name for name in os.listdir(device.folder) if name.startswith(JOURNAL)]
+        assert left in ([], [JOURNAL]), left
+        assert device.modem.identity(self.journal)["under_way"] is None
 
     def live(self, begin: Callable[[], None]) -> None:
         """One driver's life: errors of the library are answered by doing it again."""

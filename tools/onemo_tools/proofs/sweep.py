@@ -1,268 +1,265 @@
 # SPDX-License-Identifier: MIT
-"""Every single fault at every byte of a whole conversation: `make faults`.
+"""An adversarial sweep with a result oracle: `make faults`.
 
-A run starts the driver, provisions a CA, a certificate and a key, configures TLS, connects,
-exchanges, closes; one fault strikes at one byte. It must end in one of two ways: all is right, as
-the module's own state shows, or the driver raised one of its own errors within its deadline, and
-the same object then does the job (after `modem.reboot()` where the error asked for it). Anything
-else - a hang, wrong content called right, plaintext, another exception - is a failure.
+Each run is a short script of a product (sweep_scenarios.py) on a driver and a simulated module,
+struck by one fault, or two: a bit, byte or line that was not so on the UART, a delay, a reboot
+heard or unheard, an interruption. What the driver tells at each step is compared with the module's
+own state at that moment (sweep_world.py), and at the end its store, its peers and what the driver
+said are looked through. A run ends
+
+    right          as if nothing had been
+    typed error    the driver raised one of its errors, and the next try did the job
+    undetectable   data or a number were damaged that nothing else tells: beyond any driver
+    wrong          anything else; the exit status is 1 then
+
+A run is found again by its scenario and number, such as `--only remove/17`: the faults follow from
+the conversation without a fault, in an order that is drawn once.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import random
+import re
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import Pool
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from onemo import AUTH_MUTUAL, CERT, KEY
-from onemo.errors import ModemError
-from onemo_simulator import EchoPeer, Fault, LoopNetwork
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from onemo_tools import fake_pem
+from .sweep_faults import KINDS, LATE_S, LINES, TO_HOST, TO_MODULE, Strike
+from .sweep_scenarios import ALL, BY_NAME
+from .sweep_world import BEYOND, ERROR, RIGHT, WRONG, Scenario, Verdict, World, run
 
-from .rig import Rig
-
-KINDS = ("drop", "corrupt", "duplicate", "insert", "stall", "reboot")
-ENDINGS = {
-    "clean": "right, as if nothing had been",
-    "unnoticed": "in step, application data changed",
-    "recovered": "in an error; the same object then did the job",
-    "rebooted": "in an error; it did so after modem.reboot()",
-}
-HOST, PORT = "broker.example", 8883
-DEADLINE_S = 900.0  # virtual; the sum of all deadlines of a conversation is far below
-SENT = b"telemetry " * 20
+TOTAL = 204_700
+OUTCOMES = (RIGHT, ERROR, BEYOND, WRONG)
+BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
+_PART = 150  # runs a task
+_PAIR = 5  # every so many runs there are two faults
+_RARE = 5  # faults of bytes between two of another kind
+_SHOWN = 40  # failures that are printed
 
 
-def _pem(label: bytes, letter: bytes, lines: int) -> bytes:
-    return fake_pem.lines(label, letter, lines)
+@cache
+def singles(name: str) -> list[Strike]:
+    """Every fault of a scenario, in the order in which its runs take them."""
+    scenario = BY_NAME[name]
+    world, verdict = run(scenario)
+    if verdict.outcome != RIGHT:
+        raise AssertionError(f"{name} without a fault: {verdict}")
+    rng = random.Random(name)
+    common = list(_on_bytes(world))
+    rare = [Strike("nap", "", at) for at in range(world.pauses)]
+    if scenario.asyncio_front:
+        rare += [Strike("cancel", "", at) for at in range(world.waits)]
+    else:
+        rare += [Strike("stop", "", at) for at in range(world.waits)]
+        rare += [Strike("halt", "", at, n) for at in range(world.uart.writes) for n in (0, 50, 99)]
+    rng.shuffle(common)
+    rng.shuffle(rare)
+    found = []
+    while common or rare:  # a rare one every so often, while there are some
+        found += common[-_RARE:] + rare[-1:]
+        del common[-_RARE:], rare[-1:]
+    return found
 
 
-OBJECTS = (
-    ("ca.pem", CERT, _pem(b"CERTIFICATE", b"A", 5)),
-    ("client.pem", CERT, _pem(b"CERTIFICATE", b"B", 4)),
-    ("client.key", KEY, _pem(b"PRIVATE KEY", b"C", 3)),
-)
-NAMES = ("ca.pem", "client.pem", "client.key")
+def _on_bytes(world: World) -> Iterator[Strike]:
+    payload, said = world.uart.payload, world.uart.said
+    for way, count in world.uart.counts.items():
+        for at in range(count):
+            # A packet's bytes are alike: a bit of each is enough.
+            alike = way == TO_MODULE and at < len(payload) and payload[at]
+            for bit in (at % 8,) if alike else range(8):
+                yield Strike("flip", way, at, 1 << bit)
+            for kind in ("drop", "double", "cr", "reboot", "mute"):
+                yield Strike(kind, way, at)
+            if at % 2 == 0:
+                yield Strike("late", way, at, at // 2 % len(LATE_S))
+            if way == TO_HOST:
+                begins = at == 0 or said[at - 1 : at] == b"\n"
+                for number in range(len(LINES)) if begins else (at % len(LINES),):
+                    yield Strike("line", way, at, number)
 
 
-class Hang(Exception):
-    """The driver let its deadline pass."""
+def strikes_of(name: str, number: int) -> tuple[Strike, ...]:
+    """The faults of a run."""
+    every = singles(name)
+    turn, part = divmod(number, _PAIR)
+    index = turn * (_PAIR - 1) + part
+    if part < _PAIR - 1 and index < len(every):
+        return (every[index],)
+    rng = random.Random(f"{name} {number}")
+    first, second = rng.randrange(len(every)), rng.randrange(len(every))
+    return every[first], every[second]
 
 
-class Wrong(Exception):
-    """The driver called right what is not."""
-
-
-@dataclass
-class Result:
-    """How a run ended: "clean", "unnoticed" (data only), "recovered" by way of `error`, or
-    "rebooted" as a second error asked."""
-
-    ending: str
-    error: str = ""
-    seconds: float = 0.0
-
-
-class Conversation:
-    """One rig and the job on it."""
-
-    def __init__(self, fault: Fault | None = None) -> None:
-        self.network = LoopNetwork()
-        self.network.listen(HOST, PORT, EchoPeer())
-        self.rig = Rig(
-            network=self.network,
-            faults=[fault] if fault else [],
-            driver={"packet": 256, "buffer": 64},
-            boot_delay=1.0,
-        )
-        self.modem = self.rig.modem
-        self.boots = 0  # of the module, when it was connected
-        clock = self.rig.clock
-        advance_to = clock.advance_to
-
-        def bounded(moment: float) -> None:
-            if moment > DEADLINE_S:
-                raise Hang(f"still waiting after {DEADLINE_S:.0f} s")
-            advance_to(moment)
-
-        clock.advance_to = bounded  # type: ignore[method-assign]
-
-    def run(self) -> bytes:
-        """The job; what came back over the connection."""
-        modem = self.modem
-        modem.start()
-        modem.attach()
-        for name, kind, content in OBJECTS:
-            modem.certs.write(name, io.BytesIO(content), kind)
-        ca, cert, key = NAMES
-        modem.tls(1).configure(AUTH_MUTUAL, ca=ca, cert=cert, key=key)
-        with modem.connect(HOST, PORT, modem.tls(1)) as stream:
-            self.boots = self.rig.module.boots
-            stream.write(SENT)
-            return bytes(stream.read(len(SENT)))
-
-    def check(self, answer: bytes) -> bool:
-        """Whether all is right in the module; False where only application data differs."""
-        module = self.rig.module
-        for name, kind, content in OBJECTS:
-            held = module.store.objects.get((kind, name))
-            if held != content:
-                raise Wrong(f"{name} is {held!r:.60}")
-        contexts = module.contexts
-        for option, value in (
-            ("auth", AUTH_MUTUAL),
-            ("version", 3),
-            ("ciphersuite", 0),
-            ("session", 1),
-            ("ignorestamp", 0),
-            ("ignoreverify", 0),
-            ("negotime", 45),
-        ):
-            if contexts.value(1, option) != value:
-                raise Wrong(f"{option} is {contexts.value(1, option)}")
-        if tuple(contexts.names(1)) != NAMES:
-            raise Wrong(f"names are {contexts.names(1)}")
-        last = self.network.connections[-1]
-        if last.tls is None:
-            raise Wrong("plaintext")
-        if len(answer) != len(SENT):
-            raise Wrong(f"{len(answer)} bytes came back of {len(SENT)}")
-        return answer == SENT and bytes(last.sent) == SENT
-
-
-def strike(fault: Fault | None) -> Result:
-    """One run. Raises what must not happen."""
-    conversation = Conversation(fault)
-    rig = conversation.rig
-    try:
-        error = ending = ""
-        try:
-            answer = conversation.run()
-        except ModemError as caught:
-            error = type(caught).__name__
-            ending = "recovered"
-            if fault and fault.kind == "stall":
-                rig.clock.advance(fault.seconds)  # nobody can be right while the line is dead
-            try:
-                answer = conversation.run()
-            except ModemError as second:
-                if "reboot" not in str(second):
-                    raise
-                ending = "rebooted"
-                conversation.modem.reboot()
-                answer = conversation.run()
-        if rig.module.boots != conversation.boots:
-            answer = conversation.run()  # it rebooted after the job: the settings went with it
-        right = conversation.check(answer)
-        return Result(ending or ("clean" if right else "unnoticed"), error, rig.clock.now())
-    finally:
-        rig.close()
-
-
-def lengths() -> dict[str, int]:
-    """Bytes each way in a conversation without a fault."""
-    conversation = Conversation()
-    try:
-        conversation.check(conversation.run())
-        return conversation.rig.line.counts
-    finally:
-        conversation.rig.close()
-
-
-def faults(counts: dict[str, int], kinds: Iterable[str] = KINDS) -> Iterator[Fault]:
-    """Every fault at every byte, both ways; what varies within a kind follows from where."""
-    for direction, count in counts.items():
-        for position in range(count):
-            rng = random.Random(position)
-            for kind in kinds:
-                yield Fault(
-                    kind,
-                    direction,
-                    position,
-                    mask=1 << rng.randrange(8),
-                    data=rng.choice((b"\xff", b"\r\n", b"OK\r\n", b"A", b"\x00\x1a", b">", b'"')),
-                    seconds=rng.choice((0.3, 3.0, 40.0)),
-                )
+def one(name: str, number: int, log: bool = False) -> tuple[World, Verdict, tuple[Strike, ...]]:
+    """Run `number` of a scenario."""
+    strikes = strikes_of(name, number)
+    scenario: Scenario = BY_NAME[name]
+    variant = random.Random(number).randrange(len(scenario.variants))
+    return (*run(scenario, strikes, variant, log), strikes)
 
 
 @dataclass
 class Tally:
-    """What a sweep counted."""
+    """What a sweep counted. `failures`: (run, its faults, why it is wrong)."""
 
-    endings: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    slowest_s: float = 0.0
-    failures: list[str] = field(default_factory=list)
+    runs: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind of fault, outcome
+    scenarios: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # scenario, kind of wrong
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """The counts of another part."""
-        self.endings += other.endings
-        self.errors += other.errors
-        self.slowest_s = max(self.slowest_s, other.slowest_s)
+        self.runs += other.runs
+        self.scenarios += other.scenarios
+        self.reasons += other.reasons
         self.failures += other.failures
 
 
-def sweep(chosen: Iterable[Fault], on_run: Callable[[], None] | None = None) -> Tally:
-    """Runs each fault; failures are told as the fault (to replay it) and what happened."""
+def sweep(name: str, numbers: range) -> Tally:
+    """These runs of a scenario."""
     tally = Tally()
-    for fault in chosen:
-        try:
-            result = strike(fault)
-        except Exception as caught:
-            tally.failures.append(f"{fault}: {type(caught).__name__}: {caught}")
-        else:
-            tally.endings[result.ending] += 1
-            if result.error:
-                tally.errors[result.error] += 1
-            tally.slowest_s = max(tally.slowest_s, result.seconds)
-        if on_run:
-            on_run()
+    for number in numbers:
+        world, verdict, strikes = one(name, number)
+        kind = strikes[0].kind if len(strikes) == 1 else "two"
+        if not world.uart.struck:
+            kind = "none"
+        tally.runs[kind, verdict.outcome] += 1
+        tally.scenarios[name, verdict.outcome] += 1
+        if verdict.outcome == WRONG:
+            tally.reasons[name, verdict.why.partition(":")[0]] += 1
+            told = ", ".join(map(str, strikes))
+            tally.failures.append((f"{name}/{number}", told, verdict.why))
     return tally
 
 
-def _part(task: tuple[dict[str, int], int, int]) -> Tally:
-    counts, index, parts = task
-    return sweep(list(faults(counts))[index::parts])
+def parts(total: int, names: list[str], size: int = _PART) -> Iterator[tuple[str, range]]:
+    """Tasks: each scenario has as many runs, spread over the first of `TOTAL`'s."""
+    share = total // len(names)
+    stride = max(1, TOTAL // len(ALL) // max(1, share))
+    for first in range(0, share, size):
+        for name in names:
+            yield name, range(first * stride, min(share, first + size) * stride, stride)
+
+
+def _part(task: tuple[str, range]) -> Tally:
+    return sweep(*task)
+
+
+def rows(counts: Counter[tuple[str, str]], order: list[str]) -> list[list[str]]:
+    """Lines of a table: group, its runs by outcome, all of them."""
+    found = []
+    for group in [*[name for name in order if any(key[0] == name for key in counts)], "all"]:
+        seen = [
+            sum(n for (name, ending), n in counts.items() if ending == outcome and name == group)
+            if group != "all"
+            else sum(n for (_, ending), n in counts.items() if ending == outcome)
+            for outcome in OUTCOMES
+        ]
+        found.append([group, *[f"{n:,}" for n in (*seen, sum(seen))]])
+    return found
+
+
+def markdown(tally: Tally) -> str:
+    """The README's table."""
+    lines = [
+        "| fault | " + " | ".join((*OUTCOMES, "runs")) + " |",
+        "|---" * (len(OUTCOMES) + 2) + "|",
+    ]
+    for group, *cells in rows(tally.runs, list(KINDS)):
+        lines.append(f"| {KINDS.get(group, group)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_readme(path: Path, tally: Tally) -> None:
+    """Puts the table between its marks."""
+    text = path.read_text()
+    made = f"{BEGIN}\n{markdown(tally)}\n{END}"
+    changed, count = re.subn(f"{BEGIN}.*?{END}", lambda _: made, text, flags=re.DOTALL)
+    if count != 1:
+        raise typer.BadParameter(f"{path} has no {BEGIN} and {END}")
+    path.write_text(changed)
+
+
+def show(tally: Tally, console: Console, began: float) -> None:
+    """Prints the counts, and failures by kind, the first of each."""
+    for title, counts, order in (
+        ("fault", tally.runs, list(KINDS)),
+        ("scenario", tally.scenarios, list(BY_NAME)),
+    ):
+        table = Table()
+        for column in (title, *OUTCOMES, "runs"):
+            table.add_column(column, justify="left" if column == title else "right")
+        for group, *cells in rows(counts, order):
+            table.add_row(KINDS.get(group, group) if title == "fault" else group, *cells)
+        console.print(table)
+    for (name, reason), count in sorted(tally.reasons.items(), key=lambda item: -item[1]):
+        console.print(f"wrong: {count} x {reason} in {name}")
+    seen: Counter[tuple[str, str]] = Counter()
+    for number, told, why in sorted(tally.failures, key=lambda failure: failure[1].count(",")):
+        key = (number.partition("/")[0], why.partition(":")[0])
+        seen[key] += 1
+        if seen[key] <= 2 and seen.total() <= 20 * _SHOWN:
+            console.print(f"--only {number}  [{told}]  {why}", markup=False, soft_wrap=True)
+    console.print(f"{time.monotonic() - began:.0f} s")
+
+
+def replay(only: str, console: Console) -> Verdict:
+    """One run, with its conversation."""
+    name, _, number = only.partition("/")
+    if name not in BY_NAME or not number.isdigit():
+        raise typer.BadParameter(f"{only!r} is no run; try {next(iter(BY_NAME))}/17")
+    world, verdict, strikes = one(name, int(number), log=True)
+    for moment, way, data in world.uart.log or ():
+        shown = data.decode(errors="replace") if way == "!" else repr(data)[1:]
+        console.print(f"{moment:9.3f} {way} {shown}", markup=False, soft_wrap=True)
+    console.print(f"faults: {', '.join(map(str, strikes))}", markup=False)
+    console.print(f"{verdict.outcome}: {verdict.why}", markup=False, soft_wrap=True)
+    return verdict
 
 
 def main(
-    replay: Annotated[str, typer.Option(help="one fault, as a failure printed it")] = "",
-    jobs: Annotated[int, typer.Option(help="processes")] = os.cpu_count() or 1,
+    total: Annotated[int, typer.Option(min=len(ALL), help="runs")] = TOTAL,
+    jobs: Annotated[int, typer.Option(min=1, help="processes")] = os.cpu_count() or 1,
+    scenario: Annotated[str, typer.Option(help=f"one of {', '.join(BY_NAME)}")] = "",
+    only: Annotated[str, typer.Option(help="one run, such as remove/17, with all of it")] = "",
+    readme: Annotated[Path | None, typer.Option(exists=True, help="put the table there")] = None,
+    classic: Annotated[
+        bool, typer.Option(help="every single fault at every byte of one long conversation")
+    ] = False,
 ) -> None:
-    """Sweeps every fault over every byte and prints the counts; exit status 1 on any failure."""
+    """Sweeps faults over every scenario and prints the counts; exit status 1 if a run is wrong."""
     console = Console()
-    if replay:
-        console.print(strike(Fault.parse(replay)))
+    if classic:
+        from . import sweep_single
+
+        sweep_single.main("", jobs)
         return
-    counts = lengths()
-    parts = 100
+    if only:
+        raise typer.Exit(replay(only, console).outcome == WRONG)
+    if scenario and scenario not in BY_NAME:
+        raise typer.BadParameter(f"there is no {scenario!r}; there are {', '.join(BY_NAME)}")
+    began = time.monotonic()
     tally = Tally()
-    tasks = [(counts, index, parts) for index in range(parts)]
+    tasks = list(parts(total, [scenario] if scenario else list(BY_NAME)))
     with Pool(jobs) as pool:
-        for part in track(pool.imap_unordered(_part, tasks), "faults", parts, console=console):
+        done = pool.imap_unordered(_part, tasks)
+        for part in track(done, "runs", len(tasks), console=console):
             tally.add(part)
-    table = Table(title=f"{sum(counts.values())} bytes x {len(KINDS)} faults")
-    table.add_column("the run ended")
-    table.add_column("runs", justify="right")
-    for ending, runs in tally.endings.most_common():
-        table.add_row(ENDINGS[ending], str(runs))
-    table.add_row("in failure", str(len(tally.failures)))
-    console.print(table)
-    told = ", ".join(f"{name} {runs}" for name, runs in tally.errors.most_common())
-    console.print(f"errors on the way: {told}")
-    console.print(f"longest run, by the module's clock: {tally.slowest_s:.0f} s")
-    for failure in tally.failures:
-        console.print(failure, markup=False)
+    show(tally, console, began)
+    if readme:
+        write_readme(readme, tally)
     raise typer.Exit(bool(tally.failures))
 
 

@@ -2,19 +2,14 @@
 """The module at a board's UART, through the library that is on the board."""
 
 import json
-import tempfile
 from binascii import unhexlify
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from onemo_board.errors import MpremoteError
-from onemo_board.mpremote import mpremote
-
-from onemo_tools.deploy import ports
+from onemo_tools.store.repl import BoardFailed, Session
 from onemo_tools.store.serial import digests_of
 
-_LIMIT_S = 150.0  # of a call: a start takes 30 s at the most, an upload at 4800 bit/s 20 s
-_UPLOAD = "onemo-upload.pem"
+_LIMIT_S = 150.0  # of silence: a start takes 30 s at the most, an upload at 4800 bit/s 20 s
 
 # Runs on the board. The answer is the last line, so that nothing that is printed before (a file's
 # content, in hex) is taken for it. Errors of the driver come as text, for the same.
@@ -25,28 +20,51 @@ class Hex:
     def write(self, data):
         print("=" + hexlify(data).decode())
         return len(data)
+class Ram:
+    def __init__(self, content):
+        self.content = memoryview(content)
+        self.at = 0
+    def readinto(self, buf, n=None):
+        n = min(len(buf) if n is None else n, len(self.content) - self.at)
+        buf[:n] = self.content[self.at : self.at + n]
+        self.at += n
+        return n
+    def seek(self, at, whence=0):
+        self.at = at
+        return at
+    def tell(self):
+        return self.at
 try:
-    from onemo import Modem
-    from onemo.uart import open_uart
-    try:
-        with open("config.json") as file:
-            settings = json.load(file)
-    except OSError:
-        raise ValueError("there is no config.json on the board: onemo deploy puts it there")
-    except ValueError:
-        raise ValueError("config.json on the board is no JSON: onemo deploy replaces it")
-    uart = open_uart(settings["uart"])
-    modem = Modem(uart, baud=settings["uart"]["baud"])
-    modem.start()
-    certs = modem.certs
+    if "certs" not in globals():
+        from onemo import Modem
+        from onemo.uart import open_uart
+        try:
+            with open("config.json") as file:
+                settings = json.load(file)
+        except OSError:
+            raise ValueError("there is no config.json on the board: onemo deploy puts it there")
+        except ValueError:
+            raise ValueError("config.json on the board is no JSON: onemo deploy replaces it")
+        uart = open_uart(settings["uart"])
+        modem = Modem(uart, baud=settings["uart"]["baud"])
+        modem.start()
+        certs = modem.certs
     print(json.dumps({"result": %s}))
 except ImportError as error:
     said = "%%s: is the library on the board? onemo deploy puts it there" %% error
     print(json.dumps({"error": said}))
 except KeyError as error:
     print(json.dumps({"error": "config.json on the board has no %%s" %% error}))
+except MemoryError:
+    print(json.dumps({"error": "the board's RAM is too short: reset it, let boot.py load less"}))
 except (OSError, ValueError) as error:
     print(json.dumps({"error": str(error) or repr(error)}))
+"""
+
+# Runs on the board: what was in RAM only is gone from there, too.
+_WIPE = """
+for i in range(len(pem)):
+    pem[i] = 0
 """
 
 
@@ -61,17 +79,16 @@ class OnBoard:
         self._port = port
 
     def __enter__(self) -> Self:
-        ports.check(self._port)
+        self._board = Session(self._port)
+        self._board.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def __exit__(self, *what: object) -> None:
+        self._board.__exit__(*what)
 
-    def _call(self, expression: str, *before: str) -> tuple[Any, list[str]]:
+    def _call(self, expression: str) -> tuple[Any, list[str]]:
         """Evaluates an expression on the board, with `certs`; its value, and lines printed."""
-        script = _SCRIPT % expression
-        done = mpremote(self._port, *before, "exec", script, timeout=_LIMIT_S)
-        lines = done.stdout.splitlines()
+        lines = self._board.run(_SCRIPT % expression, _LIMIT_S).splitlines()
         try:
             answer = json.loads(lines[-1])
         except (IndexError, ValueError):
@@ -86,19 +103,17 @@ class OnBoard:
         return [(str(name), int(size)) for name, size in found]
 
     def write(self, name: str, file: Path, kind: int, force: bool) -> bool:
-        """By way of a file on the board, so that it can be judged before anything is sent."""
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / _UPLOAD
-            local.write_bytes(file.read_bytes())
-            copy = ("fs", "cp", str(local), f":{_UPLOAD}", "+")
-            call = f"certs.write({name!r}, {_UPLOAD!r}, {kind}, force={force})"
+        """By way of the board's RAM: nothing of a key is ever in a file, here or there."""
+        content = file.read_bytes()
+        try:
+            self._board.put("pem", content)
+            call = f"certs.write({name!r}, Ram(pem), {kind}, size={len(content)}, force={force})"
+            return bool(self._call(call)[0])
+        finally:
             try:
-                return bool(self._call(call, *copy)[0])
-            finally:
-                try:
-                    mpremote(self._port, "fs", "rm", f":{_UPLOAD}", timeout=_LIMIT_S)
-                except MpremoteError:
-                    pass  # it was not copied, and that is told already
+                self._board.run(_WIPE, _LIMIT_S)
+            except (BoardFailed, OSError):
+                pass  # that it does not answer is told already
 
     def read(self, name: str, sink: BinaryIO) -> None:
         _, lines = self._call(f"certs.read({name!r}, Hex())")

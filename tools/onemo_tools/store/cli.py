@@ -16,7 +16,10 @@ from typing import Annotated, Any
 import typer
 from onemo_board.errors import MpremoteError
 
-from onemo_tools.cli.parts import AS_JSON, BOARD_OR_PORT, fail, need_file
+from onemo_tools.certlint.checks import File, lint
+from onemo_tools.certlint.cli import lint_command, stop_on_errors
+from onemo_tools.certlint.loading import scanner_says
+from onemo_tools.cli.parts import AS_JSON, BOARD_OR_PORT, NO_LINT, fail, need_file
 from onemo_tools.deploy.ports import unnumbered
 from onemo_tools.store.board import OnBoard
 from onemo_tools.store.serial import OnSerial
@@ -26,6 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings=BOARD_OR_PORT,
 )
+
+app.command("lint")(lint_command)
 
 KINDS = {"cert": 1, "key": 2, "psk": 3}  # MSSLLIST's types
 _IN_THE_SHELL = (
@@ -119,11 +124,21 @@ def write(
     baud: Baud = 115200,
     kind: Kind = "cert",
     force: Annotated[bool, typer.Option("--force", help="Even if it is there already.")] = False,
+    no_lint: Annotated[bool, NO_LINT] = False,
     as_json: Json = False,
 ) -> None:
-    """Writes a certificate or key and checks it there; nothing if it is there already."""
+    """Writes a certificate or key and checks it there; nothing if it is there already.
+
+    The file is linted first (`certs lint`): an error, such as an expired certificate, ends it."""
     number = _kind(kind, ("cert", "key"))
     need_file("certs", file, "a PEM file")
+    if not no_lint:
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise fail("certs", error) from None
+        if not scanner_says(data, kind):  # else the driver says it
+            stop_on_errors("certs", lint([File(str(file), data, kind)]))
     with _store(serial, board, baud) as store:
         try:
             written = store.write(name, file, number, force)

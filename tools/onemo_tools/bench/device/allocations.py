@@ -6,7 +6,7 @@ import gc
 
 import plain
 from common import NAME, Sink, listing, scripted, started, store
-from onemo.cert_list import find_op
+from onemo.cert_store import find_op
 
 _WARM = 3
 _TIMES = 8

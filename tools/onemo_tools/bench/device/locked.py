@@ -9,7 +9,7 @@ import io
 from binascii import hexlify
 
 from common import NAME, lines, started, store
-from onemo.cert_list import find_op
+from onemo.cert_store import find_op
 from scripted import OK, CutUart
 
 WHOLE = b"\xff"

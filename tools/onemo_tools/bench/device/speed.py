@@ -9,7 +9,7 @@ from time import ticks_diff, ticks_us
 
 import plain
 from common import NAME, Sink, listing, scripted, started, store
-from onemo.cert_list import find_op
+from onemo.cert_store import find_op
 
 LINES = (1, 10, 25, 50, 100)
 _REPEAT = 4  # calls a timing, for some take a few microseconds only
