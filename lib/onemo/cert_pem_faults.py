@@ -222,11 +222,12 @@ def _not_pem(scanner):
             return _INDENTED
     head = bytes(scanner.head)
     word = head.strip()
-    if head[:1] == b"0" and (head[1] > 0x7F or min(head[1:8]) < 9):
-        at = _behind_length(head, 1)
-        if head[at : at + 3] == b"\2\1\3":
+    der = head + b"        "
+    if der[0] == 0x30 and (der[1] > 0x7F or min(der[1:8]) < 9):
+        at = _behind_length(der, 1)
+        if der[at : at + 3] == b"\2\1\3":
             return _PKCS12
-        return _PKCS7 if head[at : at + 1] == b"\6" else _DER
+        return _PKCS7 if der[at] == 6 else _DER
     for begin, verdict in (
         (b"\xfe\xed\xfe\xed", _JKS),
         (b"\xff\xfe", _UTF16),
@@ -370,10 +371,11 @@ def _other_content(scanner):
     elif der[at] == 6:
         found, remedy = "PKCS#7", "openssl pkcs7 -print_certs -in FILE -out PEM"
     else:
-        found, remedy = "something else", _COPY
+        found, remedy = _NEITHER, _COPY
     return label, found, remedy
 
 
+_NEITHER = "something else, no DER of a certificate or key"
 _COPY = "give the right file, or correct the label"
 _GIVE = "give the certificate, or the private key"
 
@@ -391,7 +393,7 @@ def _numbered(der, at, kind):
         return "PKCS#12", "openssl pkcs12 -in FILE.p12 -nodes -out PEM, from the file it came from"
     label = {0x30: "PRIVATE KEY", 0x02: "RSA PRIVATE KEY", 0x04: "EC PRIVATE KEY"}.get(der[at + 3])
     if der[at + 2] > 1 or not label:
-        return "something else", _COPY
+        return _NEITHER, _COPY
     found = {
         "PRIVATE KEY": "a private key (PKCS#8), whose label is PRIVATE KEY",
         "RSA PRIVATE KEY": "an RSA private key, whose label is RSA PRIVATE KEY",
@@ -421,4 +423,4 @@ def _nested(der, at, kind):
             "a certificate request",
             "give the certificate that the authority made from it",
         )
-    return "a certificate or a request" if der[at] == 2 else "something else", _COPY
+    return "a certificate or a request" if der[at] == 2 else _NEITHER, _COPY

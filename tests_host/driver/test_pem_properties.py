@@ -29,6 +29,7 @@ from tests_host.pure.pem_files import (
     kept,
     verdict,
 )
+from tests_host.pure.test_pem import BAD
 
 
 def test_real_files_pass_and_real_mistakes_do_not():
@@ -195,6 +196,7 @@ def test_feeding_allocates_nothing_on_micropython_and_judges_alike(tmp_path):
         ("damaged", CERTIFICATE.replace(b"AgEC", b"A*EC"), CERT),
         ("too long", CERTIFICATE * 90, CERT),
     ]
+    inputs += [(param.id.replace("/", " "), *param.values[:2]) for param in BAD]
     paths = []
     for name, data, kind in inputs:
         (tmp_path / name).write_bytes(data)

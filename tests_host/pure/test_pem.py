@@ -328,7 +328,7 @@ BAD = [
         CERTIFICATE.replace(b"TE-----", b"TE----", 1), CERT, "misspelt", id="four dashes behind"
     ),
     pytest.param(
-        CERTIFICATE.replace(b"TE---", b"TE ---", 1), CERT, "misspelt", id="CERTIFICATE _"
+        CERTIFICATE.replace(b"CATE---", b"CATE ---", 1), CERT, "misspelt", id="CERTIFICATE _"
     ),
     pytest.param(CERTIFICATE.replace(b"BEGIN C", b"BEGIN  C"), CERT, "misspelt", id="two spaces"),
     pytest.param(CERTIFICATE.replace(b"TE-", b"te-", 1), CERT, "misspelt", id="small letters"),
