@@ -3,11 +3,12 @@
 
 import base64
 import json
+import re
 
 import on_micropython
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onemo.cert_pem import CERT, KEY
 from onemo_tools.servers import pki
@@ -125,6 +126,7 @@ ANY_TEXT = st.lists(
 def test_any_text_around_blocks_is_passed_over(texts, spaces, sizes):
     block = CERTIFICATE.replace(b"\n", spaces + b"\n")
     data = block.join(texts)
+    assume(not any(re.search(rb"-----(BEGIN|END) ", text) for text in texts))  # no text
     assert kept(data, CERT, sizes) == CERTIFICATE * (len(texts) - 1)
 
 
