@@ -54,6 +54,7 @@ class Product:
     def __init__(self, config, uart):
         self.config = config
         self.modem = Modem(uart, baud=config["uart"]["baud"], model=config["module"].get("model"))
+        self.modem.on_event(lambda kind, text: print("%s: %s" % (kind, text)))
         self.device = hexlify(machine.unique_id()).decode()
         self.line, self.failures = 1, 0  # the next line of telemetry; failures in a row
         self.note_progress()

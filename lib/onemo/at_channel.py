@@ -648,8 +648,11 @@ class Channel:
                 return self._end_answer(verdict, start, end)
             if verdict and not self.out_of_sync:
                 self.strays = (self.strays + 1) & 255
-            if self._match_command(start, 0, b"\r") == end:
+            at = self._match_command(start, 0, b"\r")
+            if at == end:
                 return WAIT
+            if at and rx[at] == 0x0D:  # with ATV0 no line end comes before the answer
+                self.start = start = at + 1
         elif not self.out_of_sync and at_syntax.final(rx, start, end):
             self.out_of_sync = True  # whose answer was taken for whose?
             self.strays = (self.strays + 1) & 255

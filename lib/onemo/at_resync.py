@@ -94,8 +94,7 @@ def _find_answer_op(ch, timeout_ms):
     start = _port.ticks_ms()
     probes = 0
     cmee = None
-    answered = answers = False
-    received = bytes_before
+    answered = False
     # Of a module in an unknown mode a far peer may get what is sent. Someone who looks for it at
     # many speeds has no time for the silence, which was kept at the other ones.
     cold = ch.cold and timeout_ms > _ESCAPE_MIN_MS
@@ -107,31 +106,36 @@ def _find_answer_op(ch, timeout_ms):
                 (_SILENT if ch.bytes_received == bytes_before else _GARBLED)
                 % (timeout_ms, ch.baud)
             )
-        if cold and probes == _ESCAPE_PROBE and ch.bytes_received == bytes_before:
-            yield from _escape_op(ch)
-        elif patient and probes == _SILENT_PROBES and ch.bytes_received == bytes_before:
-            yield from listen_op(ch, _SEND_TIMEOUT_MS, True)
-        elif probes % 8 == (2 * _SILENT_PROBES if patient else _SILENT_PROBES):
+        if cold and probes == _ESCAPE_PROBE and cmee is None:
+            escaped = yield from _escape_op(ch)
+            if patient and not escaped and ch.bytes_received == bytes_before:
+                yield from listen_op(ch, _SEND_TIMEOUT_MS)  # it may send to a peer until then
+        elif probes % 8 == _SILENT_PROBES:
             ch.expect_payload(PAYLOAD_MAX)
         try:
             yield from _fill_payload_op(ch)
-            if answers:  # without a final result that can be read: ATV0
-                answers = False
+            if cmee is not None:  # it answers, without a final result that can be read: ATV0
                 ch.command(b"V1").send(_PROBE_MS)
                 while ch.poll() != DONE:
                     yield
             cmee = None
-            received = ch.bytes_received
-            ch.command(b"+CMEE?").send(_PROBE_MS, b"+CMEE:", require_info=True)
+            # The first one waits for as long as "+++" needs silence before it, and an error ends
+            # it: half a command of an earlier host's may stand before it.
+            first = cold and not probes
+            ch.command(b"+CMEE?").send(
+                _GUARD_MS if first else _PROBE_MS, b"+CMEE:", require_info=not first
+            )
             while (event := ch.poll()) != DONE:
                 if event == LINE:
                     cmee = ch.value(0)
                 else:
                     yield
             answered = cmee is not None
-        except Timeout:
-            answers = cold and probes > 0 and ch.bytes_received != received
-        except (CommandError, ModemReset, ProtocolError):
+            if first and not answered:
+                yield from listen_op(ch, _GUARD_MS)
+        except (CommandError, ModemReset):
+            cold = False  # it takes commands, so no far peer gets what is sent
+        except (ProtocolError, Timeout):
             pass
         probes += 1
     # The answer may have been one to an earlier probe: those to the others come within as long
@@ -174,25 +178,29 @@ def _fill_payload_op(ch):
 
 def _escape_op(ch):
     # Out of transparent mode, in which a far peer gets what is sent. One probe has gone there; no
-    # more must, and no filler.
-    yield from listen_op(ch, _GUARD_MS, True)
+    # more must, and no filler. Returns True if the module says OK to it.
     ch.expect_payload(len(_ESCAPE))
     ch.resume_payload(_GUARD_MS)
     ch.push(_ESCAPE, 0, len(_ESCAPE))
-    while ch.poll() != SENT:
-        yield
+    escaped = False
+    try:
+        while ch.poll() != DONE:
+            yield
+        escaped = True
+    except (CommandError, ModemReset, ProtocolError, Timeout):
+        pass
     ch.cancel()
-    yield from listen_op(ch, _GUARD_MS)
+    if escaped:  # that OK may have been the peer's: silence behind "+++", too
+        yield from listen_op(ch, _GUARD_MS)
+    return escaped
 
 
-def listen_op(ch, ms, silence=False):
-    """Serve URCs for `ms` milliseconds, or, with `silence`, until something comes."""
-    bytes_before = ch.bytes_received
+def listen_op(ch, ms):
+    """Serve URCs for `ms` milliseconds. ModemReset if the module says that it rebooted."""
     ch.set_deadline(ms)
     try:
-        while not (silence and ch.bytes_received != bytes_before):
+        while True:
             ch.poll()
             yield
-        ch.cancel()
     except Timeout:
         pass

@@ -50,7 +50,7 @@ class Uploader:
         self._digests = ()  # that the object may have in the module
         self._min_size = self._max_size = None  # likewise
 
-    def write_op(self, name, source, kind, size, force, progress):
+    def write_op(self, name, source, kind, size, force, progress, in_use_ok=False):
         """Write an object; returns False if the same content was there already."""
         # Locals are few: each of them, and each argument of a call, makes the generator larger.
         try:
@@ -61,6 +61,8 @@ class Uploader:
                 self.remember(source, size)
                 return self._ch.set_result(False)
             if stored is not None:
+                if not in_use_ok:
+                    self._modem.check_unused(name)
                 yield from remove_op(self._modem, name)
             stored = yield from self._send_op(progress)
         except Exception as error:

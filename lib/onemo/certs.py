@@ -30,6 +30,7 @@ class CertStore:
         *,
         size: "int | None" = None,
         force: bool = False,
+        in_use_ok: bool = False,
         progress=None,
     ):
         """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
@@ -40,15 +41,21 @@ class CertStore:
         with `force`). True: the module's digest (manual 3.8) equals the one computed on the way
         out. progress(done, total) gets bytes.
 
-        ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes;
-        VerifyError if the digests differ."""
+        Only the PEM blocks are sent, with their line ends: text around them, spaces at line ends
+        and EC PARAMETERS are passed over, and sizes, digest and the 8192-byte limit are of the
+        blocks. A stream is read from where it stands; one that cannot be rewound must hold nothing
+        but blocks.
+
+        ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes, with
+        the cause and a remedy; also if other content would replace what an open connection uses,
+        unless `in_use_ok`. VerifyError if the digests differ."""
         at_syntax.check_text(name, "name")
         if kind not in (CERT, KEY):
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
         return self._modem.run_operation(
-            self.uploader().write_op(name, source, kind, size, force, progress)
+            self.uploader().write_op(name, source, kind, size, force, progress, in_use_ok)
         )
 
     def uploader(self):

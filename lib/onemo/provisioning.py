@@ -39,7 +39,7 @@ from .at_channel import DONE, REPLY_MS, RESYNC_MS
 from .at_syntax import PAYLOAD_MAX, check_text
 from .cert_list import find_digest_op, list_op
 from .cert_store import CERT, KEY, PSK, discard_op, find_op, remove_op
-from .errors import CommandError, ModemError, VerifyError
+from .errors import CommandError, ModemError, Unsupported, VerifyError
 from .profile import KIND, checked, settings
 from .tls import TLSContext
 
@@ -72,7 +72,7 @@ class Journal:
                     return _checked_entry(json.load(file))
             except OSError:
                 continue  # there is none
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
                 if path == self._path:
                     fault = error
         if fault:
@@ -227,6 +227,14 @@ def _protected(entry):
     return [item["name"] for item in _in_force(entry)["objects"]] if _is_proven(entry) else []
 
 
+def _proven_digests(entry):
+    # The digests of what was proven, and the names that no changed file replaces: those by which a
+    # context tells who it is.
+    if not _is_proven(entry):
+        return {}, ()
+    return entry["digests"], _credential_names(_in_force(entry))
+
+
 def _leftovers(entry, wanted):
     # Names of what a rotation gave up, and that are not wanted.
     if entry is None or entry["state"] == "done":
@@ -278,18 +286,18 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     if leftovers or remove_foreign:
         before = yield from _list_all_op(modem)
     unwanted = _unwanted(wanted, before, leftovers, remove_foreign, _protected(entry))
-    digests = entry["digests"] if _is_proven(entry) else {}
+    digests, fixed = _proven_digests(entry)
     to_write = []
     for item in wanted["objects"]:  # all sources are judged before anything is touched
         same = False
         if item["name"] not in unwanted:  # else it goes with one of another kind
-            same = yield from _holds_op(modem, item, digests)
+            same = yield from _holds_op(modem, item, digests, fixed)
         if not same:
             to_write.append(item)
-    for name in unwanted:
-        modem.check_unused(name)
     done = [("remove", name) for name in unwanted]
     done += [("write", item["name"]) for item in to_write]
+    for _, name in done:
+        modem.check_unused(name)
     if not dry_run:
         if done and not before:
             before = yield from _list_all_op(modem)
@@ -304,7 +312,7 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     yield from _set_contexts_op(modem, wanted, dry_run, done)
     if not dry_run:
         if done:
-            yield from _confirm_op(modem, wanted, before, digests)
+            yield from _confirm_op(modem, wanted, before, digests, fixed)
         _finish_journal(journal, entry)
         modem.profile = profile
     return modem.channel.set_result(done)
@@ -358,7 +366,7 @@ def identity_op(modem, journal):
 
 def _identity_op(modem, entry):
     profile = _in_force(entry) or modem.profile
-    digests = entry["digests"] if _is_proven(entry) else {}
+    digests = _proven_digests(entry)[0]
     objects = {}
     for item in profile["objects"] if profile else ():
         objects[item["name"]] = yield from _is_stored_op(modem, item, digests.get(item["name"]))
@@ -428,7 +436,10 @@ class Rotation:
             if item["name"] not in held:
                 yield from _write_op(modem, item, None, journal)
         journal.end_series()
-        yield from _set_contexts_op(modem, _without_sessions(new), False, [])
+        try:
+            yield from _set_contexts_op(modem, _without_sessions(new), False, [])
+        except Unsupported:
+            yield from _set_contexts_op(modem, new, False, [])  # its firmware has no sessions
         return ch.set_result(True)
 
     def _begin_entry(self, before, held):
@@ -493,7 +504,7 @@ class Rotation:
             before = yield from _list_all_op(modem)
             for name in _leftovers(entry, new):
                 yield from _remove_op(modem, name)
-            yield from _confirm_op(modem, entry["new"], before, digests)
+            yield from _confirm_op(modem, entry["new"], before, *_proven_digests(entry))
             _finish_journal(journal, entry)
             modem.profile = self._given
             return modem.channel.set_result(True)
@@ -606,11 +617,14 @@ def _unwanted(wanted, listed, leftovers, foreign, protected):
     return found
 
 
-def _confirm_op(modem, wanted, before, digests):
+def _confirm_op(modem, wanted, before, digests, fixed):
     # The end of a sync or a rotation: the module has all that is wanted, as it was written, and
     # nothing that was not there before. VerifyError.
     for item in wanted["objects"]:
-        same = yield from _holds_op(modem, item, digests)
+        if hasattr(item.get("source"), "readinto") and _position(item["source"]) is None:
+            same = yield from _is_stored_op(modem, item, None)  # the stream is spent
+        else:
+            same = yield from _holds_op(modem, item, digests, fixed)
         if not same and item["kind"] == "psk":  # some modules give no check code for one
             same = (yield from _module_digest_op(modem, item)) is None
         if not same:
@@ -649,11 +663,12 @@ def _is_stored_op(modem, item, digest):
     return (yield from _module_digest_op(modem, item)) in (digest.lower(), None)
 
 
-def _holds_op(modem, item, digests):
-    # True if the module has what is wanted: what the source holds, or what was proven.
+def _holds_op(modem, item, digests, fixed):
+    # True if the module has what is wanted: what the source holds, or, for the names in `fixed`,
+    # what was proven.
     proven = digests.get(item["name"])
     same = yield from _compare_op(modem, item, proven)
-    if same is False and proven and item["kind"] != "cert":
+    if same is False and proven and item["name"] in fixed:
         same = yield from _is_stored_op(modem, item, proven)
         if same:
             modem.tell(

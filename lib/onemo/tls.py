@@ -293,11 +293,7 @@ class TLSContext:
         for option in _OPTIONS:
             if not self._has(option) or option.name in _NO_RISK:
                 continue
-            kept = yield from self._kept_op(option)
-            if kept != self._wanted(option):
-                yield from self._set_or_miss_op(option)
-                kept = yield from self._kept_op(option)
-            yield from self._check_kept_op(option, kept)
+            yield from self._check_kept_op(option, (yield from self._kept_op(option)))
 
     def check_present_op(self):
         """Operation: look whether the module has the certificates and the key, before a handshake
@@ -335,7 +331,8 @@ class TLSContext:
         wanted = self._wanted(option)
         if kept == wanted or not self._has(option):
             return
-        # One damaged line must not make an option absent: it is sent and asked for once more.
+        # The module may have rebooted without a word; and one damaged line must not make an option
+        # absent. It is sent and asked for once more.
         yield from self._set_or_miss_op(option)
         again = yield from self._kept_op(option)
         if again == wanted or not self._has(option):

@@ -78,17 +78,59 @@ def test_going_back_is_a_rotation(device):
     assert device.identity(device.a, device.b) == 0
 
 
-def test_a_file_that_changed_does_not_replace_a_proven_key(device, tmp_path):
+@pytest.mark.parametrize(("number", "label"), [(1, b"CERTIFICATE"), (2, b"PRIVATE KEY")])
+def test_a_file_that_changed_replaces_nothing_that_was_proven(device, number, label):
     device.modem.sync(device.a, journal=device.journal)
     device.modem.rotate(device.b, journal=device.journal)
-    key = device.b["objects"][2]["source"]
+    item = device.b["objects"][number]
     before = stored(device.b)
-    Path(key).write_bytes(pem(b"PRIVATE KEY", "Q", 3))
+    Path(item["source"]).write_bytes(pem(label, "Q", 3))
     told = []
     device.modem.on_event(lambda kind, text: told.append(text))
     assert device.modem.sync(device.b, journal=device.journal) == []
     assert {k: device.store.objects[k] for k in before} == before
-    assert "client-B.key stays as it was proven" in told[0]
+    assert item["name"] + " stays as it was proven" in told[0]
+
+
+def test_a_firmware_without_sessions_can_rotate(device):
+    device.rig.module.quirks.absent_options = frozenset({"session"})
+    device.modem.sync(device.a, journal=device.journal)
+    assert device.modem.rotate(device.b, journal=device.journal) is True
+    assert device.identity(device.a, device.b) == 1
+
+
+def test_sync_rewrites_nothing_that_a_connection_uses(device):
+    device.modem.sync(device.a, journal=device.journal)
+    stream = device.modem.connect(HOST, PORT, device.modem.tls(1))
+    before = dict(device.store.objects)
+    Path(device.a["objects"][2]["source"]).write_bytes(pem(b"PRIVATE KEY", "Q", 3))
+    with pytest.raises(ValueError, match=r"client-A\.key is in use"):
+        device.modem.sync(device.a, journal=device.journal)
+    assert device.store.objects == before
+    stream.close()
+    assert device.modem.sync(device.a, journal=device.journal) == [("write", "client-A.key")]
+
+
+class Tape:
+    """A source that cannot be rewound."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def readinto(self, buf):
+        return self._file.readinto(buf)
+
+
+@pytest.mark.parametrize("work", ["sync", "rotate"])
+def test_a_source_that_cannot_be_rewound(device, work):
+    device.modem.sync(device.a, journal=device.journal)
+    objects = []
+    for item in device.b["objects"]:
+        data = Path(item["source"]).read_bytes()
+        objects.append({**item, "source": Tape(data), "size": len(data)})
+    wanted = {**device.b, "objects": objects}
+    getattr(device.modem, work)(wanted, journal=device.journal)
+    assert {k: device.store.objects[k] for k in stored(device.b)} == stored(device.b)
 
 
 def test_a_proven_key_that_is_lost_and_has_no_source_is_an_error(rotated):
