@@ -19,6 +19,7 @@ PROVISION = (
     "at_channel.py",
     "at_masking.py",
     "at_resync.py",
+    "at_retry.py",
     "at_syntax.py",
     "baud.py",
     "blocking.py",

@@ -124,6 +124,7 @@ class BaseModem:
 
         started_anew = yield from resync_op(self.channel, timeout_ms)
         _port.unload("at_resync")
+        _port.unload("at_retry")
         if started_anew:
             self.boot_count += 1
             if self.boot_count > 1:

@@ -5,7 +5,7 @@
 from . import _port
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_resync import listen_op
+from .at_retry import listen_op
 from .at_syntax import check_text
 from .errors import ClockError, CommandError, ModemError, ModemReset, Timeout
 
