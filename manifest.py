@@ -39,6 +39,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "network_attach.py",
     "tls.py",
     "uart.py",
 )

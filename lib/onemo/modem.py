@@ -211,7 +211,8 @@ class BaseModem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have.
+        "absent": an option that the firmware does not have. "attach": what attach() did, or waits
+        for and how long. "denied": the network denies registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -235,15 +236,37 @@ class BaseModem:
 
     # The network
 
-    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000):
-        """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
-        its addresses, a list of str.
+    def attach(
+        self,
+        apn: "str | None" = None,
+        *,
+        pdp_type: "str | None" = None,
+        user: "str | None" = None,
+        password: "str | None" = None,
+        auth: str = "chap",
+        pin: "str | None" = None,
+        pin_file: str = "onemo.pin",
+        timeout_ms: int = 120000,
+    ):
+        """Make the module be online, and return the addresses of PDP context 1, a list of str:
+        radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
+        up. What is as wanted is left alone; what was done is told, see `on_event`.
 
-        CommandError 10 without a SIM; Timeout, after `timeout_ms` milliseconds, says what was
-        missing; ValueError or TypeError for an `apn` that cannot be one."""
-        from .network import attach_op
+        `apn`: the context has this one and no other: it is set and dialled anew where it differs.
+        None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
+        has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
+        (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
+        accept it, for which `pin_file` remembers the attempt.
 
-        return self.run_operation(attach_op(self, apn, timeout_ms))
+        Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
+        denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
+        needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
+        parameter that cannot be one."""
+        from .network_attach import attach_op
+
+        _port.unload("network_attach")
+        settings = (pdp_type, user, password, auth, pin, pin_file)
+        return self.run_operation(attach_op(self, apn, settings, timeout_ms))
 
     def clock(self, timeout_ms: int = 30000):
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
