@@ -71,6 +71,7 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.power = None  # power.Power: the pins beside the UART
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         if model is not None:
@@ -120,6 +121,11 @@ class BaseModem:
     def resync_op(self, timeout_ms=RESYNC_MS):
         """Operation: get in step with a module in an unknown state, and remove what an upload
         that broke off left behind. Timeout, ModemReset."""
+        if self.channel.may_sleep():
+            from .power_sleep import wake_op
+
+            if (yield from wake_op(self)):
+                return
         from .at_resync import resync_op
 
         started_anew = yield from resync_op(self.channel, timeout_ms)
@@ -267,6 +273,25 @@ class BaseModem:
         _port.unload("network_attach")
         settings = (pdp_type, user, password, auth, pin, pin_file)
         return self.run_operation(attach_op(self, apn, settings, timeout_ms))
+
+    def sleep_mode(self, enabled: bool, *, delay_s: "int | None" = None, permanent: bool = False):
+        """Let the module sleep while nothing goes on, or keep it awake (AT+MLPMCFG; vendor's
+        extended AT manual 4.10). From then on it is woken before a command: by its DTR pin if
+        `modem.power` has one, else by `AT` until it answers. Connections stay.
+
+        `delay_s`: seconds until it sleeps, 0 to 300; None: as the module has it. `permanent`: over
+        a reboot of the module as well.
+
+        Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
+        Timeout, ModemReset."""
+        from .power_sleep import sleep_mode_op
+
+        return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
+
+    def rest(self) -> None:
+        """Let the module sleep again after an operation. For the fronts."""
+        if self.power and self.channel.sleep_ms is not None:
+            self.power.allow_sleep(True)
 
     def clock(self, timeout_ms: int = 30000):
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
