@@ -48,7 +48,10 @@ SOCKETS = (
     "net_links.py",
     "net_socket.py",
     "net_stream.py",
+    "power.py",
+    "power_sleep.py",
     "suites.py",
+    "supervisor.py",
     "trace.py",
 )
 AIO = (
