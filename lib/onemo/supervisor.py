@@ -20,7 +20,8 @@ from .at_retry import listen_op
 from .at_syntax import check_range
 from .errors import ModemError, ModemReset, Timeout
 
-STEPS = ("context", "radio", "module", "uart", "power", "board")
+_BY_COMMANDS = ("context", "radio", "module")
+STEPS = _BY_COMMANDS + ("uart", "power", "board")
 
 _DEFAULTS = {"after": 3, "tries": 2, "rest_s": 1800}
 _RADIO_MS = const(15000)  # for AT+CFUN
@@ -156,7 +157,8 @@ class Supervisor:
                 yield from getattr(self, "_%s_op" % step)()
                 done = step
             except Timeout:
-                answers = False  # so what is done by commands is of no use
+                answers = step not in _BY_COMMANDS  # the others of these are of no use then
+                done = step if answers else None
             except (OSError, ValueError) as error:
                 self._modem.tell("recovery", "that failed: %s" % error)
         if steps:
