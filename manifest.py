@@ -29,6 +29,7 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
     "error_texts.py",
@@ -39,6 +40,7 @@ PROVISION = (
     "modem.py",
     "network.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
