@@ -143,7 +143,7 @@ class TLSContext:
         settings = {}
         for option in _OPTIONS:
             if option.arguments[0] in arguments:
-                settings[option.name] = checked_value(option, arguments)
+                settings[option.name] = self.checked_value(option, arguments)
         self._settings = settings
         self.negotime_told = False
         self._boot = -1
@@ -176,6 +176,24 @@ class TLSContext:
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
 
+    def checked_value(self, option, arguments):
+        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
+        names = option.arguments
+        if option.kind == _NAMES:
+            for name in names:
+                if arguments[name] is not None:
+                    at_syntax.check_text(arguments[name], name)
+        value = arguments[names[0]]
+        if len(names) > 1:
+            return tuple([arguments[name] for name in names])
+        if option.kind == _FLAG:
+            if value not in (False, True):  # "false" would be true
+                raise TypeError("%s is %r; it must be True or False" % (names[0], value))
+            return int(value)
+        if option.kind != _NAMES:
+            at_syntax.check_range(value, names[0], option.low, option.high)
+        return value
+
     def _check_suite(self, ciphersuite, allow_broken):
         try:
             from . import suites
@@ -205,20 +223,13 @@ class TLSContext:
                 found[names[0]] = None
             if not self._has(option):
                 continue
-            value = yield from self._shown_op(option)
+            value = yield from self.shown_op(option)
             if len(names) > 1:
                 for i in range(len(names)):
                     found[names[i]] = value and value[i]
             else:
                 found[names[0]] = value
         return self._ch.set_result(found)
-
-    def _shown_op(self, option):
-        # What the module has, as the application sees it.
-        value = yield from self._kept_op(option)
-        if value is _REFUSED:
-            return None
-        return bool(value) if option.kind == _FLAG and value is not None else value
 
     def read_all(self, option: str):
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
@@ -240,7 +251,10 @@ class TLSContext:
         before anything is sent; Unsupported, VerifyError."""
         from .tls_option import set_op
 
-        return self._modem.run_operation(set_op(self._modem, self, option, value, allow_broken))
+        alone = TLSContext(self._modem, self.ssl_id)  # that knows of one option only
+        return self._modem.run_operation(
+            set_op(self._modem, self, alone, option, value, allow_broken)
+        )
 
     def get(self, option: str):
         """One option of this context as the module has it now, with the types of read();
@@ -248,7 +262,7 @@ class TLSContext:
         Unsupported."""
         from .tls_option import get_op
 
-        return self._modem.run_operation(get_op(self._modem, self, option))
+        return self._modem.run_operation(get_op(self._ch, self, self.row_of(option)))
 
     def options(self):
         """The options that the firmware says it has: a list of the names in the test form
@@ -279,10 +293,9 @@ class TLSContext:
         ValueError, Unsupported."""
         for row in _OPTIONS:
             if option == row.name or (option,) == row.arguments:
-                if row.capability and not getattr(self._modem.require_model(), row.capability):
-                    raise Unsupported(
-                        "%s has no PSKs (manual 3.1, note 3)" % self._modem.require_model()
-                    )
+                model = self._modem.require_model()
+                if row.capability and not getattr(model, row.capability):
+                    raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
                 return row
         raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
 
@@ -378,6 +391,22 @@ class TLSContext:
         for name in self._settings["cert"]:
             if name:
                 yield from find_digest_op(self._ch, name)
+
+    def settle_op(self, option):
+        """Operation: set one option and read it back, unless the firmware does not have it."""
+        if self._has(option):
+            yield from self._set_or_miss_op(option)
+        if self._has(option):
+            yield from self._check_kept_op(option, (yield from self._kept_op(option)))
+
+    def shown_op(self, option):
+        """Operation: one option as the module has it, and the application sees it."""
+        value = _REFUSED
+        if self._has(option):
+            value = yield from self._kept_op(option)
+        if value is _REFUSED:
+            return None
+        return bool(value) if option.kind == _FLAG and value is not None else value
 
     # Inside
 
@@ -567,25 +596,6 @@ def check_together(auth, names, pskid, ignoreverify):
         raise ValueError(
             "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
         )
-
-
-def checked_value(option, arguments):
-    """The value of an option, from the arguments that it takes; ValueError, TypeError."""
-    names = option.arguments
-    if option.kind == _NAMES:
-        for name in names:
-            if arguments[name] is not None:
-                at_syntax.check_text(arguments[name], name)
-    value = arguments[names[0]]
-    if len(names) > 1:
-        return tuple([arguments[name] for name in names])
-    if option.kind == _FLAG:
-        if value not in (False, True):  # "false" would be true
-            raise TypeError("%s is %r; it must be True or False" % (names[0], value))
-        return int(value)
-    if option.kind != _NAMES:
-        at_syntax.check_range(value, names[0], option.low, option.high)
-    return value
 
 
 def _name(text):

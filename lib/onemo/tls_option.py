@@ -5,11 +5,11 @@
 
 from .at_channel import DONE, LINE, REPLY_MS
 from .errors import CommandError, Unsupported, VerifyError
-from .tls import TLSContext, checked_value
 
 
-def set_op(modem, context, option, value, allow_broken):
-    """Set one option: see TLSContext.set. ValueError, TypeError or Unsupported at once."""
+def set_op(modem, context, alone, option, value, allow_broken):
+    """Set one option: see TLSContext.set. `alone`: a context that is not configured, through which
+    it is set and checked as configure() does. ValueError, TypeError or Unsupported at once."""
     row = context.row_of(option)
     names = row.arguments
     if len(names) == 1:
@@ -24,66 +24,44 @@ def set_op(modem, context, option, value, allow_broken):
             )
         arguments = {names[i]: value[i] if i < len(value) else None for i in range(len(names))}
     if row.name == "encoding":
-        checked_value(row, arguments)  # what no model has is no question of the model
+        context.checked_value(row, arguments)  # what no model has is no question of the model
     context.check_values(arguments, allow_broken)
-    value = checked_value(row, arguments)
+    value = context.checked_value(row, arguments)
     settings = context.settings_with(row.name, value)
-    return OneOption(modem, context.ssl_id, row, value).set_alone_op(context, settings)
+    alone.adopt({row.name: value})
+    return _set_op(modem, context, alone, row, value, settings)
 
 
-def get_op(modem, context, option):
-    """One option as the module has it: see TLSContext.get. ValueError or Unsupported at once."""
-    row = context.row_of(option)
-    return OneOption(modem, context.ssl_id, row).get_alone_op()
+def _set_op(modem, context, alone, row, value, settings):
+    certs = modem.certs
+    encoding = certs.encoding
+    if row.name == "encoding":
+        certs.encoding = value
+    try:
+        short = row.name == "cert" and value[0] and not (value[1] or value[2])
+        if not (short and (yield from _set_short_op(alone, row, value))):
+            yield from alone.settle_op(row)
+    except (CommandError, Unsupported, VerifyError) as error:
+        certs.encoding = encoding
+        raise error
+    if settings:
+        context.adopt(settings)
+    modem.channel.set_result(None)
 
 
-class OneOption(TLSContext):
-    # A context that knows of one option alone, so that it is set and checked as configure() does.
+def _set_short_op(alone, row, names):
+    # A CA without a client's certificate and key, as the manual writes it. True if the module
+    # keeps just that; it may keep names that are left out.
+    try:
+        yield from alone.bind_op(names[:1])
+    except CommandError:
+        return False
+    return (yield from alone.shown_op(row)) == names
 
-    def __init__(self, modem, ssl_id, row, *value):
-        super().__init__(modem, ssl_id)
-        self._row = row
-        for wanted in value:
-            self._settings = {row.name: wanted}
 
-    def set_alone_op(self, context, settings):
-        """Operation: set the option, read it back, and let `context` go on with `settings`."""
-        row = self._row
-        certs = self._modem.certs
-        encoding = certs.encoding
-        if row.name == "encoding":
-            certs.encoding = self._settings["encoding"]
-        try:
-            if self._has(row) and not (yield from self._set_short_op()):
-                yield from self._set_or_miss_op(row)
-                if self._has(row):
-                    yield from self._check_kept_op(row, (yield from self._kept_op(row)))
-        except (CommandError, Unsupported, VerifyError) as error:
-            certs.encoding = encoding
-            raise error
-        if settings:
-            context.adopt(settings)
-        self._ch.set_result(None)
-
-    def _set_short_op(self):
-        # A CA without a client's certificate and key, as the manual writes it. True if the module
-        # keeps just that; it may keep names that are left out.
-        row = self._row
-        wanted = self._settings[row.name]
-        if row.name != "cert" or not wanted[0] or wanted[1] or wanted[2]:
-            return False
-        try:
-            yield from self.bind_op(wanted[:1])
-        except CommandError:
-            return False
-        return (yield from self._kept_op(row)) == wanted
-
-    def get_alone_op(self):
-        """Operation: the option as the module has it."""
-        value = None
-        if self._has(self._row):
-            value = yield from self._shown_op(self._row)
-        return self._ch.set_result(value)
+def get_op(ch, context, row):
+    """Operation: one option as the module has it, see TLSContext.get."""
+    return ch.set_result((yield from context.shown_op(row)))
 
 
 def options_op(ch):
