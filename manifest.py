@@ -44,6 +44,7 @@ PROVISION = (
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",

@@ -48,7 +48,8 @@ class BaseModem:
         `line`: longest command line that the module takes, characters, 160 or more; for models
         that take data only inside commands.
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
-        keys and PSKs.
+        keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
+        module or its SIM (IMEI, ICCID, IMSI).
 
         ValueError or TypeError for a value out of range.
         """
@@ -260,6 +261,18 @@ class BaseModem:
         from .network import clock_op
 
         return self.run_operation(clock_op(self, timeout_ms))
+
+    def info(self, *, identifiers: bool = True):
+        """What the module says of itself and of the network, as a dict: "model", "firmware",
+        "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
+        "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
+        "earfcn", "pci". None for what it does not say, such as the IMSI without a SIM.
+
+        `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
+        show them, see `onemo.trace`. Timeout, ModemReset."""
+        from .info import info_op
+
+        return self.run_operation(info_op(self, identifiers))
 
     # The store, TLS, what a device is to have
 
