@@ -45,7 +45,8 @@ class Masking:
         """source[start:stop] was sent."""
         ch = self._channel
         if source is ch.out and not start and not (self._hiding and ch.out_of_sync):
-            self._hiding = self._hides and _asks_identifier(source)
+            public = ch.public_len if ch.mask_tx else stop
+            self._hiding = self._hides and _asks_identifier(source, public)
         public = stop
         if ch.mask_tx:
             public = max(start, min(stop, ch.public_len)) if source is ch.out else start
@@ -64,6 +65,6 @@ class Masking:
         self._trace(direction, text)
 
 
-def _asks_identifier(line):
-    line = bytes(line).upper()
+def _asks_identifier(line, public):
+    line = bytes(memoryview(line)[:public]).upper()  # no copy of what is secret
     return any(line.find(name) >= 0 for name in _IDENTIFIERS)
