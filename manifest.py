@@ -38,6 +38,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
     "uart.py",
 )
@@ -55,6 +56,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 
