@@ -191,6 +191,33 @@ def children(entry, port):
     return found
 
 
+def wanted(row):
+    """What a row says that a value must be, in words."""
+    kind, _, wants = row.partition(" ")
+    null = ", or null" if kind[-1] == "~" else ""
+    kind = kind.rstrip("?~")
+    if kind == "none":
+        return wants
+    if kind == "of":
+        values = wants.split(" ")
+        return ", ".join(values[:-1]) + " or " + values[-1]
+    words = wants.split(" ")
+    used = {"int": 2, "id": 2, "str": 2, "text": 2, "topic": 2, "source": 2, "hex": 1}.get(kind, 0)
+    said = {
+        "object": "an object",
+        "list": "a list",
+        "bool": "true or false",
+        "int": "an integer from %s to %s",
+        "id": "an integer from %s to %s",
+        "hex": "%s hexadecimal digits",
+        "suite": "the name or the id of a cipher suite",
+    }.get(kind, "a string of %s to %s characters") % tuple(words[:used])
+    more = " ".join(words[used:])
+    if more:
+        said += (" " if kind in ("object", "list") else ", ") + more
+    return said + null
+
+
 def refusal(where, value, wanted):
     """The sentence about a wrong value."""
     return "%s is %s; it must be %s" % (where or "it", _shown(value), wanted)
@@ -235,7 +262,7 @@ def _faults(value, key, where, row, part, unknown, port):
         except ValueError as error:  # it names the character
             yield str(error)
     elif not _is_right(kind, wants, value):
-        yield refusal(where, value, _wanted(row))
+        yield refusal(where, value, wanted(row))
 
 
 def _inside(value, key, where, part, unknown, port):
@@ -254,7 +281,7 @@ def _inside(value, key, where, part, unknown, port):
             continue
         if name not in value:
             if part is not None or not (kind[-1] in "?~" or kind == "none"):
-                yield "%s%s is missing; it must be %s" % (dot, name, _wanted(row))
+                yield "%s%s is missing; it must be %s" % (dot, name, wanted(row))
         elif value[name] is not None or not (kind[-1] == "~" or kind == "none"):
             at = key + "." + name if key else name
             yield from _faults(value[name], at, dot + name, row, None, unknown, port)
@@ -313,33 +340,6 @@ def _is_right(kind, wants, value):
         except ValueError:
             return False
     return True
-
-
-def _wanted(row):
-    # What a row wants, in words.
-    kind, _, wants = row.partition(" ")
-    null = ", or null" if kind[-1] == "~" else ""
-    kind = kind.rstrip("?~")
-    if kind == "none":
-        return wants
-    if kind == "of":
-        values = wants.split(" ")
-        return ", ".join(values[:-1]) + " or " + values[-1]
-    words = wants.split(" ")
-    used = {"int": 2, "id": 2, "str": 2, "text": 2, "topic": 2, "source": 2, "hex": 1}.get(kind, 0)
-    said = {
-        "object": "an object",
-        "list": "a list",
-        "bool": "true or false",
-        "int": "an integer from %s to %s",
-        "id": "an integer from %s to %s",
-        "hex": "%s hexadecimal digits",
-        "suite": "the name or the id of a cipher suite",
-    }.get(kind, "a string of %s to %s characters") % tuple(words[:used])
-    more = " ".join(words[used:])
-    if more:
-        said += (" " if kind in ("object", "list") else ", ") + more
-    return said + null
 
 
 def _distance(one, other):
