@@ -39,6 +39,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
     "tls_option.py",
     "uart.py",
@@ -58,6 +59,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 
