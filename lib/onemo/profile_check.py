@@ -27,7 +27,8 @@ def load(path="config.json"):
             return json.load(file)
         except (ValueError, RuntimeError) as error:
             # MicroPython reads no further than to the fault, CPython tells where it was.
-            at = getattr(error, "pos", getattr(error, "start", file.tell() - 1))
+            at = file.tell() - len(file.read(1))
+            at = getattr(error, "pos", getattr(error, "start", at))
             file.seek(0)
             line = 1
             while at > 0 and (piece := file.read(min(at, _PIECE))):

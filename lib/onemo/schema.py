@@ -7,13 +7,15 @@
 import json
 import sys
 
+from ._port import const
 from .at_syntax import check_text
 
-# A row: entry, kind, what the kind wants, and after that words for a message, if any. The comment
-# above it is its documentation, "Default: ..." its last sentence; a board is spared it.
+# A row, among those of the object that the entry is in: name, kind, what the kind wants, and after
+# that words for a message, if any. The comment above it is its documentation, "Default: ..." its
+# last sentence; a board is spared it.
 #
-# `kind?` may be left out, `kind~` may be null as well. `entry@PORT`, right below the row of the
-# entry, is in its place on boards whose sys.platform begins so. [] is any element of a list.
+# `kind?` may be left out, `kind~` may be null as well. `name@PORT`, right below the row of `name`,
+# is in its place on boards whose sys.platform begins so. [] is any element of a list.
 #
 #   object, list             what they hold has rows of its own
 #   int LOW HIGH             true, "45" and 45.0 are none
@@ -27,116 +29,126 @@ from .at_syntax import check_text
 #   suite                    a cipher suite: its name, "0xC02F" or 49199
 #   id LOW HIGH              an int, or a name
 #   none                     must not be there
-ROWS = (
-    "\n"
-    # For editors, which find the JSON Schema of this file there: docs/config.schema.json.
-    "$schema str? 1 255\n"
-    # Where the module is connected.
-    'uart object such as {"id": 1, "baud": 115200, "tx": 17, "rx": 18}\n'
-    # Number of the UART; on STM32 also its name, such as "XA".
-    "uart.id int 0 15 the UART's number on this board\n"
-    "uart.id@rp2 int 0 1 the UART's number on this board\n"
-    "uart.id@pyboard id 0 15 the UART's number on this board, or its name\n"
-    # Speed in bit/s that module and UART run at.
-    "uart.baud int 1200 4000000 the module's speed in bit/s\n"
-    # Pin that sends. Not on STM32, where the UART decides the pins.
-    "uart.tx int 0 99 the number of the pin that is wired to the module's RXD\n"
-    "uart.tx@pyboard none left out: on this board the UART's number decides it\n"
-    # Pin that receives. Not on STM32.
-    "uart.rx int 0 99 the number of the pin that is wired to the module's TXD\n"
-    "uart.rx@pyboard none left out: on this board the UART's number decides it\n"
-    # Pin that tells the module to wait; on STM32 true or false. Default: no flow control.
-    "uart.rts int~ 0 99 the number of the pin that is wired to the module's CTS\n"
-    "uart.rts@pyboard bool~ on this board the UART decides the pin\n"
-    # Pin by which the module says to wait; on STM32 true or false. Default: no flow control.
-    "uart.cts int~ 0 99 the number of the pin that is wired to the module's RTS\n"
-    "uart.cts@pyboard bool~ on this board the UART decides the pin\n"
-    # Receive buffer in bytes. Default: 1024, more above 230400 bit/s.
-    "uart.rxbuf int~ 32 32766 bytes\n"
-    "uart.rxbuf@esp32 int~ 129 32766 bytes\n"
-    # Send buffer in bytes. Not on STM32. Default: 512.
-    "uart.txbuf int~ 32 32766 bytes\n"
-    "uart.txbuf@esp32 int~ 129 32766 bytes\n"
-    "uart.txbuf@pyboard none left out: on this board the UART's number decides it\n"
-    # The module itself.
-    'module object such as {"model": null, "apn": null}\n'
-    # Its series, such as "ML307R", if it shall not be asked. Default: the module is asked.
-    "module.model text~ 1 32\n"
-    # The network's access point. Default: what the module has.
-    "module.apn text~ 1 99\n"
-    # Certificates, keys and PSKs that the module must have. Nothing else in it is touched.
-    "objects list of certificates and keys\n"
-    # One of them.
-    "objects[] object with name, kind and source\n"
-    # Its name in the module, one that no other object has.
-    "objects[].name text 1 64 a name in the module, such as ca.pem\n"
-    # What it is. The file of a "psk" holds the PSK itself.
-    'objects[].kind of "cert" "key" "psk"\n'
-    # File on the board. May be left out with `md5`, if the module has the object already.
-    "objects[].source source~ 1 255 the path of a file\n"
-    # Digest that the object in the module must have, for one without `source`.
-    "objects[].md5 hex~ 32\n"
-    # Bytes of the source; in Python, for a stream that cannot be rewound.
-    "objects[].size int~ 1 8192 a number of bytes\n"
-    # TLS contexts of the module that are set up.
-    "contexts list of TLS contexts\n"
-    # One of them.
-    "contexts[] object with ssl_id, auth and the names of objects\n"
-    # Number of the context, each once. MN316, MN316-S and MN326 have 0 to 4.
-    "contexts[].ssl_id int 0 5 each once\n"
-    # Who is verified: nobody, the server, or server and device.
-    'contexts[].auth of "none" "server" "mutual"\n'
-    # CA's certificate that the server's is verified by: a `name` in objects. With auth "mutual",
-    # and with "server" unless there is a `pskid` or `ignoreverify`.
-    "contexts[].ca text~ 1 64 the name of a cert in objects\n"
-    # Device's certificate: a `name` in objects. With auth "mutual".
-    "contexts[].cert text~ 1 64 the name of a cert in objects\n"
-    # Key of the device's certificate: a `name` in objects. With auth "mutual".
-    "contexts[].key text~ 1 64 the name of a key in objects\n"
-    # Pre-shared key: a `name` in objects. Only MN316, MN316-S and MN326 have PSKs.
-    "contexts[].pskid text~ 1 64 the name of a psk in objects\n"
-    # Seconds that a handshake may take. Default: 45.
-    "contexts[].negotime_s int? 10 300 seconds\n"
-    # TLS version: SSL 3.0, TLS 1.0, 1.1, 1.2, or any (255). Default: 3.
-    "contexts[].version of? 0 1 2 3 255\n"
-    # Cipher suite of the manual's appendix 5.1: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "0xC02F"
-    # or 49199. 0 leaves the choice to module and server. Default: 0.
-    'contexts[].ciphersuite suite? such as "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"\n'
-    # Sessions may be resumed. Default: true.
-    "contexts[].session bool?\n"
-    # The dates of certificates are not checked. Default: false.
-    "contexts[].ignorestamp bool?\n"
-    # The server is not verified at all. Default: false.
-    "contexts[].ignoreverify bool?\n"
-    # A broken cipher suite (NULL, RC4, DES, 3DES) may be asked for. Default: false.
-    "contexts[].allow_broken bool?\n"
-    # The server that main.py reports to, an MQTT broker.
-    "endpoint object with host, port, ssl_id, topic and every_s\n"
-    # Name or address.
-    "endpoint.host text 1 253 a host's name or address\n"
-    # TCP port.
-    "endpoint.port int 1 65535\n"
-    # Context of `contexts` that the connection uses.
-    "endpoint.ssl_id int 0 5 the ssl_id of one of the contexts\n"
-    # How topics begin: TOPIC/DEVICE/telemetry and TOPIC/DEVICE/commands.
-    "endpoint.topic topic 1 200 how topics begin\n"
-    # Seconds from report to report; six days are the longest that asyncio waits on 32-bit boards.
-    "endpoint.every_s int 1 518400 seconds from line to line\n"
-    # Pauses after failures.
-    'retry object such as {"first_s": 1, "most_s": 300}\n'
-    # Seconds after the first failure; the pause doubles with each further one in a row.
-    "retry.first_s int 1 518400 seconds\n"
-    # Seconds that the longest pause has, first_s or more.
-    "retry.most_s int 1 518400 seconds, first_s or more\n"
-    # Seconds without progress of the program after which the watchdog resets the board. Default:
-    # no watchdog.
-    "watchdog_s int~ 1 86400 seconds\n"
-    "watchdog_s@rp2 int~ 1 8 seconds: RP2040's watchdog has 8.388\n"
-    "watchdog_s@rp2350 int~ 1 16 seconds: RP2350's watchdog has 16.777\n"
-    "watchdog_s@pyboard int~ 1 32 seconds: STM32's watchdog has 32.767\n"
-)
+ROWS = {
+    "": (
+        # For editors, which find the JSON Schema of this file there: docs/config.schema.json.
+        "$schema str? 1 255\n"
+        # Where the module is connected.
+        'uart object such as {"id": 1, "baud": 115200, "tx": 17, "rx": 18}\n'
+        # The module itself.
+        'module object such as {"model": null, "apn": null}\n'
+        # Certificates, keys and PSKs that the module must have. Nothing else in it is touched.
+        "objects list of certificates and keys\n"
+        # TLS contexts of the module that are set up.
+        "contexts list of TLS contexts\n"
+        # The server that main.py reports to, an MQTT broker.
+        "endpoint object with host, port, ssl_id, topic and every_s\n"
+        # Pauses after failures.
+        'retry object such as {"first_s": 1, "most_s": 300}\n'
+        # Seconds without progress of the program after which the watchdog resets the board.
+        # Default: no watchdog.
+        "watchdog_s int~ 1 86400 seconds\n"
+        "watchdog_s@rp2 int~ 1 8 seconds: RP2040's watchdog has 8.388\n"
+        "watchdog_s@rp2350 int~ 1 16 seconds: RP2350's watchdog has 16.777\n"
+        "watchdog_s@pyboard int~ 1 32 seconds: STM32's watchdog has 32.767\n"
+    ),
+    "uart": (
+        # Number of the UART; on STM32 also its name, such as "XA".
+        "id int 0 15 the UART's number on this board\n"
+        "id@rp2 int 0 1 the UART's number on this board\n"
+        "id@pyboard id 0 15 the UART's number on this board, or its name\n"
+        # Speed in bit/s that module and UART run at.
+        "baud int 1200 4000000 the module's speed in bit/s\n"
+        # Pin that sends. Not on STM32, where the UART decides the pins.
+        "tx int 0 99 the number of the pin that is wired to the module's RXD\n"
+        "tx@pyboard none left out: on this board the UART's number decides it\n"
+        # Pin that receives. Not on STM32.
+        "rx int 0 99 the number of the pin that is wired to the module's TXD\n"
+        "rx@pyboard none left out: on this board the UART's number decides it\n"
+        # Pin that tells the module to wait; on STM32 true or false. Default: no flow control.
+        "rts int~ 0 99 the number of the pin that is wired to the module's CTS\n"
+        "rts@pyboard bool~ on this board the UART decides the pin\n"
+        # Pin by which the module says to wait; on STM32 true or false. Default: no flow control.
+        "cts int~ 0 99 the number of the pin that is wired to the module's RTS\n"
+        "cts@pyboard bool~ on this board the UART decides the pin\n"
+        # Receive buffer in bytes. Default: 1024, more above 230400 bit/s.
+        "rxbuf int~ 32 32766 bytes\n"
+        "rxbuf@esp32 int~ 129 32766 bytes\n"
+        # Send buffer in bytes. Not on STM32. Default: 512.
+        "txbuf int~ 32 32766 bytes\n"
+        "txbuf@esp32 int~ 129 32766 bytes\n"
+        "txbuf@pyboard none left out: on this board the UART's number decides it\n"
+    ),
+    "module": (
+        # Its series, such as "ML307R", if it shall not be asked. Default: the module is asked.
+        "model text~ 1 32\n"
+        # The network's access point. Default: what the module has.
+        "apn text~ 1 99\n"
+    ),
+    "objects[]": (
+        # Its name in the module, one that no other object has.
+        "name text 1 64 a name in the module, such as ca.pem\n"
+        # What it is. The file of a "psk" holds the PSK itself.
+        'kind of "cert" "key" "psk"\n'
+        # File on the board. May be left out with `md5`, if the module has the object already.
+        "source source~ 1 255 the path of a file\n"
+        # Digest that the object in the module must have, for one without `source`.
+        "md5 hex~ 32\n"
+        # Bytes of the source; in Python, for a stream that cannot be rewound.
+        "size int~ 1 8192 a number of bytes\n"
+    ),
+    "contexts[]": (
+        # Number of the context, each once. MN316, MN316-S and MN326 have 0 to 4.
+        "ssl_id int 0 5 each once\n"
+        # Who is verified: nobody, the server, or server and device.
+        'auth of "none" "server" "mutual"\n'
+        # CA's certificate that the server's is verified by: a `name` in objects. With auth
+        # "mutual", and with "server" unless there is a `pskid` or `ignoreverify`.
+        "ca text~ 1 64 the name of a cert in objects\n"
+        # Device's certificate: a `name` in objects. With auth "mutual".
+        "cert text~ 1 64 the name of a cert in objects\n"
+        # Key of the device's certificate: a `name` in objects. With auth "mutual".
+        "key text~ 1 64 the name of a key in objects\n"
+        # Pre-shared key: a `name` in objects. Only MN316, MN316-S and MN326 have PSKs.
+        "pskid text~ 1 64 the name of a psk in objects\n"
+        # Seconds that a handshake may take. Default: 45.
+        "negotime_s int? 10 300 seconds\n"
+        # TLS version: SSL 3.0, TLS 1.0, 1.1, 1.2, or any (255). Default: 3.
+        "version of? 0 1 2 3 255\n"
+        # Cipher suite of the manual's appendix 5.1: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        # "0xC02F" or 49199. 0 leaves the choice to module and server. Default: 0.
+        'ciphersuite suite? such as "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"\n'
+        # Sessions may be resumed. Default: true.
+        "session bool?\n"
+        # The dates of certificates are not checked. Default: false.
+        "ignorestamp bool?\n"
+        # The server is not verified at all. Default: false.
+        "ignoreverify bool?\n"
+        # A broken cipher suite (NULL, RC4, DES, 3DES) may be asked for. Default: false.
+        "allow_broken bool?\n"
+    ),
+    "endpoint": (
+        # Name or address.
+        "host text 1 253 a host's name or address\n"
+        # TCP port.
+        "port int 1 65535\n"
+        # Context of `contexts` that the connection uses.
+        "ssl_id int 0 5 the ssl_id of one of the contexts\n"
+        # How topics begin: TOPIC/DEVICE/telemetry and TOPIC/DEVICE/commands.
+        "topic topic 1 200 how topics begin\n"
+        # Seconds from report to report; six days is what asyncio can wait on 32-bit boards.
+        "every_s int 1 518400 seconds from line to line\n"
+    ),
+    "retry": (
+        # Seconds after the first failure; the pause doubles with each further one in a row.
+        "first_s int 1 518400 seconds\n"
+        # Seconds that the longest pause has, first_s or more.
+        "most_s int 1 518400 seconds, first_s or more\n"
+    ),
+}
 
-_SHOWN_MAX = 60  # characters of a wrong value
+_SHOWN_MAX = const(60)  # characters of a wrong value that are shown; of a longer one
+_SHOWN_CUT = const(20)  # so many, which of a key's PEM text are none that matter
 
 
 def check(value, entry="", part=None):
@@ -154,8 +166,13 @@ def faults(value, entry="", part=None, unknown=True, port=None):
 
     unknown: False where names without a row are no faults. port: sys.platform of the board, else
     of this machine."""
-    port = port or this_port()
-    yield from _faults(value, entry, entry, _row_of(entry), part, unknown, port)
+    kind = "object"
+    wants = _members(entry)
+    for name, its_kind, its_wants in children("", ""):
+        if name == entry:
+            kind = its_kind
+            wants = its_wants
+    yield from _faults(value, entry, entry, kind, wants, part, unknown, port or this_port())
 
 
 def this_port():
@@ -167,60 +184,57 @@ def this_port():
     return sys.platform
 
 
-def rows():
-    """Iterate over the rows: (entry, the rest of its row)."""
-    at = 1
-    while at < len(ROWS):
-        end = ROWS.find("\n", at)
-        yield ROWS[at:end].split(" ", 1)
-        at = end + 1
-
-
 def children(entry, port):
-    """The entries in the object `entry`, as a list of (name, the rest of its row)."""
+    """The entries in the object `entry`, as a list of (name, kind, what the kind wants)."""
     found = []
-    above = entry + "." if entry else ""
-    for key, row in rows():
-        name, _, only = key[len(above) :].partition("@")
-        if not key.startswith(above) or "." in name or "[" in name:
-            continue
+    for line in ROWS[entry].split("\n")[:-1]:
+        words = line.split(" ", 2)
+        name, _, only = words[0].partition("@")
+        row = (name, words[1], words[2] if len(words) > 2 else "")
         if not only:
-            found.append((name, row))
+            found.append(row)
         elif port.startswith(only):
-            found[-1] = (name, row)
+            found[-1] = row
     return found
 
 
-def wanted(row):
+def is_needed(kind):
+    """Whether an entry of this kind must be there."""
+    return not (kind[-1] in "?~" or kind == "none")
+
+
+def wanted(kind, wants):
     """What a row says that a value must be, in words."""
-    kind, _, wants = row.partition(" ")
     null = ", or null" if kind[-1] == "~" else ""
     kind = kind.rstrip("?~")
     if kind == "none":
         return wants
-    if kind == "of":
-        values = wants.split(" ")
-        return ", ".join(values[:-1]) + " or " + values[-1]
     words = wants.split(" ")
-    used = {"int": 2, "id": 2, "str": 2, "text": 2, "topic": 2, "source": 2, "hex": 1}.get(kind, 0)
-    said = {
-        "object": "an object",
-        "list": "a list",
-        "bool": "true or false",
-        "int": "an integer from %s to %s",
-        "id": "an integer from %s to %s",
-        "hex": "%s hexadecimal digits",
-        "suite": "the name or the id of a cipher suite",
-    }.get(kind, "a string of %s to %s characters") % tuple(words[:used])
+    if kind == "of":
+        return ", ".join(words[:-1]) + " or " + words[-1]
+    if kind in ("object", "list"):
+        return ("an object " if kind == "object" else "a list ") + wants
+    used = 2
+    if kind == "bool":
+        said = "true or false"
+        used = 0
+    elif kind == "suite":
+        said = "the name or the id of a cipher suite"
+        used = 0
+    elif kind == "hex":
+        said = "%s hexadecimal digits" % words[0]
+        used = 1
+    elif kind in ("int", "id"):
+        said = "an integer from %s to %s" % (words[0], words[1])
+    else:
+        said = "a string of %s to %s characters" % (words[0], words[1])
     more = " ".join(words[used:])
-    if more:
-        said += (" " if kind in ("object", "list") else ", ") + more
-    return said + null
+    return said + (", " + more if more else "") + null
 
 
-def refusal(where, value, wanted):
-    """The sentence about a wrong value."""
-    return "%s is %s; it must be %s" % (where or "it", _shown(value), wanted)
+def refusal(where, value, must):
+    """The sentence about a wrong value, and what it must be."""
+    return "%s is %s; it must be %s" % (where or "it", _shown(value), must)
 
 
 def nearest(name, known):
@@ -238,64 +252,69 @@ def nearest(name, known):
     return best
 
 
-def _row_of(entry):
-    for key, row in rows():
-        if key == entry:
-            return row
-    return "object with objects, contexts and more"
+def _members(key):
+    return "with " + ", ".join([name for name, _, _ in children(key, "")]) if key in ROWS else ""
 
 
-def _faults(value, key, where, row, part, unknown, port):
+def _faults(value, key, where, kind, wants, part, unknown, port):
     # Iterate over the faults of a value, and of what is in it.
-    kind, _, wants = row.partition(" ")
     kind = kind.rstrip("?~")
-    if kind == "list" and isinstance(value, list):
-        key += "[]"
-        row = _row_of(key)
-        for i in range(len(value)):
-            yield from _faults(value[i], key, "%s[%d]" % (where, i), row, None, unknown, port)
-    elif kind == "object" and isinstance(value, dict):
+    if kind == "object" and isinstance(value, dict):
         yield from _inside(value, key, where, part, unknown, port)
-    elif kind == "text" and isinstance(value, str) and value:
-        try:
-            check_text(value, where, int(wants.split(" ")[1]))
-        except ValueError as error:  # it names the character
-            yield str(error)
-    elif not _is_right(kind, wants, value):
-        yield refusal(where, value, wanted(row))
+    elif kind == "list" and isinstance(value, list):
+        key += "[]"
+        wants = _members(key)
+        for i in range(len(value)):
+            at = "%s[%d]" % (where, i)
+            yield from _faults(value[i], key, at, "object", wants, None, unknown, port)
+    else:
+        yield refusal(where, value, wanted(kind, wants))
 
 
 def _inside(value, key, where, part, unknown, port):
     # Iterate over the faults of what an object holds; names that are not known first.
     known = children(key, port)
-    names = [name for name, _ in known]
-    dot = where + "." if where else ""
+    if where:
+        where += "."
+    names = [row[0] for row in known]
     for name in value:
         if unknown and name not in names:
             near = nearest(name, names)
             if near or part is None:
-                yield _not_known(name, near, key, dot, names)
-    for name, row in known:
-        kind = row.split(" ", 1)[0]
+                yield _not_known(name, near, where, names)
+    for name, kind, wants in known:
         if part is not None and name not in part:
             continue
         if name not in value:
-            if part is not None or not (kind[-1] in "?~" or kind == "none"):
-                yield "%s%s is missing; it must be %s" % (dot, name, wanted(row))
-        elif value[name] is not None or not (kind[-1] == "~" or kind == "none"):
+            if part is not None or is_needed(kind):
+                yield "%s%s is missing; it must be %s" % (where, name, wanted(kind, wants))
+            continue
+        found = value[name]
+        if (found is None and (kind[-1] == "~" or kind == "none")) or _is_right(
+            kind, wants, found
+        ):
+            continue
+        if kind in ("object", "list"):
             at = key + "." + name if key else name
-            yield from _faults(value[name], at, dot + name, row, None, unknown, port)
+            yield from _faults(found, at, where + name, kind, wants, None, unknown, port)
+        elif kind[:4] == "text" and _is_right("str", wants, found):
+            try:
+                check_text(found, where + name, len(found))
+            except ValueError as error:  # it names the character
+                yield str(error)
+        else:
+            yield refusal(where + name, found, wanted(kind, wants))
 
 
-def _not_known(name, near, key, dot, names):
+def _not_known(name, near, where, names):
     said = _shown(str(name))[1:-1]
-    start = "%s%s is not known" % (dot, said)
+    start = "%s%s is not known" % (where, said)
     if near:
         return '%s ("%s": did you mean "%s"?)' % (start, said, near)
-    for other, _ in rows():
-        if other.endswith(".%s" % name):
-            return '%s here ("%s": did you mean "%s"?)' % (start, said, other)
-    return "%s; %s has %s" % (start, dot[:-1] or "config.json", ", ".join(names))
+    for other in ROWS:
+        if other and name in [row[0] for row in children(other, "")]:
+            return '%s here ("%s": did you mean "%s.%s"?)' % (start, said, other, name)
+    return "%s; %s has %s" % (start, where[:-1] or "config.json", ", ".join(names))
 
 
 def _shown(value):
@@ -306,37 +325,43 @@ def _shown(value):
         shown = json.dumps(value)
     except TypeError:
         shown = repr(value)
-    return shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + '..."'
+    if len(shown) <= _SHOWN_MAX:
+        return shown
+    return shown[:_SHOWN_CUT] + ('..."' if isinstance(value, str) else "...")
 
 
 def _is_right(kind, wants, value):
-    # Whether a value is of its kind. The type first: True is no 1 here.
-    low, high = (wants + "  ").split(" ")[:2]
-    if kind == "int" or (kind == "id" and not isinstance(value, str)):
-        return type(value) is int and int(low) <= value <= int(high)
+    # Whether a value is of its kind; of objects and lists that is not decided here. The type
+    # first: True is no 1 here.
+    kind = kind.rstrip("?~")
     if kind == "bool":
         return type(value) is bool
+    if kind == "of":
+        return isinstance(value, (int, str)) and json.dumps(value) in wants.split(" ")
     if kind == "suite":
         return (type(value) is int and 0 <= value <= 0xFFFF) or (
             isinstance(value, str) and 0 < len(value) <= 64
         )
-    if kind == "of":
-        return isinstance(value, (int, str)) and json.dumps(value) in wants.split(" ")
-    if kind == "source" and hasattr(value, "readinto"):
-        return True
-    if kind in ("object", "list") or not isinstance(value, str):
+    if kind in ("object", "list", "none"):
         return False
+    words = wants.split(" ", 2)
     if kind == "hex":
-        return len(value) == int(low) and not value.lower().strip("0123456789abcdef")
+        return isinstance(value, str) and not (
+            len(value) != int(words[0]) or value.lower().strip("0123456789abcdef")
+        )
+    if kind == "int" or (kind == "id" and not isinstance(value, str)):
+        return type(value) is int and int(words[0]) <= value <= int(words[1])
     if kind == "id":
         return 0 < len(value) <= 8
-    if not int(low) <= len(value) <= int(high):
+    if not isinstance(value, str):
+        return kind == "source" and hasattr(value, "readinto")
+    if not int(words[0]) <= len(value) <= int(words[1]):
         return False
     if kind == "topic":
         return not [c for c in value if c in "#+\0"]
     if kind == "text":
         try:
-            check_text(value, kind, int(high))
+            check_text(value, kind, len(value))
         except ValueError:
             return False
     return True

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """main.py's configuration: what is wrong is named before anything is sent."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,21 @@ from .conftest import MISSING, WRITES, count, put
         ),
         ("watchdog_s", True, "watchdog_s is true; it must be an integer from 1 to 86400"),
         ("retry", MISSING, "retry is missing; it must be an object"),
+        ("module.anp", "x", 'module.anp is not known ("anp": did you mean "apn"?)'),
+        ("wachdog_s", 60, 'wachdog_s is not known ("wachdog_s": did you mean "watchdog_s"?)'),
+        ("endpoint.hots", "x", 'endpoint.hots is not known ("hots": did you mean "host"?)'),
+        ("retry.last_s", 9, "retry.last_s is not known"),
+        ("objects.0.sorce", "x", '("sorce": did you mean "source"?)'),
+        ("uart.tx_pin", 4, '("tx_pin": did you mean "tx"?)'),
+        ("sensors", [], "sensors is not known; config.json has $schema, uart, module, objects"),
+        ("endpoint.every_s", 604800, "endpoint.every_s is 604800; it must be an integer from"),
+        ("retry.most_s", 604800, "retry.most_s is 604800; it must be an integer from 1 to 518400"),
+        ("retry.first_s", 400, "retry.most_s is 300; it must be first_s or more"),
+        ("contexts.0.ignoreverify", "false", 'contexts[0].ignoreverify is "false"; it must be'),
+        ("contexts.0.version", True, "contexts[0].version is true; it must be 0, 1, 2, 3 or 255"),
+        ("contexts.0.negotime_s", 45.0, "contexts[0].negotime_s is 45.0; it must be an integer"),
+        ("contexts.0.ciphersuite", "C02F", 'contexts[0].ciphersuite is "C02F"; it must be the'),
+        ("objects.1.name", "ca.pem", "objects[1].name is ca.pem once more; each object has its"),
     ],
 )
 def test_a_wrong_or_missing_entry_is_named_and_nothing_is_sent(start, path, value, said):
@@ -122,6 +138,42 @@ def test_a_wrong_or_missing_entry_is_named_and_nothing_is_sent(start, path, valu
     assert line.startswith("config.json: ")
     assert said in line
     assert device.module.commands == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "watchdog_s", "said"),
+    [
+        ("rp2", "with RP2040", 60, "watchdog_s is 60; it must be an integer from 1 to 8, seconds"),
+        (
+            "rp2",
+            "with RP2350",
+            60,
+            "watchdog_s is 60; it must be an integer from 1 to 16, seconds",
+        ),
+        ("pyboard", "", 60, "watchdog_s is 60; it must be an integer from 1 to 32, seconds"),
+    ],
+)
+def test_a_watchdog_that_the_board_does_not_have(
+    start, monkeypatch, platform, machine, watchdog_s, said
+):
+    device = start()
+    device.config["watchdog_s"] = watchdog_s
+    if platform == "pyboard":
+        device.config["uart"] = {"id": 2, "baud": 115200}
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(sys.implementation, "_machine", machine, raising=False)
+    [line] = device.boot()
+    assert said in line
+    assert device.bites_after is None and device.module.commands == []
+
+
+def test_a_suite_by_name_is_set_by_number(start):
+    device = start()
+    device.config["contexts"][0]["ciphersuite"] = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    device.boot()
+    [connection] = device.network.connections
+    assert b'AT+MSSLCFG="ciphersuite",1,C02F' in device.module.commands
+    assert connection.tls.suite == 0xC02F
 
 
 def test_a_context_takes_the_other_options_of_configure(start):
@@ -134,7 +186,9 @@ def test_a_context_takes_the_other_options_of_configure(start):
     assert connection.tls.session is False
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]"])
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "3", "null", '{"uart": }', "\ufeff{}", "{}\0", "uart: 1"]
+)
 def test_no_configuration_is_told_too(start, monkeypatch, text):
     device = start()
     monkeypatch.setattr(Path, "write_text", lambda self, data: 0)

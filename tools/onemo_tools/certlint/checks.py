@@ -164,7 +164,7 @@ def _read_config(config: Config, found: list[Finding]) -> dict[str, Any] | None:
         say("bad-config", said, places.line_of(said))
         usable = usable and not said.startswith(profile.PARTS)
     if not config.whole:
-        known = [name for name, _ in schema.children("", "")]
+        known = [row[0] for row in schema.children("", "")]
         for name in table:
             if name not in known and not schema.nearest(name, known):
                 text = f"{name} is not known to main.py: take it away, or read it yourself"
@@ -175,7 +175,7 @@ def _read_config(config: Config, found: list[Finding]) -> dict[str, Any] | None:
 def _faults(table: dict[str, Any], config: Config) -> list[str]:
     """In the words of the device. Where nobody says which port the board is of, it is the one for
     which least is wrong."""
-    known = [name for name, _ in schema.children("", "")]
+    known = [row[0] for row in schema.children("", "")]
     part = None if config.whole else [n for n in known if n in table or n in profile.PARTS]
     ports = [config.port] if config.port else PORTS.values()
     return min(

@@ -35,45 +35,51 @@ class Entry:
     rows: dict[str, str] = field(default_factory=dict)
 
     @property
-    def kind(self) -> str:
-        """Its kind, with what marks it as optional."""
-        return self.rows[""].split(" ")[0]
-
-    @property
     def optional(self) -> bool:
         """True if it may be left out on some port."""
-        return any(_may_be_left_out(row) for row in self.rows.values())
+        return not all(_needed(row) for row in self.rows.values())
 
 
-def _may_be_left_out(row: str) -> bool:
-    kind = row.partition(" ")[0]
-    return kind == "none" or kind[-1] in "?~"
+def _needed(row: str) -> bool:
+    return bool(schema.is_needed(row.partition(" ")[0]))
+
+
+def _wanted(row: str) -> str:
+    kind, _, wants = row.partition(" ")
+    return str(schema.wanted(kind, wants))
 
 
 def entries(source: Path = SOURCE) -> list[Entry]:
-    """All rows of the schema, each with the comment above it. ValueError names a row without."""
-    lines = source.read_text(encoding="utf-8").split("\nROWS = (\n")[1].split("\n)\n")[0]
-    found: list[Entry] = []
+    """All rows of the schema, each with the comment above it, and below it what is in it.
+    ValueError names a row without a comment."""
+    body = source.read_text(encoding="utf-8").split("\nROWS = {\n")[1].split("\n}\n")[0]
+    groups: dict[str, list[Entry]] = {}
     comment: list[str] = []
-    for line in map(str.strip, lines.splitlines()):
-        if line.startswith("#"):
+    for line in map(str.strip, body.splitlines()):
+        if line.endswith(": ("):
+            above = str(ast.literal_eval(line.removesuffix(": (")))
+            group = groups.setdefault(above, [])
+        elif line.startswith("#"):
             comment.append(line.lstrip("# "))
-            continue
-        row = str(ast.literal_eval(line)).strip("\n")
-        if not row:
-            continue
-        key, rest = row.split(" ", 1)
-        path, _, port = key.partition("@")
-        if port:
-            if found[-1].path != path or port not in PORTS:
-                raise ValueError(f"{key} has to follow {path}, and a port that is known")
-            found[-1].rows[port] = rest
-            continue
-        meaning, _, default = " ".join(comment).partition("Default: ")
-        comment = []
-        if not meaning:
-            raise ValueError(f"{path} has no comment that says what it is")
-        found.append(Entry(path, meaning.strip(), default.rstrip("."), {"": rest}))
+        elif line != "),":
+            key, rest = str(ast.literal_eval(line)).strip("\n").split(" ", 1)
+            name, _, port = key.partition("@")
+            path = f"{above}.{name}" if above else name
+            if port:
+                if group[-1].path != path or port not in PORTS:
+                    raise ValueError(f"{key} has to follow {path}, and a port that is known")
+                group[-1].rows[port] = rest
+                continue
+            meaning, _, default = " ".join(comment).partition("Default: ")
+            comment = []
+            if not meaning:
+                raise ValueError(f"{path} has no comment that says what it is")
+            group.append(Entry(path, meaning.strip(), default.rstrip("."), {"": rest}))
+    found = []
+    for entry in groups.pop(""):
+        found += [entry, *groups.pop(entry.path, []), *groups.pop(f"{entry.path}[]", [])]
+    if groups:
+        raise ValueError(f"{', '.join(groups)}: no entry at the top is called so")
     return found
 
 
@@ -84,12 +90,11 @@ def table() -> str:
     """Entry, what it must be, what it is where it is left out, and its meaning."""
     lines = ["| entry | must be | if left out | meaning |", "| --- | --- | --- | --- |"]
     for entry in entries():
-        must = schema.wanted(entry.rows[""])
+        must = _wanted(entry.rows[""])
         for port, row in entry.rows.items():
             if port:
-                must += f"; on {PORTS[port]} {schema.wanted(row)}"
-        needed = not _may_be_left_out(entry.rows[""])
-        without = "must be there" if needed else entry.default or "–"
+                must += f"; on {PORTS[port]} {_wanted(row)}"
+        without = "must be there" if _needed(entry.rows[""]) else entry.default or "–"
         cells = (f"`{entry.path}`", must, without, entry.meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
