@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from onemo_tools.probe import reading
+from onemo_tools.probe.server import PLAIN, SILENT
 
 if TYPE_CHECKING:
     from onemo_tools.probe.probe import Probe, Server
@@ -20,7 +21,6 @@ _NTP_S = 35.0
 _GUARDS = (0.0, 0.25, 0.5, 1.0, 2.0)  # s of silence round +++ that are tried
 _PULL = 2
 _SHORT, _LONG = 10, 20  # s: negotime and MIPOPEN's timeout, and the other way round
-PLAIN, SILENT = 2, 3  # behind the server's port
 NO_LINK = "the module has no PDP context, or every connect_id is in use"
 
 

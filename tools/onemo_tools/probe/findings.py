@@ -15,7 +15,7 @@ from onemo_simulator.profile_file import NONE_WORDS, quirks_to_dict
 PROFILE_FIELDS = tuple(field.name for field in fields(Profile))
 
 # Quirks that are a profile's field with another value: there they are written.
-_FOLDED = {
+FOLDED = {
     "data_mode": "data_mode",
     "mipcfg_ssl": "mipcfg_ssl",
     "cgmm": "cgmm",
@@ -127,7 +127,7 @@ _NEVER: dict[str, str] = {
     "udp_packets": "datagrams are not tried",
     "close_drops_unsent": "it cannot be told from the network's own losses",
 }
-_NEVER_QUIRKS: dict[str, tuple[str, ...]] = {
+NEVER_QUIRKS: dict[str, tuple[str, ...]] = {
     "a time that is not measured": (
         *("answer_delay", "prompt_delay", "store_delay", "boot_delay", "send_delay", "open_delay"),
         *("close_delay", "stack_delay", "register_delay", "sim_delay", "wake_time"),
@@ -158,7 +158,7 @@ def reason(name: str) -> str:
     known = ASKED.get(name) or _NEVER.get(name)
     if known:
         return known
-    for why, names in _NEVER_QUIRKS.items():
+    for why, names in NEVER_QUIRKS.items():
         if name.removeprefix("quirks.") in names:
             return why
     return "not asked" if name in ASKED else _RARE
@@ -173,6 +173,14 @@ def anonymous(text: str) -> str:
     """A module's answer without what could name it: long numbers, addresses, serials."""
     text = _ADDRESS.sub("<address>", text)
     return _LETTERS.sub("<number>", _NUMBER.sub("<number>", text))
+
+
+def _anonymous(value: Any) -> Any:
+    if isinstance(value, str):
+        return anonymous(value)
+    if isinstance(value, dict):
+        return {key: _anonymous(item) for key, item in value.items()}
+    return [_anonymous(item) for item in value] if isinstance(value, list) else value
 
 
 class Findings:
@@ -224,7 +232,7 @@ class Findings:
         quirks = quirks_to_dict(self.quirks)
         for field in fields(Quirks):
             name = f"quirks.{field.name}"
-            if field.name in _FOLDED or field.name in quirks:
+            if field.name in FOLDED or field.name in quirks:
                 continue
             if name in ASKED:
                 quirks[field.name] = None
@@ -232,7 +240,7 @@ class Findings:
         order = [field.name for field in fields(Quirks)]
         found["quirks"] = dict(sorted(quirks.items(), key=lambda item: order.index(item[0])))
         found["unknown"] = unknown
-        found["observed"] = self.observed
+        found["observed"] = _anonymous(self.observed)
         for needed in fields(Profile):
             if needed.default is MISSING and not found[needed.name]:
                 found[needed.name] = ["unknown"] if needed.name == "submodels" else "unknown"

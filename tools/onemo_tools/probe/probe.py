@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -175,12 +175,18 @@ class Probe:
             self._steps()
         except (Restarted, Gone) as error:
             raise ProbeError(f"{error}, at: {self._step}. {self._after(error)}") from None
-        except (ProbeError, NoModule):
+        except NoModule:
+            with suppress(ProbeError, NoAnswer, OSError):
+                self.clean_up()
             raise
         except OSError as error:
             raise ProbeError(f"{unnumbered(error)}. {self._left_behind()}") from None
         except KeyboardInterrupt:
-            self._say(f"interrupted, cleaning up: {self._clean_sentence()}")
+            self._say("interrupted, cleaning up; again Ctrl-C leaves it undone")
+            try:
+                self._say(self._clean_sentence())
+            except KeyboardInterrupt:
+                self._say(self._left_behind())
             raise
         left = self.clean_up()
         if left:
@@ -190,13 +196,13 @@ class Probe:
         return self.found
 
     def _steps(self) -> None:
-        groups = []
-        for group in self.plan.groups():
-            groups.append(group)
+        groups = self.plan.groups()
         total = sum(len(GROUPS[group]) for group in groups)
         at = 0
         for group in groups:
             allowed = group == "read" or self._allow(group)
+            if group != "read":
+                self.talk.sync()  # the answer may have taken long
             if group == "write" and allowed:
                 self._remove_old()
             for text, step in GROUPS[group]:
@@ -318,6 +324,11 @@ class Probe:
         self.touched.psks.clear()
         return left
 
+    def others(self) -> list[str]:
+        """Names of objects that are not the probe's."""
+        kinds = (CERT, KEY, PSK) if self.found.get("tls") else ()
+        return [n for kind in kinds for n in self.listed(kind) if not n.startswith(PREFIX)]
+
     def _remove_old(self) -> None:
         """Objects of a probe that was killed."""
         if not self.found.get("tls"):
@@ -433,7 +444,9 @@ class Probe:
 
         def fits(size: int) -> bool:
             try:
-                return self.talk.ask(make(size), 15.0).code == usual
+                same = self.talk.ask(make(size), 15.0).code == usual
+                self.talk.notice(self.talk.drain(0.1))  # what else a cut line may have said
+                return same
             except NoAnswer:
                 return False
 

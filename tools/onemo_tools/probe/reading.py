@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"M[LNRF]\d{3}[A-Z]*(?:-[A-Z0-9]+)*")
 _FIRMWARE = re.compile(r"-(?=M[A-Z]{1,2}H\d|V?\d)")
 _KNOWN = sorted({n for p in PROFILES for n in p.submodels + p.later_submodels}, key=len)
-_OLD = re.compile(r"M(?:L302|L305|5310)(?![A-Z0-9])")
 # The manual's options of MSSLCFG, in its order; "sni" is of V5.4.5.
 OPTIONS = (
     "auth",
@@ -41,10 +40,12 @@ _RESETS = {"&F": ("&F", "&F0"), "Z": ("Z", "Z0")}
 # Commands with a test form that all series have, or nearly all.
 _COMMANDS = (
     *("CEREG", "CESQ", "CFUN", "CGACT", "CGATT", "CGDCONT", "CGMI", "CGMM", "CGMR", "CGPADDR"),
-    *("CGSN", "CIMI", "CMEE", "COPS", "CPIN", "CSQ", "GSN", "ICCID", "IFC", "IPR", "MCCID"),
+    *("CGSN", "CIMI", "CMEE", "CPIN", "CSQ", "GSN", "ICCID", "IFC", "IPR", "MCCID"),
     *("MDNSCFG", "MIPCALL", "MIPCFG", "MIPCLOSE", "MIPOPEN", "MIPRD", "MIPSEND", "MIPSTATE"),
-    *("MIPTKA", "MNTP", "MPOF", "MREBOOT", "MUESTATS"),
+    *("MIPTKA", "MNTP", "MUESTATS"),
 )
+# These are looked up in AT+CLAC only: a test form may scan the network, or be misunderstood.
+_LOOKED_UP = ("COPS", "MPOF", "MREBOOT")
 _COMMANDS_TLS = ("MSSLCERTWR", "MSSLCHECK", "MSSLKEYWR", "MSSLLIST")
 _MINUTES = 7 * 60  # s: zones differ by quarters of an hour
 
@@ -80,9 +81,14 @@ def names(probe: Probe) -> None:
     lines = [line.decode("latin-1") for line in answers["I"].lines] if answers["I"].ok else []
     found = probe.found
     found.note("names", {f"AT{name}": shown(answer) for name, answer in answers.items()})
+    if not probe.talk.ask("AT+MIPCFG=?").ok:
+        raise NoModule(_another(model or revision or " ".join(lines)))
     told = [text for text in (revision, model, *lines[::-1]) if _NAME.search(text)]
-    if not told:
-        _refuse_others(probe, model or revision or " ".join(lines))
+    if not told:  # without a name it is one all the same
+        called = anonymous(model or revision) or "unknown"
+        found.set("series", called)
+        found.set("submodels", (called,))
+        return
     submodel, begin, end = _submodel(told[0])
     if revision and told[0] == revision:
         found.set("revision_prefix", revision[:begin])
@@ -131,16 +137,12 @@ def _series(submodel: str, model: str) -> str:
     return "-".join(parts[:2] if parts[1:2] == ["S"] else parts[:1])
 
 
-def _refuse_others(probe: Probe, said: str) -> None:
-    """A module without OneMO's names may still be one; another brand's is told."""
-    if probe.talk.ask("AT+MIPCFG=?").ok and not _OLD.search(said):
-        probe.found.set("series", anonymous(said) or "unknown")
-        probe.found.set("submodels", (anonymous(said) or "unknown",))
-        return
+def _another(said: str) -> str:
+    """What to say of an AT module that is none of OneMO's, or one of the old dialect."""
     called = f"calls itself {anonymous(said)!r}" if said else "does not say what it is"
-    raise NoModule(
-        f"an AT module answers that {called} and has no AT+MIPCFG: the probe knows the OneMO "
-        "modules ML30x to ML55x, MN31x, MN32x and MR88x only"
+    return (
+        f"an AT module answers that {called} and has no AT+MIPCFG: the probe knows OneMO modules "
+        "only, and not those of the old dialect (ML302 and ML305 without a letter)"
     )
 
 
@@ -198,7 +200,7 @@ def commands(probe: Probe) -> None:
     asked = _COMMANDS + (_COMMANDS_TLS if found.get("tls") else ())
     missing = [name for name in asked if not talk.ask(f"AT+{name}=?").there]
     if listed.ok and clac:
-        missing = [name for name in missing if name not in clac]
+        missing = [name for name in (*missing, *_LOOKED_UP) if name not in clac]
     if not listed.ok:
         missing.append("CLAC")
     if "absent_commands" in found.why:
@@ -385,7 +387,7 @@ def _forms(probe: Probe) -> None:
         "test forms",
         {
             f"AT+{name}=?": shown(talk.ask(f"AT+{name}=?"))
-            for name in ("MIPOPEN", "MIPSEND", "MIPRD", "MIPCALL", "MIPCLOSE", "MREBOOT")
+            for name in ("MIPOPEN", "MIPSEND", "MIPRD", "MIPCALL", "MIPCLOSE")
         },
     )
 

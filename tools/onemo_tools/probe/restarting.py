@@ -6,12 +6,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from onemo_simulator.profiles import find
+
 from onemo_tools.probe.talk import NoAnswer
 
 if TYPE_CHECKING:
     from onemo_tools.probe.probe import Probe
 
 CERT = 1
+_REBOOT_FIELDS = (
+    *("quirks.echo", "quirks.cmee", "quirks.matready", "quirks.matready_waits"),
+    *("quirks.keep_contexts", "store_memory"),
+)
 _BACK_S = 8.0  # until a context that the module keeps is back
 _CALL_S = 40.0
 _REGISTER_S = 45.0  # until a context is up again by itself
@@ -76,6 +82,10 @@ def _dial(probe: Probe, cid: int) -> None:
 def reboot(probe: Probe) -> None:
     """MREBOOT: what is said, and what is left of settings and objects."""
     talk, found = probe.talk, probe.found
+    if probe.others() and not _keeps_objects(found.get("submodels")[0]):
+        for name in _REBOOT_FIELDS:
+            found.missing(name, "a reboot might lose the certificates and keys of others")
+        return
     _keep_all(probe)
     active = _active(probe)
     stored = bool(found.get("tls")) and probe.put(CERT, "r", probe.pems.ca).ok
@@ -117,6 +127,14 @@ def reboot(probe: Probe) -> None:
     for cid in active:
         if cid not in _active(probe):
             _dial(probe, cid)
+
+
+def _keeps_objects(submodel: str) -> bool:
+    """Whether the model is known to keep certificates and keys over a reboot."""
+    try:
+        return find(submodel)[0].store_memory == "flash"
+    except ValueError:
+        return False
 
 
 def _mark(probe: Probe) -> tuple[str, int, bytes] | None:

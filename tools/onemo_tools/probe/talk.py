@@ -10,6 +10,7 @@ from onemo import at_syntax
 from onemo_tools.probe.port import Port
 
 _QUIET_S = 0.05  # of silence: nothing more belongs to what came
+_IDLE_S = 2.0  # after so much silence a module may be asleep
 _SYNC_S = 8.0  # to find back into step
 _GREET_S = 6.0  # until a module that answers nothing is given up
 _RESTART_S = 45.0  # a module that restarts is back by then
@@ -86,6 +87,7 @@ class Talk:
         self.urcs: list[bytes] = []
         self.expect_restart = False
         self.prompt_at = 0.0  # when the last prompt came
+        self._active = port.now()
         self._quiet_echo = False  # ATE0 was sent, so an echo tells of a restart
         self._hear = hear
 
@@ -94,12 +96,15 @@ class Talk:
     def send(self, data: bytes) -> None:
         if self._hear:
             self._hear(">", data)
+        self._active = self.port.now()
         self.port.write(data)
 
     def receive(self, seconds: float) -> bytes:
         data = self.port.read(seconds)
-        if data and self._hear:
-            self._hear("<", data)
+        if data:
+            self._active = self.port.now()
+            if self._hear:
+                self._hear("<", data)
         return data
 
     def line_time(self, size: int) -> float:
@@ -149,6 +154,8 @@ class Talk:
         stop_at_prompt: bool = False,
     ) -> tuple[Answer, bytes | None]:
         line = _bytes(command)
+        if self.port.now() - self._active > _IDLE_S:
+            self.sync()  # it may have fallen asleep, and what wakes it is lost
         self.notice(self.drain(0.0))
         self.send(line + b"\r")
         wait += self.line_time(len(line)) * 2
