@@ -164,6 +164,7 @@ class Probe:
         self._cmee: bytes | None = None
         self._echo = False
         self._verbose = True
+        self._greeted = False
 
     # --- the course of things -------------------------------------------------------------------
 
@@ -173,11 +174,13 @@ class Probe:
         try:
             self._begin()
             self._steps()
+            left = self._clean_at_last()
         except (Restarted, Gone) as error:
             raise ProbeError(f"{error}, at: {self._step}. {self._after(error)}") from None
         except NoModule:
-            with suppress(ProbeError, NoAnswer, OSError):
-                self.clean_up()
+            if self._greeted:
+                with suppress(ProbeError, NoAnswer, OSError):
+                    self.clean_up()
             raise
         except OSError as error:
             raise ProbeError(f"{unnumbered(error)}. {self._left_behind()}") from None
@@ -188,12 +191,21 @@ class Probe:
             except KeyboardInterrupt:
                 self._say(self._left_behind())
             raise
-        left = self.clean_up()
         if left:
             self.found.note("left behind", left)
             self._say("left behind: " + "; ".join(left))
-        self.found.note("left_behind", len(left))
         return self.found
+
+    def _clean_at_last(self) -> list[str]:
+        """The clean-up when all has been asked; once more if a command is not answered."""
+        self._step = "cleaning up"
+        try:
+            return self.clean_up()
+        except NoAnswer:
+            try:
+                return self.clean_up()
+            except NoAnswer as error:
+                raise Gone(str(error)) from None
 
     def _steps(self) -> None:
         groups = self.plan.groups()
@@ -223,6 +235,7 @@ class Probe:
         self._step = "the first AT"
         talk = self.talk
         first = talk.greet()
+        self._greeted = True
         self._verbose = b"OK" in first
         self.found.set("quirks.verbose", self._verbose)
         self._echo = first.startswith(b"AT\r")
