@@ -125,7 +125,7 @@ def to_dict(profile: Profile) -> dict[str, object]:
 def quirks_from_dict(data: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Module` that parsed JSON holds. ValueError names the field that is wrong."""
     for name in ("unknown", "observed", "quirks"):
-        if not isinstance(data.get(name) or {}, dict):
+        if data.get(name) is not None and not isinstance(data[name], dict):
             raise ValueError(f"{name} is a JSON object, not {data[name]!r}")
     given = data.get("quirks") or {}
     wrong = sorted(set(given) - set(_QUIRKS))

@@ -80,7 +80,7 @@ def probe(
     `onemo simulate --profile` and tests use, and a report without identifiers."""
     if (serial is None) == (board is None):
         raise fail(
-            "probe", "say where the module is: --serial PORT or --board PORT, one of them", 2
+            "probe", "say where the module is: either --serial PORT or --board PORT", 2
         )
     for path in (output, text):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
