@@ -29,6 +29,7 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
     "error_texts.py",
@@ -40,9 +41,11 @@ PROVISION = (
     "network.py",
     "schema.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",

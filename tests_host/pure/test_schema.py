@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """config.json: each entry's type and range, names that are not known, files that are no JSON."""
 
+import inspect
 import io
 import json
 import re
@@ -218,11 +219,15 @@ def test_limits_are_those_of_the_model_where_it_is_given(model, change, said):
 
 def test_the_rows_of_a_context_are_those_of_configure():
     rows = {name: (kind, wants) for name, kind, wants in schema.children("contexts[]", "")}
-    assert set(rows) == {"ssl_id", "auth", "ca", "cert", "key", "pskid", *tls.SETTINGS}
+    parameters = inspect.signature(tls.TLSContext.configure).parameters
+    assert set(rows) == {"ssl_id", *parameters} - {"self", "send"}
     for option in tls._OPTIONS:
-        name = option.arguments[0]
-        if name in tls.SETTINGS and rows[name][0] == "int?":
-            assert rows[name][1].split(" ")[:2] == [str(option.low), str(option.high)]
+        kind, wants = rows.get(option.arguments[0], ("", ""))
+        if kind == "int?":
+            assert wants.split(" ")[:2] == [str(option.low), str(option.high)]
+        assert (kind == "bool?") is (option.high == 1)
+    for name in ("negotime_s", "version", "ciphersuite", "session", "allow_broken"):
+        assert rows[name][0].endswith("?"), "what is left out gets configure's default"
 
 
 def test_values_that_python_gives():
