@@ -178,7 +178,7 @@ def test_an_editor_and_a_board_are_of_one_mind(path):
 
 
 def test_misspelt_and_missing_entries_are_seen_by_an_editor():
-    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sorce", "contexts.1.sni"):
+    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sourcce", "contexts.1.sni"):
         assert not valid(CASES.changed(path, "x"), JSON_SCHEMA)
     for path, (_, optional) in CASES.ENTRIES.items():
         if path.rpartition(".")[2].isdigit() or path in ("uart.tx", "uart.rx"):

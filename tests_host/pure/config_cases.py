@@ -11,7 +11,7 @@ CONFIG["contexts"].append({"ssl_id": 2, "auth": "none", "pskid": "device"})
 
 MISSING = object()
 # Of each type, and each that is easily taken for another.
-VALUES = (
+VALUES: tuple = (
     *(None, True, False, 0, 1, 2, 3, 4, 5, 6, 9, 10, 15, 16, 32, 45, 99, 100, 128, 129, 255, 300),
     *(301, 1199, 1200, 8192, 8193, 32766, 32767, 49199, 65535, 65536, 86400, 86401, 518400, -1),
     *(518401, 604800, 4000000, 4000001, 1 << 31, 1 << 40, 45.0, 1.0, 0.5, "", " ", "45", "1"),

@@ -192,12 +192,12 @@ def test_which_port_this_is(monkeypatch):
         (
             "MN316-S",
             ("contexts.1.ssl_id", 5),
-            "contexts[1].ssl_id is 5; it must be an integer fro",
+            "contexts[1].ssl_id is 5; it must be an integer",
         ),
         (
             "MN326-X",
             ("contexts.0.ssl_id", 5),
-            "contexts[0].ssl_id is 5; it must be an integer fro",
+            "contexts[0].ssl_id is 5; it must be an integer",
         ),
         ("ML307R", ("module.apn", None), 'objects[3].kind is "psk"; it must be "cert" or "key"'),
         ("ML302S", ("module.apn", None), 'objects[3].kind is "psk"; it must be "cert" or "key"'),
@@ -263,7 +263,7 @@ def test_of_an_applications_own_entries_only_misspelt_ones_are_faults():
     }
     found = profile.checked(own)
     assert found == {name: CONFIG[name] for name in ("objects", "contexts")}
-    for wrong in ("object", "Contexts", "contxets", "wachdog_s", "endpiont", "retyr"):
+    for wrong in ("object", "Contexts", "contxets", "wachdog_s", "endpoimt", "rettry"):
         with pytest.raises(ValueError, match=f'{wrong} is not known .*did you mean "'):
             profile.checked({**CONFIG, wrong: 1})
     for path in ("objects.0.sources", "contexts.1.negotime"):
@@ -326,7 +326,7 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (b"\n\n{\n'a': 1}", "look at line 4"),
         (GOOD_TEXT[:-1], f"look at line {GOOD_TEXT.count(10) + 1}"),
         (GOOD_TEXT + b"}", f"look at line {GOOD_TEXT.count(10) + 1}"),
-        (b'{"uart": tru}', "look at line 1"),
+        (b'{"uart": trux}', "look at line 1"),
         (b'{\n"uart": {"id": 01x}}', "look at line 2"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),
