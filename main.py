@@ -11,55 +11,11 @@ from binascii import hexlify
 import machine
 from onemo.aio import Modem
 from onemo.errors import ClockError
-from onemo.profile import checked
+from onemo.profile import read
 from onemo.supervisor import Supervisor, Watchdog
-from onemo.supervisor import checked as checked_recovery
 from onemo.uart import open_uart, reopen
 
 from mqtt import Client
-
-MODULE = "model apn user password sim_pin sleep"  # what "module" may have
-
-
-def require(table, name, kind, wanted, valid=None):
-    """The entry `name` of a table; ValueError says what it must be."""
-    value = table.get(name.split(".")[-1])
-    if not isinstance(value, kind) or value is True or (valid and not valid(value)):
-        found = "missing" if value is None else json.dumps(value)
-        raise ValueError("%s is %s; it must be %s" % (name, found, wanted))
-    return value
-
-
-def check(config):
-    """ValueError that names the first entry that is missing or wrong (uart: see open_uart)."""
-    ids = [context["ssl_id"] for context in checked(config)["contexts"]]
-    module = require(config, "module", dict, 'an object: {"model": null, "apn": null}')
-    for name in module:
-        if name not in MODULE.split():
-            raise ValueError("module.%s is not known; module has %s" % (name, MODULE))
-        if module[name] is not None and name != "sleep":
-            require(module, "module." + name, str, "a string, or null for what the module knows")
-    if module.get("sleep") not in (None, True, False):
-        raise ValueError("module.sleep is %r; it must be true, false or null" % (module["sleep"],))
-    broker = require(config, "endpoint", dict, "an object: host, port, ssl_id, topic, every_s")
-    require(broker, "endpoint.host", str, "a host's name or address", lambda host: host)
-    require(broker, "endpoint.port", int, "1 to 65535", lambda port: 1 <= port <= 65535)
-    require(broker, "endpoint.ssl_id", int, "a context's ssl_id", lambda number: number in ids)
-    require(
-        broker, "endpoint.topic", str, "how topics begin", lambda t: t and not set(t) & set("#+")
-    )
-    require(broker, "endpoint.every_s", int, "seconds from line to line", lambda s: s >= 1)
-    if broker.get("keepalive_s") is not None:
-        require(broker, "endpoint.keepalive_s", int, "10 to 65535", lambda s: 10 <= s <= 65535)
-    for name in ("user", "password"):
-        if broker.get(name) is not None:
-            require(broker, "endpoint." + name, str, "a string, or null for none")
-    checked_recovery(config.get("recovery"))
-    retry = require(config, "retry", dict, 'an object: {"first_s": 1, "most_s": 300}')
-    first = require(retry, "retry.first_s", int, "seconds, 1 or more", lambda s: s >= 1)
-    require(retry, "retry.most_s", int, "seconds, first_s or more", lambda s: s >= first)
-    if config.get("watchdog_s") is not None:
-        require(config, "watchdog_s", int, "seconds, 1 or more; null for none", lambda s: s >= 1)
 
 
 class Product:
@@ -104,8 +60,10 @@ class Product:
             await modem.sleep_mode(module["sleep"])
         addresses = await modem.attach(
             module.get("apn"),
+            pdp_type=module.get("pdp_type"),
             user=module.get("user"),
             password=module.get("password"),
+            auth=module.get("auth") or "chap",
             pin=module.get("sim_pin"),
         )
         print("attached, address %s" % " and ".join(addresses))
@@ -178,10 +136,8 @@ class Product:
 
 def main():
     try:
-        with open("config.json") as file:
-            config = json.load(file)
-        check(config)
-        product = Product(config, open_uart(config.get("uart")))
+        config = read("config.json")
+        product = Product(config, open_uart(config["uart"]))
         watchdog = config.get("watchdog_s") and Watchdog(config["watchdog_s"])
     except (OSError, ValueError) as error:
         print("config.json: %s" % error)

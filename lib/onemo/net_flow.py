@@ -103,8 +103,7 @@ class ConnectionBuffer:
                         else:
                             yield
                 elif event == LINE:
-                    self._check_id()
-                    connection.unread = ch.value(1) or 0
+                    self._check_count()
                     known = 0
                 else:
                     yield
@@ -131,6 +130,17 @@ class ConnectionBuffer:
                 "%s was answered for connection %s" % (self._ch.command_text(), self._ch.value(0))
             )
 
+    def _check_count(self):
+        # The line at hand must tell no more than how much is unread: with data in it, it would be
+        # one whose commas or count were damaged.
+        self._check_id()
+        ch = self._ch
+        unread = ch.value(1)
+        if unread is None or ch.text(2) is not None:
+            ch.lose_sync()
+            raise ProtocolError("%s has an answer that cannot be read" % ch.command_text())
+        self._connection.unread = unread
+
     def _break(self, error):
         # A module that rebooted without a word refuses what concerns its connections: look.
         self._connection.error = error
@@ -154,11 +164,7 @@ class ConnectionBuffer:
         except CommandError:
             still_open = False
         try:
-            unread = yield from ask_op(
-                ch, b"+MIPRD=" + number, end, self._look_at_unread, b"+MIPRD:"
-            )
-            if unread is not None:
-                connection.unread = unread
+            yield from ask_op(ch, b"+MIPRD=" + number, end, self._look_at_count, b"+MIPRD:")
         except CommandError:
             still_open = False
         if not still_open and not connection.close_reason:
@@ -173,9 +179,8 @@ class ConnectionBuffer:
         self._check_id()
         return ch.field_equals(4, b"CONNECTED")
 
-    def _look_at_unread(self, ch):
-        self._check_id()
-        return ch.value(1) or 0
+    def _look_at_count(self, ch):
+        self._check_count()
 
     def _send_op(self, data, start, stop):
         # In the largest packets that the model takes, and that its 10 s for one allow.

@@ -12,7 +12,6 @@
 
 from . import _port
 from .at_retry import is_over, listen_op
-from .at_syntax import check_range
 from .errors import ModemError, ModemReset
 
 _PINS = ("power_key", "reset", "dtr", "enable", "status")
@@ -30,36 +29,20 @@ class Power:
     """The module's pins, as `settings` name them. ValueError names the entry that is wrong."""
 
     def __init__(self, settings: dict) -> None:
-        if not isinstance(settings, dict):
-            raise ValueError(
-                'power is %r; it must be an object such as {"reset": 5}' % (settings,)
-            )
-        for name in settings:
-            if name not in _PINS and name not in _DEFAULTS and name != "inverted":
-                known = " ".join(_PINS + tuple(sorted(_DEFAULTS)))
-                raise ValueError("power.%s is not known; power has inverted %s" % (name, known))
+        from . import schema
+
+        schema.check(settings, "power")
+        _port.unload("schema")
         inverted = settings.get("inverted") or ()
-        if not isinstance(inverted, (list, tuple)):
-            raise ValueError("power.inverted is %r; it must be a list of pins" % (inverted,))
-        for name in inverted:
-            if name not in _PINS:
-                raise ValueError("power.inverted names %r; it has %s" % (name, " ".join(_PINS)))
         self._times = {}
         for name, default in _DEFAULTS.items():
             ms = settings.get(name)
             self._times[name] = default if ms is None else ms
-            try:
-                check_range(self._times[name], "power." + name, 1, 60000)
-            except TypeError as error:
-                raise ValueError(str(error))
         self._pins = {}
         for name in _PINS:
             number = settings.get(name)
-            if number is None:
-                continue
-            if isinstance(number, bool) or not isinstance(number, (int, str)):
-                raise ValueError("power.%s is %r; it must be a pin's number" % (name, number))
-            self._pins[name] = _Line(name, number, name in inverted)
+            if number is not None:
+                self._pins[name] = _Line(name, number, name in inverted)
 
     def has(self, name: str) -> bool:
         """Whether a pin is wired: "power_key", "reset", "dtr", "enable" or "status"."""

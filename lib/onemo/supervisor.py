@@ -17,13 +17,12 @@ from . import _port
 from ._port import const
 from .at_channel import DONE, RESYNC_MS
 from .at_retry import listen_op
-from .at_syntax import check_range
 from .errors import ModemError, ModemReset, Timeout
 
 _BY_COMMANDS = ("context", "radio", "module")
 STEPS = _BY_COMMANDS + ("uart", "power", "board")
 
-_DEFAULTS = {"after": 3, "tries": 2, "rest_s": 1800}
+_DEFAULTS = {"after": 3, "tries": 2, "rest_s": 1800, "steps": STEPS}
 _RADIO_MS = const(15000)  # for AT+CFUN
 _OFF_MS = const(2000)
 _DIAL_MS = const(60000)
@@ -40,32 +39,18 @@ _TOLD = {
 }
 
 
-def checked(recovery):
-    """The "recovery" object of a configuration, None for none, with its defaults. ValueError names
-    the entry that is wrong."""
+def _rules(recovery):
+    # The "recovery" object with its defaults; None for none. ValueError names a wrong entry.
     if recovery is None:
         return None
-    if not isinstance(recovery, dict):
-        raise ValueError("recovery is %r; it must be an object, or null for none" % (recovery,))
-    for name in recovery:
-        if name != "steps" and name not in _DEFAULTS:
-            known = "after tries rest_s steps"
-            raise ValueError("recovery.%s is not known; recovery has %s" % (name, known))
+    from . import schema
+
+    schema.check(recovery, "recovery")
+    _port.unload("schema")
     found = {}
     for name, default in _DEFAULTS.items():
         value = recovery.get(name)
         found[name] = default if value is None else value
-        try:
-            check_range(found[name], "recovery." + name, 1, 86400)
-        except TypeError as error:
-            raise ValueError(str(error))
-    steps = recovery.get("steps")
-    found["steps"] = STEPS if steps is None else steps
-    if not isinstance(found["steps"], (list, tuple)):
-        raise ValueError("recovery.steps is %r; it must be a list of steps" % (steps,))
-    for step in found["steps"]:
-        if step not in STEPS:
-            raise ValueError("recovery.steps names %r; it has %s" % (step, " ".join(STEPS)))
     return found
 
 
@@ -76,7 +61,7 @@ class Supervisor:
 
     def __init__(self, modem, recovery, retry: dict, reopen=None, file: str = "onemo.recovery"):
         self._modem = modem
-        self._rules = checked(recovery)
+        self._rules = _rules(recovery)
         self._retry = retry
         self._reopen = reopen
         self._file = file
@@ -184,7 +169,7 @@ class Supervisor:
         yield from self._tolerant_op(b"+CFUN=1", _RADIO_MS)
 
     def _module_op(self):
-        from .network import reboot_op
+        from .reboot import reboot_op
 
         yield from self._modem.resync_op()
         yield from reboot_op(self._modem, RESYNC_MS)
