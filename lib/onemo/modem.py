@@ -191,17 +191,12 @@ class BaseModem:
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
         # without what was pasted along.
-        at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
-        if not 1 <= len(text) < self.line_max:
-            raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
-            )
-        text = text.rstrip(ends)
-        if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
-        if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
-            return text[2:]
-        return text
+        plus, cr, lf = ("+", "\r", "\n") if isinstance(text, str) else (b"+", b"\r", b"\n")
+        if len(text) < _SECRET_MIN and text.startswith(plus) and not (cr in text or lf in text):
+            return text
+        from .at_masking import checked
+
+        return checked(text, self.line_max)
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
