@@ -40,6 +40,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
     "tls_option.py",
     "uart.py",
@@ -59,6 +60,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 
