@@ -297,7 +297,8 @@ class Probe:
             self.touched.owed = 0
         talk.sync()
         talk.ask("ATE0")
-        talk.ask("AT+CMEE=1")
+        if self._cmee is not None:
+            talk.ask("AT+CMEE=1")
         left: list[str] = []
         for link in sorted(self.touched.open_links):
             self.close(link)
@@ -443,15 +444,19 @@ class Probe:
 
         if not values or same():
             return True
-        self.talk.ask(f'AT+{what}="{option}",{number},'.encode() + self._as_set(option, values))
-        return same()
+        for form in self._as_set(option, values):
+            self.talk.ask(f'AT+{what}="{option}",{number},'.encode() + form)
+            if same():
+                return True
+        return False
 
-    def _as_set(self, option: str, values: bytes) -> bytes:
+    def _as_set(self, option: str, values: bytes) -> tuple[bytes, ...]:
+        """Values that were read, in the forms that may set them."""
         if option in ("cert", "psk"):
-            return values.replace(b'"NULL"', b'""')
-        if option == "ciphersuite" and not self.found.get("suite_prefix"):
-            return re.sub(rb"\A0[xX]", b"", values)
-        return values
+            return (values.replace(b'"NULL"', b'""'),)
+        if option == "ciphersuite":  # read with 0x, written without it by most
+            return re.sub(rb"\A0[xX]", b"", values), values
+        return (values,)
 
     def close(self, link: int) -> None:
         """Closes a connection of the probe's own."""
