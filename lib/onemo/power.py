@@ -4,7 +4,7 @@
 # and its status output. From the "power" object of config.json:
 #
 #     {"power_key": 4, "reset": 5, "dtr": 6, "enable": 7, "status": 8,
-#      "inverted": ["power_key", "reset"], "on_ms": 2500, "off_ms": 4000, "reset_ms": 500}
+#      "inverted": ["power_key", "reset"], "start_ms": 2500, "shutdown_ms": 4000, "reset_ms": 500}
 #
 # Whatever is wired may be left out, or null. Power key and reset are active low at the module, as
 # an open drain; through a transistor they are "inverted": high at the board is low at the module.
@@ -16,10 +16,10 @@ from .errors import ModemError, ModemReset
 
 _PINS = ("power_key", "reset", "dtr", "enable", "status")
 _DEFAULTS = {
-    "on_ms": 2500,  # the power key, to switch on; 2 to 3 s are in use
-    "off_ms": 4000,  # and off
+    "start_ms": 2500,  # the power key, to switch on; 2 to 3 s are in use
+    "shutdown_ms": 4000,  # and off
     "reset_ms": 500,
-    "cut_ms": 2000,  # the supply, so that capacitors empty
+    "discharge_ms": 2000,  # the supply, so that capacitors empty
     "boot_ms": 8000,  # until the module answers
     "wake_ms": 100,  # from DTR low until it hears
 }
@@ -74,16 +74,16 @@ class Power:
         if "enable" in self._pins:
             self._pins["enable"].drive(True)
         if self.has("power_key") and self.is_on() is not True:
-            yield from self._pulse_op(ch, "power_key", "on_ms")
+            yield from self._pulse_op(ch, "power_key", "start_ms")
         yield from self._boot_op(ch)
 
     def switch_off_op(self, ch):
         """Operation: power key pressed, supply off."""
         if self.has("power_key") and self.is_on() is not False:
-            yield from self._pulse_op(ch, "power_key", "off_ms")
+            yield from self._pulse_op(ch, "power_key", "shutdown_ms")
         if "enable" in self._pins:
             self._pins["enable"].drive(False)
-        yield from _hold_op(ch, self._times["cut_ms"])
+        yield from _hold_op(ch, self._times["discharge_ms"])
 
     def reset_op(self, ch):
         """Operation: pulse on the reset line."""

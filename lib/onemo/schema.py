@@ -201,13 +201,13 @@ ROWS = {
         # Pins behind a transistor that inverts their level. Default: none.
         'inverted some~ "power_key" "reset" "dtr" "enable" "status"\n'
         # Milliseconds that the power key is pressed to switch on. Default: 2500.
-        "on_ms int~ 1 60000 milliseconds\n"
+        "start_ms int~ 1 60000 milliseconds\n"
         # Milliseconds that it is pressed to switch off. Default: 4000.
-        "off_ms int~ 1 60000 milliseconds\n"
+        "shutdown_ms int~ 1 60000 milliseconds\n"
         # Milliseconds on the reset line. Default: 500.
         "reset_ms int~ 1 60000 milliseconds\n"
         # Milliseconds without supply. Default: 2000.
-        "cut_ms int~ 1 60000 milliseconds\n"
+        "discharge_ms int~ 1 60000 milliseconds\n"
         # Milliseconds until a module that was switched on answers. Default: 8000.
         "boot_ms int~ 1 60000 milliseconds\n"
         # Milliseconds from DTR low until the module hears. Default: 100.

@@ -124,7 +124,7 @@ def test_a_module_that_does_not_come_up_is_said(wired):
 
 
 def test_what_the_module_says_meanwhile_shortens_no_pulse(wired):
-    rig = wired("power_key", settings={"off_ms": 3000})
+    rig = wired("power_key", settings={"shutdown_ms": 3000})
     rig.module._schedule(1.0, lambda: rig.module.urc(b"+MATREADY"))
     rig.run(rig.power.switch_off_op(rig.modem.channel))
     assert rig.pulses == [("power_key", 3.0)]

@@ -159,7 +159,7 @@ ENTRIES = {
     "power.inverted": (or_null(some("power_key", "reset", "dtr", "enable", "status")), True),
     **{
         f"power.{name}_ms": (or_null(whole(1, 60000)), True)
-        for name in ("on", "off", "reset", "cut", "boot", "wake")
+        for name in ("start", "shutdown", "reset", "discharge", "boot", "wake")
     },
     "watchdog_s": (or_null(whole(1, 86400)), True),
 }
