@@ -308,10 +308,6 @@ class Channel:
         # Weeks may have passed, so that ticks have wrapped.
         return not 0 <= _port.ticks_diff(_port.ticks_ms(), self._sent_ms) < self.sleep_ms
 
-    def set_sleep(self, sleep_ms):
-        """Note that the module may sleep once no command came for so long; None: it does not."""
-        self.sleep_ms = sleep_ms
-
     def cancel(self):
         """Leave whatever is under way, or is waited for; the next command recovers first."""
         if self.phase >= _COMMAND:

@@ -45,7 +45,7 @@ class Modem(BaseModem):
         finally:
             self.running = False
             if self.power:
-                self.rest()
+                self.power.rest(ch)
         return ch.result
 
     def connect(
