@@ -3,8 +3,11 @@
 # One option of a TLS context, set or read alone, and the list of those that the firmware has
 # (manual 3.1).
 
+from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .errors import CommandError, Unsupported, VerifyError
+from .errors import CommandError, ProtocolError, Unsupported, VerifyError
+
+_READS = const(4)
 
 
 def find_row(modem, rows, option):
@@ -93,7 +96,14 @@ def get_op(modem, rows, context, option):
 
 
 def _get_op(ch, context, row):
-    return ch.set_result((yield from context.shown_op(row)))
+    # A value counts once it has come twice: a damaged one looks like any other.
+    before = ch  # no value
+    for _ in range(_READS):
+        value = yield from context.shown_op(row)
+        if value == before:
+            return ch.set_result(value)
+        before = value
+    raise ProtocolError("the module says %s of %s, then something else" % (value, row.name))
 
 
 def options_op(ch):
