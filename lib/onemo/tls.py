@@ -56,14 +56,6 @@ _OPTIONS = (
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
 OPTIONS = tuple([option.name for option in _OPTIONS])
-# configure()'s keywords that are not names of objects, but for `auth`
-SETTINGS = tuple(
-    [
-        option.arguments[0]
-        for option in _OPTIONS
-        if option.kind != _NAMES and option.name not in ("auth", "encoding")
-    ]
-) + ("allow_broken",)
 
 
 def context_of(modem, ssl_id):
@@ -140,8 +132,9 @@ class TLSContext:
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
         }
-        for name in SETTINGS:
-            if arguments.get(name, 0) is None:
+        for option in _OPTIONS:
+            name = option.arguments[0]
+            if option.default is not None and arguments.get(name, 0) is None:
                 del arguments[name]
         self.check_values(arguments, allow_broken)
         settings = {"encoding": None}

@@ -79,9 +79,7 @@ def probe(
     """Asks a real module what nobody but its vendor knows, and writes a profile of it, which
     `onemo simulate --profile` and tests use, and a report without identifiers."""
     if (serial is None) == (board is None):
-        raise fail(
-            "probe", "say where the module is: either --serial PORT or --board PORT", 2
-        )
+        raise fail("probe", "say where the module is: either --serial PORT or --board PORT", 2)
     for path in (output, text):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise fail("probe", f"{path} cannot be a file: give a name in a folder that is", 2)
