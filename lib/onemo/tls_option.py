@@ -13,14 +13,17 @@ _READS = const(4)
 def find_row(modem, rows, option):
     """The row of an option by its name, or by configure()'s name for its only value. ValueError,
     Unsupported."""
+    model = modem.require_model()
+    names = []
     for row in rows:
-        if option == row.name or (option,) == row.arguments:
-            model = modem.require_model()
-            if row.capability and not getattr(model, row.capability):
-                raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
-            return row
-    names = ", ".join([row.name for row in rows])
-    raise ValueError("option is %r; it must be one of %s" % (option, names))
+        has = not row.capability or getattr(model, row.capability)
+        if has or row.name == "psk":  # of the manual's ten
+            names.append(row.name)
+            if option == row.name or (option,) == row.arguments:
+                if not has:
+                    raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
+                return row
+    raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(names)))
 
 
 def set_op(modem, rows, context, alone, option, value, allow_broken):
