@@ -35,9 +35,13 @@ PROVISION = (
     "errors.py",
     "md5.py",
     "model.py",
+    "model_find.py",
+    "model_info.py",
+    "model_probe.py",
     "models.py",
     "modem.py",
     "network.py",
+    "start.py",
     "tls.py",
     "uart.py",
 )

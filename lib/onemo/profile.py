@@ -19,7 +19,7 @@ KIND = {"cert": CERT, "key": KEY, "psk": PSK}
 AUTH = ("none", "server", "mutual")  # in the order of their numbers
 
 _NAMES = ("ca", "cert", "key", "pskid")
-_FLAGS = ("session", "ignorestamp", "ignoreverify", "allow_broken")
+_FLAGS = ("session", "ignorestamp", "ignoreverify", "sni", "allow_broken")
 
 
 def _require(table, where, name, kind, wanted, allowed=None):

@@ -52,10 +52,12 @@ _OPTIONS = (
     _Option("session", ("session",), _FLAG, 0, 1, None, 1),
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
+    _Option("sni", ("sni",), _FLAG, 0, 1, "sni", None),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
-OPTIONS = tuple([option.name for option in _OPTIONS])
+# Those of the manual V5.3.0: all but "sni", which later ones have
+OPTIONS = tuple([option.name for option in _OPTIONS if option.name != "sni"])
 # configure()'s keywords that are not names of objects, but for `auth`
 SETTINGS = tuple(
     [
@@ -68,7 +70,12 @@ SETTINGS = tuple(
 
 def context_of(modem, ssl_id):
     """A modem's context `ssl_id`, made when first used."""
-    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
+    model = modem.require_model()
+    if not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    at_syntax.check_range(ssl_id, "ssl_id", 0, model.ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -100,6 +107,7 @@ class TLSContext:
         session: bool = True,
         ignorestamp: bool = False,
         ignoreverify: bool = False,
+        sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
     ):
@@ -107,8 +115,9 @@ class TLSContext:
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -153,6 +162,7 @@ class TLSContext:
             "session": session,
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
+            "sni": auth != AUTH_NONE if sni is None else sni,
         }
         settings = {}
         for option in _OPTIONS:
@@ -165,6 +175,8 @@ class TLSContext:
             missing = "certs.encoding %r (manual 3.1, note 4)" % (self._modem.certs.encoding,)
         if pskid is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
+        if sni and not model.sni:
+            missing = "SNI (manual V5.4.5, 3.1, note 3); leave sni out"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
         self._settings = settings
@@ -214,11 +226,13 @@ class TLSContext:
     def read_all(self, option: str):
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
-        if option not in OPTIONS:
-            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
-        row = _OPTIONS[OPTIONS.index(option)]
+        model = self._modem.require_model()
+        names = OPTIONS + ("sni",) if model.sni else OPTIONS
+        if option not in names:
+            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(names)))
+        row = _OPTIONS[names.index(option)]
         if not self._has(row):
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.require_model())
+            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
         return self._modem.run_operation(self._read_all_op(row))
 
     def _read_all_op(self, option):
@@ -421,7 +435,8 @@ class TLSContext:
             for name in names:
                 ch.quote(name or "")
         elif option.kind == _HEX:
-            ch.verbatim("%X" % value)
+            # ML307X wants 0x before it (manual V5.4.5, 3.1, note 8).
+            ch.verbatim(("0x%X" if self._modem.require_model().suite_0x else "%X") % value)
         else:
             ch.number(value)
         ch.send(REPLY_MS)
@@ -429,6 +444,14 @@ class TLSContext:
             while ch.poll() != DONE:
                 yield
         except CommandError as error:
+            model = self._modem.require_model()
+            if option.kind == _HEX and not (model.known or model.suite_0x):
+                model.suite_0x = True  # it may be like ML307X
+                try:
+                    yield from self._set_op(option, value)
+                    return
+                except CommandError:
+                    model.suite_0x = False
             # A module that knows no empty name: whatever it keeps instead is seen as it is read
             # back.
             if error.code != _BAD_PARAMETER or not names:
