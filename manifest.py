@@ -29,8 +29,10 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
@@ -41,11 +43,14 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "start.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
@@ -59,6 +64,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 

@@ -28,6 +28,7 @@ class Model:
     ciphers = True  # lists its cipher suites
     volatile = False  # deep sleep, or power-off, loses certificates and settings
     ram_store = False  # so does each boot
+    clock_zoned = True  # AT+CCLK has local time; False: seen with UTC, whatever its zone says
     mipcfg_ssl = True  # False: said not to have MIPCFG "ssl"; ask, the manuals disagree
     send_prompt = 8192  # bytes that a MIPSEND takes behind ">"
     send_inline = 1460  # characters that a MIPSEND takes inside the command

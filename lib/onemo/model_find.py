@@ -72,8 +72,8 @@ def _refuse_others_op(modem, name, end):
         maker = yield from _ask_op(modem, b"+CGMI", end, True)
     if not maker or not ("CMCC" in maker or "OneMO" in maker or "China Mobile" in maker):
         raise Unsupported(
-            "the module says that it is %s%s: that is none of OneMO's, whose commands this library "
-            "has; if it is one all the same, name it by Modem(model=...)"
+            "the module says that it is %s%s: that is none of OneMO's, whose commands this "
+            "library has; if it is one all the same, name it by Modem(model=...)"
             % (said, " by " + maker if maker else "")
         )
 

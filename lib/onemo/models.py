@@ -20,6 +20,7 @@ from .model import Model
 #   e, c   3.1, note 4, and 3.8, note 8; 3.9, note
 #   t      sockets only (TCP/IP, note 1)     5, 4, 6   TCP/IP, notes 2, 21, 28
 #   s, p   MLPMCFG as delivered (4G extended AT manual V2.0.5, 4.10)
+#   z      its clock was seen with UTC and a zone
 #   u, i   a model that has no row; one that takes data inside commands only
 _KINDS = const(b"""
 n ssl_ids 5 connections 5 prompt 0 send_prompt 0 psk 1 mipcfg_ssl 0
@@ -35,8 +36,10 @@ t tls 0 psk 0 ciphers 0 mipcfg_ssl 0
 4 connections 4 read_max 1460
 6 connections 6
 s sleeps 1
+z clock_zoned 0
 p sleep_permanent 1
-u known 0 certain 0 ssl_ids 5 connections 5 ciphers 0 versions 3,255 mipcfg_ssl 0 send_prompt 4096
+u known 0 certain 0 ssl_ids 5 connections 5 ciphers 0 versions 3,255 \
+mipcfg_ssl 0 send_prompt 4096 clock_zoned 0
 i prompt 0 send_prompt 0 connections 4 read_max 1460
 h certain 0
 """)
@@ -60,7 +63,7 @@ ML307A MF - DCLN DSLN GCLN GSLN DL
 ML307G MN - DL DC
 ML307R MNF - DC DL BL MC ML
 ML307S M c DNLM
-ML307C NF - DL-CN DC-CN GC-CN DC-EM DL-EM
+ML307C NF z DL-CN DC-CN GC-CN DC-EM DL-EM
 ML307M N s DL DA DH
 ML307N N s DC DL
 ML307X NF x2s DB DC
@@ -80,8 +83,8 @@ _MARKS = (b":", b'"', b",", b"_", b"/", b"=")
 
 def _facts(kinds, source):
     facts = {"source": source}
-    for at in range(len(kinds)):
-        at = _KINDS.find(b"\n" + kinds[at : at + 1] + b" ")
+    for k in range(len(kinds)):
+        at = _KINDS.find(b"\n" + kinds[k : k + 1] + b" ")
         if at < 0:
             continue
         parts = _KINDS[at + 3 : _KINDS.find(b"\n", at + 1)].split(b" ")
@@ -118,11 +121,12 @@ def row_of(words):
     MN316, and MN316-S is more than that: the longest is the right one."""
     found = None
     for word in words:
-        while word and (found is None or len(word) > len(found[0])):
-            at = _ROWS.find(b"\n" + word + b" ")
+        name = word
+        while name and (found is None or len(name) > len(found[0])):
+            at = _ROWS.find(b"\n" + name + b" ")
             if at >= 0:
                 found = _ROWS[at + 1 : _ROWS.find(b"\n", at + 1)].split(b" ")
-            word = word[: max(0, word.rfind(b"-"))]
+            name = name[: max(0, name.rfind(b"-"))]
     return found
 
 

@@ -10,7 +10,7 @@ from ._port import const
 from .model import Model
 
 # Series that differ in nothing from class Model: whoever names one of these needs no table.
-_PLAIN = const("ML307R ML307C ML307A ML307G ML302A ML305A")
+_PLAIN = const("ML307R ML307A ML307G ML302A ML305A")
 
 
 def plain(name):

@@ -70,6 +70,7 @@ FACTS = [
     ("versions", (0, 1, 2, 3, 255), ALL - X - {"MR880A"}),
     ("suite_0x", True, X),
     ("sni", True, {"MR880A"}),
+    ("clock_zoned", False, {"ML307C"}),
     ("sleeps", True, {"ML305M", "ML305U", "ML307M", "ML307N"} | X),
     ("sleep_permanent", True, {"MN319"}),
     ("certain", False, {"ML307H"}),
@@ -125,7 +126,7 @@ def test_a_series_whose_submodels_differ(said, name, certain):
     assert it.tls is (name != "ML307H-GU")
 
 
-@pytest.mark.parametrize("name", ["ML307R", "ml307c-dc-cn", "ML302A-DCLM", "ML307A", "ML307G-DC"])
+@pytest.mark.parametrize("name", ["ML307R", "ml307r-dc", "ML302A-DCLM", "ML307A", "ML307G-DC"])
 def test_a_model_told_by_name_may_need_no_table(name):
     it = plain(name)
     other = models.identify(name)[1]
@@ -134,7 +135,9 @@ def test_a_model_told_by_name_may_need_no_table(name):
     assert [getattr(it, fact) for fact in facts] == [getattr(other, fact) for fact in facts]
 
 
-@pytest.mark.parametrize("name", ["ML307H", "ML307", "ML307X-DC", "MN316", "ML305U", "ML302", ""])
+@pytest.mark.parametrize(
+    "name", ["ML307H", "ML307", "ML307C", "ML307X-DC", "MN316", "ML305U", "ML302", ""]
+)
 def test_and_others_do(name):
     assert plain(name) is None
 
