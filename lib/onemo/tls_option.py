@@ -14,7 +14,8 @@ def find_row(modem, rows, option):
         if option == row.name or (option,) == row.arguments:
             model = modem.require_model()
             if row.capability and not getattr(model, row.capability):
-                raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
+                what = "SNI" if row.name == "sni" else "PSKs"
+                raise Unsupported("%s has no %s (manual 3.1, note 3)" % (model, what))
             return row
     names = ", ".join([row.name for row in rows])
     raise ValueError("option is %r; it must be one of %s" % (option, names))
