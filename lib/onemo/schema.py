@@ -124,6 +124,9 @@ ROWS = {
         "ignorestamp bool?\n"
         # The server is not verified at all. Default: false.
         "ignoreverify bool?\n"
+        # The server is told which host is meant (MR880A only). Default: where that is possible
+        # and `auth` verifies.
+        "sni bool~\n"
         # A broken cipher suite (NULL, RC4, DES, 3DES) may be asked for. Default: false.
         "allow_broken bool?\n"
     ),

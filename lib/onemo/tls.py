@@ -52,15 +52,22 @@ _OPTIONS = (
     _Option("session", ("session",), _FLAG, 0, 1, None, 1),
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
+    _Option("sni", ("sni",), _FLAG, 0, 1, "sni", None),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
-OPTIONS = tuple([option.name for option in _OPTIONS])
+# Those of the manual V5.3.0: all but "sni", which later ones have
+OPTIONS = tuple([option.name for option in _OPTIONS if option.name != "sni"])
 
 
 def context_of(modem, ssl_id):
     """A modem's context `ssl_id`, made when first used."""
-    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
+    model = modem.require_model()
+    if not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    at_syntax.check_range(ssl_id, "ssl_id", 0, model.ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -92,6 +99,7 @@ class TLSContext:
         session: "bool | None" = True,
         ignorestamp: "bool | None" = False,
         ignoreverify: "bool | None" = False,
+        sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
     ):
@@ -99,8 +107,9 @@ class TLSContext:
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -131,6 +140,7 @@ class TLSContext:
             "session": session,
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
+            "sni": self._modem.require_model().sni and auth != AUTH_NONE if sni is None else sni,
         }
         for option in _OPTIONS:
             name = option.arguments[0]
@@ -183,6 +193,8 @@ class TLSContext:
             missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
         if get("pskid") is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
+        if get("sni") and not model.sni:
+            missing = "SNI (manual V5.4.5, 3.1, note 3); leave sni out"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
 
@@ -502,7 +514,8 @@ class TLSContext:
             for name in names:
                 ch.quote(name or "")
         elif option.kind == _HEX:
-            ch.verbatim("%X" % value)
+            # ML307X wants 0x before it (manual V5.4.5, 3.1, note 8).
+            ch.verbatim(("0x%X" if self._modem.require_model().suite_0x else "%X") % value)
         else:
             ch.number(value)
         ch.send(REPLY_MS)
