@@ -121,6 +121,34 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(above):
     assert tried > 5 * len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("qqdpoint", "endpoint"),
+        ("qqqpoint", None),
+        ("watch_dog_s", "watchdog_s"),
+        ("obiekts", "objects"),
+        ("obiekte", None),
+        ("uqqt", None),
+        ("Retry", "retry"),
+        ("retryPolicy", "retry"),
+        ("", None),
+        ("é", None),
+    ],
+)
+def test_how_near_a_name_must_be(name, meant):
+    [said] = faults({**CONFIG, name: 1})
+    assert ("did you mean" in said) is (meant is not None)
+    assert meant is None or f'"{name}": did you mean "{meant}"?' in said
+
+
+def test_an_object_that_the_module_has_already_needs_no_source():
+    config = changed("objects.0", {"name": "ca.pem", "kind": "cert", "md5": "0" * 32})
+    assert faults(config) == []
+    config["objects"][0]["md5"] = None
+    assert faults(config) == ["objects[0].source is missing; it must be the path of a file"]
+
+
 def test_a_misspelt_name_in_place_of_the_right_one_comes_first():
     for path, wrong in (("retry.most_s", "most"), ("uart.baud", "bauds"), ("objects", "object")):
         config = changed(path, MISSING)
