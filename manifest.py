@@ -32,6 +32,7 @@ PROVISION = (
     "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_texts.py",
     "errors.py",
     "md5.py",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
+_PLUS = const(0x2B)
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -72,6 +73,7 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         if model is not None:
@@ -190,17 +192,13 @@ class BaseModem:
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
         # without what was pasted along.
-        at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
-        if not 1 <= len(text) < self.line_max:
-            raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
-            )
-        text = text.rstrip(ends)
-        if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
-        if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
-            return text[2:]
-        return text
+        ends = "\r\n" if isinstance(text, str) else b"\r\n"
+        several = ends[0] in text or ends[1] in text
+        if 0 < len(text) < _SECRET_MIN and text[0] in (_PLUS, "+") and not several:
+            return text
+        from .at_masking import checked
+
+        return checked(text, self.line_max)
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -219,7 +217,7 @@ class BaseModem:
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take.
+        the handshake may take. "clock": the module's clock is believed without a comparison.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -254,16 +252,20 @@ class BaseModem:
         return self.run_operation(attach_op(self, apn, timeout_ms))
 
     def clock(self, timeout_ms: int = 30000):
-        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
-        sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
-        board's own clock, machine.RTC, if it has one.
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-        ClockError if the time is not known within `timeout_ms` milliseconds."""
-        from .network import clock_op
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        from .clock import clock_op
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, *, identifiers: bool = True):
+    def info(self, identifiers: bool = True):
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",

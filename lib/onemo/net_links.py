@@ -8,7 +8,6 @@ from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .errors import (
-    ClockError,
     CommandError,
     ConnectionLost,
     ModemError,
@@ -86,6 +85,7 @@ class Connections:
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
         self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_boot = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
@@ -220,8 +220,12 @@ class Connections:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
             connection.wanted_id = wanted_id
             self._check_unused(wanted_id)
-        if tls:
-            tls.tell_negotime(timeout_ms)
+        negotime_s = (tls and tls.noted().get("negotime")) or 0
+        if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
+            from .tls_option import tell_negotime
+
+            self._told += ((tls.ssl_id, negotime_s),)
+            tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
         return connection
 
     def _check_unused(self, number):
@@ -246,7 +250,10 @@ class Connections:
             yield from tls.verify_op()
             yield from tls.check_present_op()
             if self._clock_boot != modem.boot_count and tls.checks_dates():
-                yield from self._check_clock_op()
+                from .clock import check_op
+
+                yield from check_op(modem)
+                self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
         ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
@@ -397,18 +404,6 @@ class Connections:
     def _take_back_op(self, connection):
         yield from self.close_op(connection)
         connection.error = "after it had failed, its id was needed for another"
-
-    def _check_clock_op(self):
-        from .network import read_clock_op
-
-        now = yield from read_clock_op(self._ch)
-        if not isinstance(now, tuple):
-            raise ClockError(
-                "the module's clock says %s, so it cannot judge a certificate's dates: call "
-                "modem.clock(), which asks the network, before connecting, "
-                "or configure with ignorestamp=True" % now
-            )
-        self._clock_boot = self._modem.boot_count
 
     def _configure_op(self, connection):
         ch = self._ch

@@ -85,6 +85,8 @@ def faults(config, part=None, stored=False, port=None):
 def _name_faults(context, where, kinds):
     # Iterate over the faults of the names of objects in a context.
     auth = ("none", "server", "mutual").index(context["auth"])
+    if auth == 1 and (context.get("pskid") is not None or context.get("ignoreverify")):
+        auth = 0  # what takes the place of a CA
     for k in range(len(_NAMES)):
         kind = ("cert", "cert", "key", "psk")[k]
         name = context.get(_NAMES[k])

@@ -103,7 +103,7 @@ ROWS = {
         # Who is verified: nobody, the server, or server and device.
         'auth of "none" "server" "mutual"\n'
         # CA's certificate that the server's is verified by: a `name` in objects. With auth
-        # "server" and "mutual".
+        # "mutual", and with "server" unless there is a `pskid` or `ignoreverify`.
         "ca text~ 1 64 the name of a cert in objects\n"
         # Device's certificate: a `name` in objects. With auth "mutual".
         "cert text~ 1 64 the name of a cert in objects\n"

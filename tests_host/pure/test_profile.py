@@ -99,3 +99,15 @@ def test_what_is_wrong_is_named(path, value, said):
     with pytest.raises(ValueError) as caught:
         profile.checked(config)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [{"pskid": "meter"}, {"ignoreverify": True}])
+def test_a_server_that_is_known_otherwise_needs_no_ca(more):
+    given = {
+        "objects": [{"name": "meter", "kind": "psk", "source": "/psk"}],
+        "contexts": [{"ssl_id": 0, "auth": "server", **more}],
+    }
+    assert profile.checked(given)["contexts"][0]["auth"] == "server"
+    given["contexts"][0]["auth"] = "mutual"
+    with pytest.raises(ValueError, match="ca is missing"):
+        profile.checked(given)
