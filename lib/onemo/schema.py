@@ -17,7 +17,7 @@ from .at_syntax import check_text
 # `kind?` may be left out, `kind~` may be null as well. `name@PORT`, right below the row of `name`,
 # is in its place on boards whose sys.platform begins so. [] is any element of a list.
 #
-#   object, list             what they hold has rows of its own
+#   object, list             what they hold has rows of its own; elements are objects
 #   int LOW HIGH             true, "45" and 45.0 are none
 #   bool                     1 and "true" are none
 #   of VALUE VALUE ...       one of these, in JSON's spelling
@@ -216,7 +216,7 @@ def wanted(kind, wants):
     if kind == "of":
         return ", ".join(words[:-1]) + " or " + words[-1]
     if kind in ("object", "list"):
-        return ("an object " if kind == "object" else "a list ") + wants
+        return ("an object " if kind == "object" else "a list ") + wants + null
     used = 2
     if kind == "bool":
         said = "true or false"
@@ -261,10 +261,10 @@ def _members(key):
 
 def _faults(value, key, where, kind, wants, part, unknown, port):
     # Iterate over the faults of a value, and of what is in it.
-    kind = kind.rstrip("?~")
-    if kind == "object" and isinstance(value, dict):
+    bare = kind.rstrip("?~")
+    if bare == "object" and isinstance(value, dict):
         yield from _inside(value, key, where, part, unknown, port)
-    elif kind == "list" and isinstance(value, list):
+    elif bare == "list" and isinstance(value, list):
         key += "[]"
         wants = _members(key)
         for i in range(len(value)):
@@ -297,7 +297,7 @@ def _inside(value, key, where, part, unknown, port):
             kind, wants, found
         ):
             continue
-        if kind in ("object", "list"):
+        if kind.rstrip("?~") in ("object", "list"):
             at = key + "." + name if key else name
             yield from _faults(found, at, where + name, kind, wants, None, unknown, port)
         elif kind[:4] == "text" and _is_right("str", wants, found):

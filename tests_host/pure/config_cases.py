@@ -84,7 +84,7 @@ ENTRIES = {
     "contexts.0.ssl_id": (whole(1, 1), False),  # the endpoint's
     "contexts.1.ssl_id": (lambda value: whole(0, 5)(value) and value != 1, False),
     "contexts.0.auth": (one_of("none", "server", "mutual"), False),
-    "contexts.1.auth": (one_of("none"), False),
+    "contexts.1.auth": (one_of("none", "server"), False),  # its PSK takes the place of a CA
     "contexts.0.ca": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.cert": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.key": (one_of("client.key"), False),
@@ -154,7 +154,11 @@ ACROSS = [
     ),
     (("contexts.0.cert", MISSING), "contexts[0].cert is missing; it must be the name of a cert"),
     (("contexts.0.cert", None), "contexts[0].cert is missing; it must be the name of a cert"),
-    (("contexts.1.auth", "server"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (("contexts.1.auth", "mutual"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (
+        ("contexts.1", {"ssl_id": 2, "auth": "server"}),
+        "contexts[1].ca is missing; it must be the name of a cert",
+    ),
     (("objects.0.source", MISSING), "objects[0].source is missing; it must be the path of a file"),
     (("objects.0.source", None), "objects[0].source is missing; it must be the path of a file"),
     (("endpoint.ssl_id", 3), "endpoint.ssl_id is 3; it must be the ssl_id of one of the contexts"),
