@@ -29,8 +29,10 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
@@ -38,10 +40,13 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
@@ -55,6 +60,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 

@@ -148,6 +148,7 @@ class Quirks:
     cclk: Literal["local", "utc-fields", "utc"] | None = None  # CCLK; None: the profile's
     zone: int = 32  # quarters of an hour
     ntp: bool = True  # MNTP succeeds
+    ntp_syncs: bool = True  # and sets the module's clock
     wake_lost: int = 0  # bytes lost after deep sleep
     store_memory: Literal["flash", "ram", "noinit"] | None = None  # None: the profile's
     # ram: certificates are lost at reboot and power-off; noinit: at power-off only
