@@ -399,9 +399,9 @@ class Probe:
         """Removes an object."""
         return self.talk.ask(f'AT+MSSLRM="{name}"', _STORE_S)
 
-    def clear(self, *whats: str) -> None:
+    def clear(self, *objects: str) -> None:
         """Removes objects of the probe's own, of whatever kind."""
-        for what in whats:
+        for what in objects:
             while self.remove(self.name(what)).ok:
                 pass
 
