@@ -19,6 +19,7 @@ PROVISION = (
     "at_channel.py",
     "at_masking.py",
     "at_resync.py",
+    "at_retry.py",
     "at_syntax.py",
     "baud.py",
     "blocking.py",
@@ -43,6 +44,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "reboot.py",
     "schema.py",
     "start.py",
     "tls.py",
@@ -55,7 +57,10 @@ SOCKETS = (
     "net_links.py",
     "net_socket.py",
     "net_stream.py",
+    "power.py",
+    "power_sleep.py",
     "suites.py",
+    "supervisor.py",
     "trace.py",
 )
 AIO = (

@@ -63,6 +63,8 @@ class AsyncModem(BaseModem):
             return ch.result
         finally:
             ch.cancel()
+            if self.power:
+                self.rest()
             self._unlock()
 
     def _next_sleep(self, sleep, received):

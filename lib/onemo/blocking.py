@@ -44,6 +44,8 @@ class Modem(BaseModem):
             self.drive(operation)
         finally:
             self.running = False
+            if self.power:
+                self.rest()
         return ch.result
 
     def connect(

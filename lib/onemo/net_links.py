@@ -19,6 +19,7 @@ from .errors import (
 
 OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MARGIN_MS
 OPEN_MS = const(60000)
+SILENCE_MS = const(10000)  # of a connection, until the module is asked: a URC may have been lost
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
@@ -55,6 +56,7 @@ class Connection:
         self.user_saw_error = False  # so it may have been left without being closed
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
+        self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
         self.end_confirmed = False  # the module was asked whether the connection has ended
         self.accepted = 0  # bytes that the module took in all

@@ -169,6 +169,8 @@ def _form(kind: str, wants: list[str], path: str, every: list[Entry]) -> dict[st
         return {"type": "boolean"}
     if kind == "of":
         return {"enum": [json.loads(value) for value in wants]}
+    if kind == "some":
+        return {"type": "array", "items": {"enum": [json.loads(value) for value in wants]}}
     if kind == "hex":
         return {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{wants[0]}}}$"}
     if kind == "suite":
@@ -184,6 +186,7 @@ def _form(kind: str, wants: list[str], path: str, every: list[Entry]) -> dict[st
         return {"anyOf": [number, {"type": "string", "minLength": 1, "maxLength": 8}]}
     text = {"type": "string", "minLength": low, "maxLength": high}
     patterns = {"str": {}, "source": {}, "text": {"pattern": _TEXT}}
+    patterns["digits"] = {"pattern": "^[0-9]*$"}
     return text | patterns.get(kind, {"pattern": "^[^#+\\u0000]*$"})
 
 
