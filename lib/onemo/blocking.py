@@ -62,9 +62,9 @@ class Modem(BaseModem):
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
-        `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
-        context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
-        begin TLS of the board's own."""
+        `umqtt.simple.socket = modem.socket_module(tls)`; see `use_as_socket`. Connections are TLS
+        by the configured context `tls`, else TCP. Reads end after its `default_timeout`, 300 s at
+        first, where that code sets no timeout."""
         from .net_socket import SocketModule
 
         return SocketModule(self, tls)

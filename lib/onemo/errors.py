@@ -12,6 +12,9 @@ _ENOTSUP = const(95)
 _ECONNRESET = const(104)
 _ETIMEDOUT = const(110)
 
+_NET_FIRST = const(550)  # codes of connections
+_NET_LAST = const(754)
+
 
 class ModemError(OSError):
     """Something went wrong between the host and the module; every other error here is one of
@@ -34,10 +37,15 @@ class Timeout(ModemError):
 
 class CommandError(ModemError):
     """The module refused. `code`: its number (manual 5.2), None after a plain ERROR or a text.
-    `command`: the command that was refused, without its secrets."""
+    `command`: the command that was refused, without its secrets. `errno`: for a connection's code
+    what `socket` would raise, such as ECONNREFUSED for 557; else EIO."""
 
     def __init__(self, code, command, text=""):
         self.code = code
+        if code is not None and (code < 2 or _NET_FIRST <= code <= _NET_LAST):
+            from .error_numbers import errno_of
+
+            self.errno = errno_of(code)
         self.command = command
         reason = str(code) if code is not None else text or "ERROR"
         super().__init__(command + ": " + reason)

@@ -178,6 +178,8 @@ class ConnectionBuffer:
             packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
         while start < stop:
             self._begin()
+            if connection.tls and not connection.accepted:
+                check_no_hello(data, start, stop)
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
@@ -444,6 +446,17 @@ class ConnectionBuffer:
         connection = self._connection
         self._restore_partial()
         return self._at < self._stop or connection.unread or connection.close_reason
+
+
+def check_no_hello(data, start, stop):
+    """ModemError for a TLS ClientHello, as the first that is written into a connection that is TLS
+    already."""
+    # A record of type 22 (handshake), version 3.x, which holds a message of type 1.
+    if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 and data[start + 5] == 1:
+        raise ModemError(
+            "this connection is TLS by the module: use http:// or a plain socket, "
+            "for TLS inside TLS no server answers"
+        )
 
 
 def as_buffer_len(data, n=None):

@@ -20,6 +20,7 @@ from .errors import (
 
 OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MARGIN_MS
 OPEN_MS = const(60000)
+OPEN_MAX_MS = const(600000)
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
@@ -212,7 +213,7 @@ class Connections:
         """A connection that is to be; ValueError or TypeError."""
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
-        at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, 600000)
+        at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, OPEN_MAX_MS)
         return Connection(host, port, tls)
 
     def open_op(self, connection, timeout_ms):

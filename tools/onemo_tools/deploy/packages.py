@@ -20,7 +20,7 @@ PACKAGE = "onemo"
 _PROVISION = """
 __init__ _md5_viper _port at_channel at_masking at_resync at_syntax baud blocking cert_list
 cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload cert_upload_inline certs
-error_texts errors md5 model models modem network tls uart
+error_numbers error_texts errors md5 model models modem network tls uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
