@@ -43,6 +43,7 @@ PROVISION = (
     "uart.py",
 )
 SOCKETS = (
+    "aio_socket.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",

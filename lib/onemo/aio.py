@@ -23,6 +23,7 @@ except ImportError:
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from .aio_stream import Stream
+    from .net_stand_in import SocketModule
     from .tls import TLSContext
 
 _SLEEP_MAX_MS = const(20)
@@ -53,7 +54,7 @@ class AsyncModem(BaseModem):
                 sleep = self._next_sleep(sleep, received)
                 received = ch.bytes_received
                 try:
-                    await sleep_ms(min(sleep, ch.max_sleep_ms()))
+                    await sleep_ms(min(max(sleep, ch.min_sleep_ms()), ch.max_sleep_ms()))
                 except asyncio.CancelledError as error:
                     if not shield:
                         raise
@@ -95,9 +96,9 @@ class AsyncModem(BaseModem):
         else:
             self._locked = False
 
-    async def wait_news(self, connection, timeout_ms: int) -> None:
-        """Return as soon as there is news of a connection, or the time is over. For the library's
-        own parts."""
+    async def wait_news(self, connection, timeout_ms: int, each_turn=None) -> None:
+        """Return as soon as there is news of a connection, or the time is over, or each_turn(),
+        which is called again and again, is true. For the library's own parts."""
         from .net_links import connections_of
 
         ch = self.channel
@@ -110,6 +111,8 @@ class AsyncModem(BaseModem):
                 ch.poll()
             left = timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)
             if left <= 0 or connections.has_news(connection):
+                return
+            if each_turn and each_turn():
                 return
             sleep = self._next_sleep(sleep, received)
             received = ch.bytes_received
@@ -144,17 +147,23 @@ class AsyncModem(BaseModem):
         from .aio_stream import Stream
         from .net_links import connections_of
 
+        connection = connections_of(self).prepare(host, port, tls, timeout_ms)
+        await self.open_connection(connection, timeout_ms)
+        return Stream(self, connection, None)
+
+    async def open_connection(self, connection, timeout_ms: int, each_turn=None) -> None:
+        """Open a connection that was prepared. For the library's own parts."""
+        from .net_links import connections_of
+
         connections = connections_of(self)
-        connection = connections.prepare(host, port, tls, timeout_ms)
         try:
             await self.run_operation(connections.open_op(connection, timeout_ms))
-            await self.wait_news(connection, timeout_ms)
+            await self.wait_news(connection, timeout_ms, each_turn)
             connections.check_opened(connection, timeout_ms)
             await self.run_operation(connections.check_peer_op(connection))
         except BaseException:
             connections.drop(connection)
             raise
-        return Stream(self, connection, None)
 
     async def rotate(
         self,
@@ -170,9 +179,14 @@ class AsyncModem(BaseModem):
 
         return await rotate_async(self, profile, trial, old, journal)
 
-    def socket_module(self, tls: "TLSContext | None" = None):
-        """Not here: what stands in for `socket` blocks, so it needs the blocking onemo.Modem."""
-        raise NotImplementedError("what stands in for `socket` blocks: use onemo.Modem for it")
+    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
+        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
+        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
+        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
+        blocking onemo.Modem."""
+        from .aio_socket import AsyncSockets
+
+        return AsyncSockets(self, tls)
 
 
 Modem = AsyncModem

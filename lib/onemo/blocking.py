@@ -10,7 +10,7 @@ from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
-    from .net_socket import SocketModule
+    from .net_stand_in import SocketModule
     from .net_stream import Stream
     from .tls import TLSContext
 
@@ -65,9 +65,9 @@ class Modem(BaseModem):
         `umqtt.simple.socket = modem.socket_module(tls)`; see `use_as_socket`. Connections are TLS
         by the configured context `tls`, else TCP. Reads end after its `default_timeout`, 300 s at
         first, where that code sets no timeout."""
-        from .net_socket import SocketModule
+        from .net_socket import BlockingSockets
 
-        return SocketModule(self, tls)
+        return BlockingSockets(self, tls)
 
     def ciphers(self):
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
@@ -103,7 +103,11 @@ class Modem(BaseModem):
     def drive(self, operation) -> None:
         """Run an operation to its end. For the library's own parts."""
         for _ in operation:
-            self.wait(self.channel.max_sleep_ms())
+            ms = self.channel.min_sleep_ms()
+            if ms:
+                _port.sleep_ms(ms)
+            else:
+                self.wait(self.channel.max_sleep_ms())
 
     def wait(self, ms: int) -> None:
         """Wait for the UART, `ms` milliseconds at the most. For the library's own parts."""

@@ -3,29 +3,24 @@
 # The codes of connections as the errno that users of `socket` test for. Loaded only when a command
 # was refused with one.
 
-from ._port import const
+import errno
 
-# Linux's numbers, which lwIP and MicroPython's errno have as well: ENOTCONN 107, EADDRINUSE 98,
-# ENOBUFS 105, ECONNREFUSED 111, ETIMEDOUT 110, EHOSTUNREACH 113, ECONNRESET 104, ECONNABORTED 103.
-_EIO = const(5)
-_EHOSTUNREACH = const(113)
-
-# fmt: off
-_FROM_550 = bytes((
-    5, 107, 98, 107, 105, 98, 98, 111, 110, 113,  # 550 ..
-    104, 104, 103, 5, 5, 5, 5, 5, 5, 5,  # 560 ..
-    113, 113, 113, 5, 5, 113, 98, 113, 5, 5,  # 570 ..
-    113, 113, 5,  # 580 ..
-))
-_FROM_750 = bytes((103, 105, 103, 110, 103))
-# fmt: on
+_NAMES = (
+    ("ENOTCONN", (551, 553)),
+    ("EADDRINUSE", (552, 555, 576)),
+    ("ENOBUFS", (554, 751)),
+    ("ECONNREFUSED", (557,)),
+    ("ETIMEDOUT", (558, 753)),
+    ("ECONNRESET", (560, 561)),
+    ("ECONNABORTED", (562, 750, 752, 754)),
+    # No network, no such name, or an opening that failed without a reason
+    ("EHOSTUNREACH", (-1, 1, 559, 570, 571, 572, 575, 577, 580, 581)),
+)
 
 
 def errno_of(code):
-    """The errno of a code of +CME ERROR or +MIPOPEN; EIO where none says more."""
-    if code in (1, -1):  # of an opening, without the reason
-        return _EHOSTUNREACH
-    for first, numbers in ((550, _FROM_550), (750, _FROM_750)):
-        if 0 <= code - first < len(numbers):
-            return numbers[code - first]
-    return _EIO
+    """The port's own number for a code of +CME ERROR or +MIPOPEN; EIO where none says more."""
+    for name, codes in _NAMES:
+        if code in codes:
+            return getattr(errno, name)
+    return errno.EIO

@@ -4,13 +4,12 @@
 # finds what it expects and a traceback on a board says what happened; str() adds the meaning of a
 # code and what to do.
 
+from errno import ECONNRESET, ETIMEDOUT  # which are others on the ESP32
+
 from ._port import const
 
-# MicroPython has no errno names on every port; these are Linux's and MicroPython's numbers.
 _EIO = const(5)
 _ENOTSUP = const(95)
-_ECONNRESET = const(104)
-_ETIMEDOUT = const(110)
 
 _NET_FIRST = const(550)  # codes of connections
 _NET_LAST = const(754)
@@ -32,7 +31,7 @@ class ModemError(OSError):
 class Timeout(ModemError):
     """The module did not answer within the deadline. The next command resynchronises by itself."""
 
-    errno = _ETIMEDOUT
+    errno = ETIMEDOUT
 
 
 class CommandError(ModemError):
@@ -75,13 +74,13 @@ class ModemReset(ModemError):
     """The module rebooted: its sockets are gone, its settings are sent again before they are next
     used."""
 
-    errno = _ECONNRESET
+    errno = ECONNRESET
 
 
 class ConnectionLost(ModemError):
     """The connection was lost without an orderly close; reconnect."""
 
-    errno = _ECONNRESET
+    errno = ECONNRESET
 
 
 class ProtocolError(ModemError):

@@ -97,7 +97,7 @@ class ConnectionBuffer:
                         if chunk:
                             into[at : at + len(chunk)] = chunk
                             at += len(chunk)
-                        else:
+                        if ch.drained:
                             yield
                 elif event == LINE:
                     self._check_count()

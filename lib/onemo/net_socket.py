@@ -11,11 +11,12 @@
 # Such code often sets no timeout, and a server that accepts and says nothing would hold it for
 # ever: where it says "no timeout", the module's `default_timeout` counts.
 
+from errno import EAGAIN
+
 from ._port import const
-from .at_channel import DONE, REPLY_MS
-from .errors import ModemError
 from .net_flow import HELD_MAX
 from .net_links import OPEN_MAX_MS, OPEN_MIN_MS, OPEN_MS
+from .net_stand_in import Connected, NotConnected, SocketModule, check_option, keep_alive_op
 from .net_stream import Stream, open_connection
 
 _MQTT = const(1)
@@ -24,28 +25,8 @@ _RAW = const(3)
 
 _HUP = const(16)
 _POLL = const(3)
-
-# Numbers of lwIP's and Linux's errno, and of the options of `setsockopt`
-_EAGAIN = const(11)
-_EISCONN = const(106)
-_ENOTCONN = const(107)
-_ENOPROTOOPT = const(92)
-_SO_REUSEADDR = const(2)
-_SO_KEEPALIVE = const(9)
 _SOL_SOCKET = const(1)
-_IPPROTO_TCP = const(6)
-
-
-class NotConnected(ModemError):
-    """The socket has no connection."""
-
-    errno = _ENOTCONN
-
-
-class Connected(ModemError):
-    """The socket has, or had, a connection."""
-
-    errno = _EISCONN
+_SO_KEEPALIVE = const(9)
 
 
 class Socket(Stream):
@@ -71,7 +52,7 @@ class Socket(Stream):
             self._modem, address[0], address[1], self._tls, timeout_ms
         )
         if self._keep_alive is not None:
-            self._modem.run_operation(self._keep_alive_op())
+            self.setsockopt(_SOL_SOCKET, _SO_KEEPALIVE, self._keep_alive)
 
     @property
     def tls(self):
@@ -89,19 +70,10 @@ class Socket(Stream):
         """SO_KEEPALIVE makes the module probe the peer when nothing comes (AT+MIPTKA: after 90 s,
         then every 75 s, 3 times). SO_REUSEADDR and TCP's options change nothing; OSError with
         ENOPROTOOPT for others."""
-        if level == _SOL_SOCKET and option == _SO_KEEPALIVE:
+        if check_option(level, option):
             self._keep_alive = value
             if self._connection:
-                self._modem.run_operation(self._keep_alive_op())
-        elif level != _IPPROTO_TCP and (level != _SOL_SOCKET or option != _SO_REUSEADDR):
-            raise OSError(_ENOPROTOOPT, "the module has no such option: %r, %r" % (level, option))
-
-    def _keep_alive_op(self):
-        ch = self._ch
-        ch.command(b"+MIPTKA=").number(self._connection.id).number(1 if self._keep_alive else 0)
-        ch.send(REPLY_MS)
-        while ch.poll() != DONE:
-            yield
+                self._modem.run_operation(keep_alive_op(self._ch, self._connection, value))
 
     def _require_connection(self):
         if not self._connection:
@@ -133,7 +105,7 @@ class Socket(Stream):
         and must not."""
         got = self.readinto(buf, n or None)
         if got is None:
-            raise OSError(_EAGAIN, "nothing to read yet")
+            raise OSError(EAGAIN, "nothing to read yet")
         return got
 
     def recv(self, n):
@@ -190,33 +162,10 @@ class Socket(Stream):
             at += 1
 
 
-class SocketModule:
-    """What `modem.socket_module(tls)` returns. `default_timeout`: seconds that a read waits where
-    the code that uses it says "no timeout" (`settimeout(None)`, or nothing); None: for ever."""
-
-    AF_INET = 2
-    AF_INET6 = 10
-    SOCK_STREAM = 1
-    SOCK_DGRAM = 2
-    IPPROTO_TCP = 6
-    IPPROTO_UDP = 17
-    SOL_SOCKET = 1
-    SO_REUSEADDR = 2
-    SO_KEEPALIVE = 9
-    TCP_NODELAY = 1
-
-    default_timeout = 300
-
-    def __init__(self, modem, tls):
-        self._modem = modem
-        self._tls = tls
+class BlockingSockets(SocketModule):
+    """What the blocking front's `socket_module(tls)` returns."""
 
     def socket(self, family=2, kind=1, protocol=0):
-        if kind != 1:
+        if kind != self.SOCK_STREAM:
             raise ValueError("the module connects by TCP only (SOCK_STREAM)")
-        seconds = self.default_timeout
-        return Socket(self._modem, self._tls, None if seconds is None else int(seconds * 1000))
-
-    def getaddrinfo(self, host, port, family=0, kind=1, protocol=0, flags=0):
-        """One entry; the name goes to the module as it is, which looks it up when it connects."""
-        return [(2, kind or 1, protocol, "", (host, port))]
+        return Socket(self._modem, self._tls, self.default_ms())

@@ -4,8 +4,19 @@
 # the module's TLS. Python looks into sys.modules before anywhere else, on every port.
 
 import sys
+from errno import ENOTCONN
 
+from ._port import const
+from .at_channel import DONE, REPLY_MS
 from .errors import ModemError, Unsupported
+
+_EISCONN = const(106)  # lwIP's numbers: MicroPython's errno has no such names
+_ENOPROTOOPT = const(92)
+
+_SOL_SOCKET = const(1)
+_SO_REUSEADDR = const(2)
+_SO_KEEPALIVE = const(9)
+_IPPROTO_TCP = const(6)
 
 _SOCKET = ("socket", "usocket")
 _SSL = ("ssl", "ussl", "tls")
@@ -51,6 +62,65 @@ def _has(name):
     except ImportError:
         return False
     return True
+
+
+class NotConnected(ModemError):
+    """The socket has no connection."""
+
+    errno = ENOTCONN
+
+
+class Connected(ModemError):
+    """The socket has, or had, a connection."""
+
+    errno = _EISCONN
+
+
+class SocketModule:
+    """What `modem.socket_module(tls)` returns. `default_timeout`: seconds that a read waits where
+    the code that uses it says "no timeout" (`settimeout(None)`, or nothing); None: for ever."""
+
+    AF_INET = 2
+    AF_INET6 = 10
+    SOCK_STREAM = 1
+    SOCK_DGRAM = 2
+    IPPROTO_TCP = 6
+    IPPROTO_UDP = 17
+    SOL_SOCKET = 1
+    SO_REUSEADDR = 2
+    SO_KEEPALIVE = 9
+    TCP_NODELAY = 1
+
+    default_timeout = 300
+
+    def __init__(self, modem, tls):
+        self._modem = modem
+        self._tls = tls
+
+    def getaddrinfo(self, host, port, family=0, kind=1, protocol=0, flags=0):
+        """One entry; the name goes to the module as it is, which looks it up when it connects."""
+        return [(2, kind or 1, protocol, "", (host, port))]
+
+    def default_ms(self):
+        """`default_timeout` in milliseconds."""
+        return None if self.default_timeout is None else int(self.default_timeout * 1000)
+
+
+def check_option(level, option):
+    """True for SO_KEEPALIVE, False for an option that changes nothing; OSError with ENOPROTOOPT
+    for others."""
+    if level == _SOL_SOCKET and option == _SO_KEEPALIVE:
+        return True
+    if level != _IPPROTO_TCP and (level != _SOL_SOCKET or option != _SO_REUSEADDR):
+        raise OSError(_ENOPROTOOPT, "the module has no such option: %r, %r" % (level, option))
+    return False
+
+
+def keep_alive_op(ch, connection, on):
+    """Operation: make the module probe the peer of a connection when nothing comes, or not."""
+    ch.command(b"+MIPTKA=").number(connection.id).number(1 if on else 0).send(REPLY_MS)
+    while ch.poll() != DONE:
+        yield
 
 
 class SslModule:
