@@ -43,17 +43,19 @@ PROVISION = (
     "uart.py",
 )
 SOCKETS = (
-    "aio_socket.py",
+    "cert_der.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
     "net_stand_in.py",
     "net_stream.py",
+    "net_tls.py",
     "suites.py",
     "trace.py",
 )
 AIO = (
     "aio.py",
+    "aio_socket.py",
     "aio_stream.py",
 )
 IDENTITY = (

@@ -135,15 +135,30 @@ class AsyncModem(BaseModem):
         return _Ciphers(self, supported_ids(self))
 
     async def connect(
-        self, host: str, port: int, tls: "TLSContext | None" = None, timeout_ms: int = 60000
+        self,
+        host: str,
+        port: int,
+        tls: "TLSContext | None" = None,
+        timeout_ms: int = 60000,
+        *,
+        ssl=None,
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together. Other tasks may talk while the module connects.
 
+        `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
+        with `host` as the name that the server's certificate must have; see docs/tls-where.md.
+        The stream is one of asyncio's own then, and as always there the handshake is part of its
+        first `drain` or read, which raises what is wrong.
+
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
         VerifyError if TLS would not be used."""
+        if ssl:
+            from .aio_socket import open_tls
+
+            return await open_tls(self, host, port, tls, timeout_ms, ssl)
         from .aio_stream import Stream
         from .net_links import connections_of
 

@@ -29,6 +29,7 @@ _WR = const(4)
 _HUP = const(16)
 _EINVAL = const(22)
 
+_LOOK_MS = const(10)
 _STUCK_MS = const(5000)  # without a turn of asyncio, somebody waits in a loop of his own
 
 
@@ -71,7 +72,7 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         if check_option(level, option):
             self._keep_alive = value
 
-    def connect(self, address):
+    def connect(self, address, timeout_ms=OPEN_MS):
         """Begin to connect to (host, port): always raises OSError with EINPROGRESS, unless it
         cannot begin. It is connected, or has failed, once it can be written to."""
         if self._connection:
@@ -81,11 +82,17 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 "a socket must not block under onemo.aio: setblocking(False) before connect(), or "
                 "asyncio.open_connection(); code that blocks needs the blocking onemo.Modem"
             )
-        self._connection = self._connections.prepare(address[0], address[1], self.tls, OPEN_MS)
+        self._connection = self._connections.prepare(address[0], address[1], self.tls, timeout_ms)
         self._wanted = asyncio.Event()
         self._last_turn = _port.ticks_ms()
-        self._receiver = asyncio.create_task(self._receive())
+        self._receiver = asyncio.create_task(self._receive(timeout_ms))
         raise OSError(EINPROGRESS, "connecting")
+
+    async def connected(self):
+        """Return once it is connected; raise what it failed of."""
+        while not self._opened and not self._failure:
+            await asyncio.sleep_ms(_LOOK_MS)
+        self._check()
 
     def read(self, n=-1):
         """Up to `n` bytes that are there; b"" at the end; None if nothing is there yet."""
@@ -162,10 +169,8 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 flags |= _WR
             return flags & argument
         if request == _CLOSE:
-            try:
-                bytearray(1)
-            except MemoryError:  # by a finaliser, of an `ssl` socket on top: the heap is locked
-                self._connection.user_saw_error = self._closed = True
+            if self._abandon():
+                self._closed = True
                 self._wanted.set()
                 return 0
             self.close()
@@ -204,9 +209,9 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         if at == self._stop:
             self._wanted.set()
 
-    async def _receive(self):
+    async def _receive(self, timeout_ms):
         try:
-            await self._modem.open_connection(self._connection, OPEN_MS, self._note_turn)
+            await self._modem.open_connection(self._connection, timeout_ms, self._note_turn)
             self._opened = True
             if self._keep_alive is not None:
                 keep = keep_alive_op(self._ch, self._connection, self._keep_alive)
@@ -218,17 +223,19 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                     await self._wanted.wait()
                     continue
                 await self._refill()
-                if self._at == self._stop:
+                if self._at == self._stop and not self._closed:
                     self._at_end = True
                     return
         except OSError as error:
             self._failure = error
-        if self._closed and self._connection.user_saw_error:
+        if self._connection.abandoned:
             self._receiver = None
             await self._close()  # a finaliser could not
 
     async def _refill(self):
         for operation in self._refill_steps():
+            if self._closed:
+                return
             if operation is None:
                 await self._wait_news(self.wait_ms)
             else:
@@ -271,6 +278,28 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 await self._modem.run_operation(close, True, True)
             except OSError:
                 pass  # it is over already
+
+
+async def open_tls(modem, host, port, tls, timeout_ms, context):
+    """A stream of asyncio's own over TLS on the board: see onemo.aio.Modem.connect."""
+    from .net_tls import check_context
+
+    check_context(tls, context)
+    sock = Socket(modem, None)
+    sock.setblocking(False)
+    try:
+        sock.connect((host, port), timeout_ms)
+    except OSError as error:
+        if error.errno != EINPROGRESS:
+            raise
+    await sock.connected()
+    try:
+        wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        wrapped.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return asyncio.StreamReader(wrapped)  # which writes as well
 
 
 class AsyncSockets(SocketModule):

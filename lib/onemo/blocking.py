@@ -47,15 +47,28 @@ class Modem(BaseModem):
         return ch.result
 
     def connect(
-        self, host: str, port: int, tls: "TLSContext | None" = None, timeout_ms: int = 60000
+        self,
+        host: str,
+        port: int,
+        tls: "TLSContext | None" = None,
+        timeout_ms: int = 60000,
+        *,
+        ssl=None,
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together.
 
+        `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
+        with `host` as the name that the server's certificate must have; see docs/tls-where.md.
+
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
-        VerifyError if TLS would not be used."""
+        VerifyError if TLS would not be used; ModemError with the reason of `ssl`."""
+        if ssl:
+            from .net_tls import open_tls
+
+            return open_tls(self, host, port, tls, timeout_ms, ssl)
         from .net_stream import open_stream
 
         return open_stream(self, host, port, tls, timeout_ms)

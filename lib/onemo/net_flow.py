@@ -52,6 +52,17 @@ class ConnectionBuffer:
         connection = self._connection
         return (connection.host, connection.port) if name == "peername" else default
 
+    def _abandon(self):
+        # True if the heap is locked: a finaliser closes, of an `ssl` socket on top, and nothing
+        # can be said to the module now.
+        try:
+            bytearray(1)
+        except MemoryError:
+            if self._connection:
+                self._connection.abandoned = True
+            return True
+        return False
+
     # Operations
 
     def _begin(self):

@@ -54,6 +54,7 @@ class Connection:
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
         self.user_saw_error = False  # so it may have been left without being closed
+        self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.last_read = 0  # bytes that were received last
@@ -223,6 +224,9 @@ class Connections:
         tls = connection.tls
         if self._cleared_boot != modem.boot_count:
             yield from self._clear_op()
+        for other in self._table:
+            if other and other.abandoned:
+                yield from self.close_op(other)
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()

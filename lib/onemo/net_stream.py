@@ -139,7 +139,8 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
             self.flush()
             return 0
         if request == _CLOSE:
-            self.close()
+            if not self._abandon():
+                self.close()
             return 0
         return -_EINVAL
 

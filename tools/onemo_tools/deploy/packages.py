@@ -25,7 +25,7 @@ error_numbers error_texts errors md5 model models modem network tls uart
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("profile", "provisioning")
-AIO = ("aio", "aio_stream")
+AIO = ("aio", "aio_socket", "aio_stream")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
