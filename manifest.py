@@ -29,8 +29,10 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_numbers.py",
     "error_texts.py",
     "errors.py",
@@ -39,11 +41,14 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
     "cert_der.py",
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
@@ -60,6 +65,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 

@@ -142,10 +142,12 @@ class AsyncModem(BaseModem):
         timeout_ms: int = 60000,
         *,
         ssl=None,
+        id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
-        together. Other tasks may talk while the module connects.
+        together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while
+        the module connects.
 
         `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
         with `host` as the name that the server's certificate must have; see docs/tls-where.md.
@@ -158,11 +160,11 @@ class AsyncModem(BaseModem):
         if ssl:
             from .aio_socket import open_tls
 
-            return await open_tls(self, host, port, tls, timeout_ms, ssl)
+            return await open_tls(self, host, port, tls, timeout_ms, ssl, id)
         from .aio_stream import Stream
         from .net_links import connections_of
 
-        connection = connections_of(self).prepare(host, port, tls, timeout_ms)
+        connection = connections_of(self).prepare(host, port, tls, timeout_ms, id)
         await self.open_connection(connection, timeout_ms)
         return Stream(self, connection, None)
 

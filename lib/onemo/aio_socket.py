@@ -72,7 +72,7 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         if check_option(level, option):
             self._keep_alive = value
 
-    def connect(self, address, timeout_ms=OPEN_MS):
+    def connect(self, address, timeout_ms=OPEN_MS, wanted_id=None):
         """Begin to connect to (host, port): always raises OSError with EINPROGRESS, unless it
         cannot begin. It is connected, or has failed, once it can be written to."""
         if self._connection:
@@ -82,7 +82,8 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 "a socket must not block under onemo.aio: setblocking(False) before connect(), or "
                 "asyncio.open_connection(); code that blocks needs the blocking onemo.Modem"
             )
-        self._connection = self._connections.prepare(address[0], address[1], self.tls, timeout_ms)
+        host, port = address
+        self._connection = self._connections.prepare(host, port, self.tls, timeout_ms, wanted_id)
         self._wanted = asyncio.Event()
         self._last_turn = _port.ticks_ms()
         self._receiver = asyncio.create_task(self._receive(timeout_ms))
@@ -280,7 +281,7 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 pass  # it is over already
 
 
-async def open_tls(modem, host, port, tls, timeout_ms, context):
+async def open_tls(modem, host, port, tls, timeout_ms, context, wanted_id):
     """A stream of asyncio's own over TLS on the board: see onemo.aio.Modem.connect."""
     from .net_tls import check_context
 
@@ -288,7 +289,7 @@ async def open_tls(modem, host, port, tls, timeout_ms, context):
     sock = Socket(modem, None)
     sock.setblocking(False)
     try:
-        sock.connect((host, port), timeout_ms)
+        sock.connect((host, port), timeout_ms, wanted_id)
     except OSError as error:
         if error.errno != EINPROGRESS:
             raise

@@ -54,10 +54,11 @@ class Modem(BaseModem):
         timeout_ms: int = 60000,
         *,
         ssl=None,
+        id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
-        together.
+        together. `id`: the connect_id to use; None takes a free one.
 
         `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
         with `host` as the name that the server's certificate must have; see docs/tls-where.md.
@@ -68,10 +69,10 @@ class Modem(BaseModem):
         if ssl:
             from .net_tls import open_tls
 
-            return open_tls(self, host, port, tls, timeout_ms, ssl)
+            return open_tls(self, host, port, tls, timeout_ms, ssl, id)
         from .net_stream import open_stream
 
-        return open_stream(self, host, port, tls, timeout_ms)
+        return open_stream(self, host, port, tls, timeout_ms, id)
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:

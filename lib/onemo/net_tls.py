@@ -209,11 +209,12 @@ class TlsStream(io.IOBase):
         return 0 if request == _FLUSH else -_EINVAL
 
 
-def open_tls(modem, host, port, tls, timeout_ms, context):
+def open_tls(modem, host, port, tls, timeout_ms, context, wanted_id=None):
     """A TlsStream: see onemo.Modem.connect."""
     check_context(tls, context)
     start = _port.ticks_ms()
-    transport = Transport(modem, open_connection(modem, host, port, None, timeout_ms))
+    connection = open_connection(modem, host, port, None, timeout_ms, wanted_id)
+    transport = Transport(modem, connection)
     transport.begin(max(1, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)))
     try:
         sock = context.wrap_socket(transport, server_hostname=host)
