@@ -55,6 +55,8 @@ SOCKETS = (
     "net_stand_in.py",
     "net_stream.py",
     "net_tls.py",
+    "net_udp.py",
+    "net_udp_socket.py",
     "suites.py",
     "trace.py",
 )
@@ -62,6 +64,7 @@ AIO = (
     "aio.py",
     "aio_socket.py",
     "aio_stream.py",
+    "aio_udp.py",
 )
 IDENTITY = (
     "profile.py",

@@ -23,6 +23,7 @@ except ImportError:
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from .aio_stream import Stream
+    from .aio_udp import Datagrams
     from .net_stand_in import SocketModule
     from .tls import TLSContext
 
@@ -195,6 +196,16 @@ class AsyncModem(BaseModem):
         from .provisioning import rotate_async
 
         return await rotate_async(self, profile, trial, old, journal)
+
+    async def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
+        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+        from .aio_udp import open_udp
+
+        return await open_udp(self, host, port, timeout_ms)
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never

@@ -308,5 +308,5 @@ class AsyncSockets(SocketModule):
 
     def socket(self, family=2, kind=1, protocol=0):
         if kind != self.SOCK_STREAM:
-            raise ValueError("the module connects by TCP only (SOCK_STREAM)")
+            raise ValueError("sockets are SOCK_STREAM under onemo.aio; for UDP: modem.udp()")
         return Socket(self._modem, self._tls)

@@ -123,7 +123,6 @@ class Channel:
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
-        self.drained = False  # the UART has no more of them yet
         self.start = self.args_at = self.end = 0  # the line at hand; its first parameter
         self._rx_room = buffer
         self._piece = bytearray(_CHUNK)
@@ -479,8 +478,8 @@ class Channel:
 
     def read_chunk(self):
         """The next chunk of the data, valid until the next call; empty: nothing yet.
-        `data_remaining` counts down to 0. `drained`: wait before the next call, there is no more
-        yet."""
+        `data_remaining` counts down to 0. `drained`: wait before the next call, if there is one:
+        there is no more yet."""
         rx = self._rx
         if self._rx_handed_out:
             rx[:] = b""
@@ -489,7 +488,6 @@ class Channel:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
         self._expect_eol = 2
-        self.drained = False
         if len(rx) > self.data_remaining:  # the end of the answer came along
             self._rx_pos = self.data_remaining
             self.data_remaining = 0

@@ -12,6 +12,7 @@ TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from .net_stand_in import SocketModule
     from .net_stream import Stream
+    from .net_udp import Datagrams
     from .tls import TLSContext
 
 
@@ -67,12 +68,20 @@ class Modem(BaseModem):
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
         VerifyError if TLS would not be used; ModemError with the reason of `ssl`."""
         if ssl:
-            from .net_tls import open_tls
+            from .net_tls import open_stream
+        else:
+            from .net_stream import open_stream
+        return open_stream(self, host, port, tls, timeout_ms, id, ssl)
 
-            return open_tls(self, host, port, tls, timeout_ms, ssl, id)
-        from .net_stream import open_stream
+    def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: send(data), recv(n), recv_into(buf), settimeout,
+        close. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
 
-        return open_stream(self, host, port, tls, timeout_ms, id)
+        CommandError, Timeout."""
+        from .net_udp import open_udp
+
+        return open_udp(self, host, port, timeout_ms)
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
@@ -117,11 +126,8 @@ class Modem(BaseModem):
     def drive(self, operation) -> None:
         """Run an operation to its end. For the library's own parts."""
         for _ in operation:
-            ms = self.channel.min_sleep_ms()
-            if ms:
-                _port.sleep_ms(ms)
-            else:
-                self.wait(self.channel.max_sleep_ms())
+            _port.sleep_ms(self.channel.min_sleep_ms())
+            self.wait(self.channel.max_sleep_ms())
 
     def wait(self, ms: int) -> None:
         """Wait for the UART, `ms` milliseconds at the most. For the library's own parts."""

@@ -11,8 +11,7 @@ from ._port import const
 _EIO = const(5)
 _ENOTSUP = const(95)
 
-_NET_FIRST = const(550)  # codes of connections
-_NET_LAST = const(754)
+_NET_FIRST = const(550)  # the first code of connections
 
 
 class ModemError(OSError):
@@ -41,7 +40,7 @@ class CommandError(ModemError):
 
     def __init__(self, code, command, text=""):
         self.code = code
-        if code is not None and (code < 2 or _NET_FIRST <= code <= _NET_LAST):
+        if code and not 1 < code < _NET_FIRST:
             from .error_numbers import errno_of
 
             self.errno = errno_of(code)

@@ -294,7 +294,7 @@ class BaseModem:
         connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
         from .net_stand_in import StandIns
 
-        return StandIns(self.socket_module(tls), tls)
+        return StandIns(self, tls)
 
     # The store, TLS, what a device is to have
 

@@ -108,7 +108,7 @@ class ConnectionBuffer:
                         if chunk:
                             into[at : at + len(chunk)] = chunk
                             at += len(chunk)
-                        if ch.drained:
+                        if ch.data_remaining and ch.drained:
                             yield
                 elif event == LINE:
                     self._check_count()
@@ -186,16 +186,19 @@ class ConnectionBuffer:
             connection.close_reason = 2  # how is not known
             ch.lose_sync()  # it may have rebooted
 
+    def packet_max(self):
+        """Bytes that one MIPSEND takes, and brings within the module's 10 s for it."""
+        model = self._modem.require_model()
+        if model.prompt:
+            return min(model.send_prompt, self._ch.baud // 2)
+        return min(model.send_inline, self._modem.line_max - _SEND_OVERHEAD) // 2
+
     def _send_op(self, data, start, stop):
         # In the largest packets that the model takes, and that its 10 s for one allow.
-        ch = self._ch
         connection = self._connection
         modem = self._modem
         model = modem.require_model()
-        if model.prompt:
-            packet_max = min(model.send_prompt, ch.baud // 2)
-        else:
-            packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
+        packet_max = self.packet_max()
         while start < stop:
             self._begin()
             if connection.tls and not connection.accepted:

@@ -27,7 +27,8 @@ _CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
 _CLOSE_MAX = const(2)
 _CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
-_PULL = const(2)  # MIPOPEN's access mode
+_PULL = const(2)  # MIPOPEN's access modes
+_PACKETS = const(3)  # the same for UDP
 _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
 
@@ -46,6 +47,7 @@ class Connection:
         self.host = host
         self.port = port
         self.tls = tls
+        self.udp = False
         self.names = tls.names() if tls else ()  # of the objects that it uses
         self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
@@ -119,7 +121,7 @@ class Connections:
         connection = None if number is None else self._table[number]
         if not connection or connection.result != 0:
             return  # late: of an earlier connection with this id
-        if at_syntax.same(buf, at, end, b"rtcp"):
+        if at_syntax.same(buf, at, end, b"rudp" if connection.udp else b"rtcp"):
             at = at_syntax.field(buf, at, end, 3)
             # A count that cannot be read is one all the same; what is no count at all is data, as
             # a module sends it in another mode than the one asked for.
@@ -256,9 +258,11 @@ class Connections:
                 self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
-        ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
+        ch.command(b"+MIPOPEN=").number(connection.id)
+        ch.quote("UDP" if connection.udp else "TCP").quote(connection.host)
         ch.number(connection.port)
-        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))).number(_PULL)
+        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000)))
+        ch.number(_PACKETS if connection.udp else _PULL)
         ch.send(REPLY_MS)
         connection.command = ch.command_text()
         while ch.poll() != DONE:
@@ -286,7 +290,7 @@ class Connections:
                     yield
                 elif ch.value(0) == connection.id:
                     found = (
-                        ch.field_equals(1, b"TCP")
+                        ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
                         and ch.field_equals(2, connection.host.encode())
                         and ch.value(3) == connection.port
                         and (ch.text(4) in (None, "CONNECTED"))

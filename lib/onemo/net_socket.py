@@ -166,6 +166,10 @@ class BlockingSockets(SocketModule):
     """What the blocking front's `socket_module(tls)` returns."""
 
     def socket(self, family=2, kind=1, protocol=0):
+        if kind == self.SOCK_DGRAM:
+            from .net_udp_socket import DatagramSocket
+
+            return DatagramSocket(self._modem, self.default_ms())
         if kind != self.SOCK_STREAM:
-            raise ValueError("the module connects by TCP only (SOCK_STREAM)")
+            raise ValueError("a socket is SOCK_STREAM (TCP) or SOCK_DGRAM (UDP)")
         return Socket(self._modem, self._tls, self.default_ms())

@@ -26,8 +26,8 @@ class StandIns:
     """What `modem.use_as_socket` returns: in force until `undo()`, or the end of a `with`. `as`
     gives the stand-in for `socket`."""
 
-    def __init__(self, socket, tls):
-        self.socket = socket
+    def __init__(self, modem, tls):
+        self.socket = socket = modem.socket_module(tls)
         self._before = []
         for name in _SOCKET:
             self._put(name, socket)

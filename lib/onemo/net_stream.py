@@ -145,15 +145,16 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         return -_EINVAL
 
 
-def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None, ssl=None):
     """A Stream: see onemo.Modem.connect."""
     return Stream(modem, open_connection(modem, host, port, tls, timeout_ms, wanted_id))
 
 
-def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None, udp=False):
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
     connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
+    connection.udp = udp
     try:
         modem.run_operation(connections.open_op(connection, timeout_ms))
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))

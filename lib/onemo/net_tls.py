@@ -209,7 +209,7 @@ class TlsStream(io.IOBase):
         return 0 if request == _FLUSH else -_EINVAL
 
 
-def open_tls(modem, host, port, tls, timeout_ms, context, wanted_id=None):
+def open_stream(modem, host, port, tls, timeout_ms, wanted_id, context):
     """A TlsStream: see onemo.Modem.connect."""
     check_context(tls, context)
     start = _port.ticks_ms()

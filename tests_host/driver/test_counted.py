@@ -73,7 +73,7 @@ def test_data_that_is_there_is_taken_until_the_buffer_is_full(monkeypatch):
     assert talk.ch.drained
     talk.hear(b"c" * 136 + b"\r\n\r\nOK\r\n")
     assert talk.ch.read_chunk() == b"c" * 136
-    assert not talk.ch.drained  # nothing more is waited for
+    assert talk.ch.data_remaining == 0  # nothing more is waited for
     assert talk.poll() == ["done"]
 
 

@@ -26,7 +26,7 @@ schema tls tls_option uart
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("profile", "profile_check", "provisioning")
-AIO = ("aio", "aio_socket", "aio_stream")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
