@@ -34,6 +34,7 @@ PROVISION = (
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
+    "error_numbers.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
@@ -52,11 +53,16 @@ PROVISION = (
     "uart.py",
 )
 SOCKETS = (
+    "cert_der.py",
     "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
+    "net_stand_in.py",
     "net_stream.py",
+    "net_tls.py",
+    "net_udp.py",
+    "net_udp_socket.py",
     "power.py",
     "power_sleep.py",
     "suites.py",
@@ -65,7 +71,9 @@ SOCKETS = (
 )
 AIO = (
     "aio.py",
+    "aio_socket.py",
     "aio_stream.py",
+    "aio_udp.py",
 )
 IDENTITY = (
     "profile.py",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .certs import CertStore
     from .model_info import ModelInfo
+    from .net_stand_in import StandIns
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
@@ -89,6 +90,9 @@ class BaseModem:
         def run_operation(self, operation, recover: bool = True) -> Any:
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
+
+        def socket_module(self, tls: "TLSContext | None" = None) -> Any:
+            """A stand-in for the module `socket`. Each front has its own."""
 
     # The model
 
@@ -353,6 +357,18 @@ class BaseModem:
         from .info import info_op
 
         return self.run_operation(info_op(self, identifiers))
+
+    def use_as_socket(self, tls: "TLSContext | None" = None) -> "StandIns":
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
+        from .net_stand_in import StandIns
+
+        return StandIns(self, tls)
 
     # The store, TLS, what a device is to have
 

@@ -55,6 +55,17 @@ class ConnectionBuffer:
         connection = self._connection
         return (connection.host, connection.port) if name == "peername" else default
 
+    def _abandon(self):
+        # True if the heap is locked: a finaliser closes, of an `ssl` socket on top, and nothing
+        # can be said to the module now.
+        try:
+            bytearray(1)
+        except MemoryError:
+            if self._connection:
+                self._connection.abandoned = True
+            return True
+        return False
+
     # Operations
 
     def _begin(self):
@@ -100,7 +111,7 @@ class ConnectionBuffer:
                         if chunk:
                             into[at : at + len(chunk)] = chunk
                             at += len(chunk)
-                        else:
+                        if ch.data_remaining and ch.drained:
                             yield
                 elif event == LINE:
                     self._check_count()
@@ -182,18 +193,23 @@ class ConnectionBuffer:
     def _look_at_count(self, ch):
         self._check_count()
 
+    def packet_max(self):
+        """Bytes that one MIPSEND takes, and brings within the module's 10 s for it."""
+        model = self._modem.require_model()
+        if model.prompt:
+            return min(model.send_prompt, self._ch.baud // 2)
+        return min(model.send_inline, self._modem.line_max - _SEND_OVERHEAD) // 2
+
     def _send_op(self, data, start, stop):
         # In the largest packets that the model takes, and that its 10 s for one allow.
-        ch = self._ch
         connection = self._connection
         modem = self._modem
         model = modem.require_model()
-        if model.prompt:
-            packet_max = min(model.send_prompt, ch.baud // 2)
-        else:
-            packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
+        packet_max = self.packet_max()
         while start < stop:
             self._begin()
+            if connection.tls and not connection.accepted:
+                check_no_hello(data, start, stop)
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
@@ -460,6 +476,17 @@ class ConnectionBuffer:
         connection = self._connection
         self._restore_partial()
         return self._at < self._stop or connection.unread or connection.close_reason
+
+
+def check_no_hello(data, start, stop):
+    """ModemError for a TLS ClientHello, as the first that is written into a connection that is TLS
+    already."""
+    # A record of type 22 (handshake), version 3.x, which holds a message of type 1.
+    if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 and data[start + 5] == 1:
+        raise ModemError(
+            "this connection is TLS by the module: use http:// or a plain socket, "
+            "for TLS inside TLS no server answers"
+        )
 
 
 def as_buffer_len(data, n=None):
