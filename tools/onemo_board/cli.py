@@ -10,13 +10,11 @@ from typing import Annotated
 
 import typer
 from onemo_simulator import Line, Module, SystemNetwork
-from onemo_tools.cli.parts import fail
+from onemo_tools.cli.parts import fail, need_extra
 
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
-from .virtual import VirtualBoard
-from .wire import Wire
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -41,6 +39,8 @@ def run(
     show_output: bool = False,
 ) -> None:
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
+    from .virtual import VirtualBoard
+
     ended = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: ended.set())
@@ -96,6 +96,9 @@ def main(
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
+    need_extra("board", "board")
+    from .wire import Wire
+
     try:
         uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
         with ExitStack() as stack:

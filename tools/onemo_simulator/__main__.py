@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .profile_file import load
-from .serve import serve_until_signalled
+from .serve import DEFAULT_PORT, serve_until_signalled
 
 
 def _host(text: str) -> tuple[str, str]:
@@ -30,7 +30,7 @@ def _check_profile(path: str) -> None:
 
 def main(
     model: Annotated[str, typer.Option(help="Series or sub-model.")] = "ML307R",
-    port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = "pty",
+    port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = DEFAULT_PORT,
     baud: Annotated[int | None, typer.Option(help="Pace the line to this speed.")] = None,
     host: Annotated[
         list[str] | None, typer.Option(help="NAME=ADDRESS, looked at before DNS.")
@@ -55,5 +55,10 @@ def main(
         raise typer.Exit(1) from None
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The command `onemo-simulator`."""
     typer.run(main)
+
+
+if __name__ == "__main__":
+    run()

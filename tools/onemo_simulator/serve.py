@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import threading
@@ -13,6 +14,7 @@ from .line import Line
 from .module import Module
 from .system_network import SystemNetwork
 
+DEFAULT_PORT = "pty" if hasattr(os, "openpty") else "tcp:0"  # Windows has no ptys
 _PORT = re.compile(r"pty|tcp(?::(\d{1,5}))?")
 
 

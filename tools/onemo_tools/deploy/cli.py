@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from onemo_tools.certlint.checks import Config, File, lint
 from onemo_tools.certlint.cli import stop_on_errors
 from onemo_tools.certlint.findings import Finding
+from onemo_tools.cli import exits
 from onemo_tools.cli.parts import AS_JSON, BOARD, NO_LINT, fail, need_file, need_folder
 from onemo_tools.deploy import deployment, folders, ports
 from onemo_tools.deploy.deployment import Deployed, DeployError, Rules
@@ -67,10 +68,10 @@ def deploy(
 
     What runs on the board is interrupted; `mpremote connect PORT reset` starts it again.
 
-    Exit status: 0 done, 1 nothing was done, 2 wrong usage, 3 done, but files that deploy did not
-    put there were kept where others were to go."""
+    Exit status: 0 done; 3 done, but files that deploy did not put there were kept where others
+    were to go; else nothing was done: `onemo --help` lists why."""
     if romfs and source:
-        raise fail("deploy", "--romfs holds compiled modules: leave --source out", 2)
+        raise fail("deploy", "--romfs holds compiled modules: leave --source out", exits.USAGE)
     try:
         chosen = _choose(certs, config, app)
         ports.check(board)
@@ -103,7 +104,7 @@ def deploy(
     else:
         _tell(done, chosen, dry_run)
     if done.incomplete:
-        raise typer.Exit(3)
+        raise typer.Exit(exits.KEPT)
 
 
 def _tell(done: Deployed, chosen: Folder, dry_run: bool) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from onemo_tools.deploy.mpy import shipped
 
-ROOT = Path(__file__).resolve().parents[3]
+_INSTALLED = Path(__file__).parents[1] / "project"  # where the wheel has what boards get
+ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[3]
 PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.

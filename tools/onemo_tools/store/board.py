@@ -6,6 +6,7 @@ from binascii import unhexlify
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from onemo_tools.cli.exits import RemoteError
 from onemo_tools.store.repl import BoardFailed, Session
 from onemo_tools.store.serial import digests_of
 
@@ -58,7 +59,9 @@ except KeyError as error:
 except MemoryError:
     print(json.dumps({"error": "the board's RAM is too short: reset it, let boot.py load less"}))
 except (OSError, ValueError) as error:
-    print(json.dumps({"error": str(error) or repr(error)}))
+    said = {"error": str(error) or repr(error), "type": type(error).__name__}
+    said["code"] = getattr(error, "code", None)
+    print(json.dumps(said))
 """
 
 # Runs on the board: what was in RAM only is gone from there, too.
@@ -68,7 +71,7 @@ for i in range(len(pem)):
 """
 
 
-class BoardSays(ValueError):
+class BoardSays(RemoteError):
     """What went wrong on the board, in its words."""
 
 
@@ -94,7 +97,7 @@ class OnBoard:
         except (IndexError, ValueError):
             raise BoardSays(f"the board at {self._port} answers {lines[-1:]!r}") from None
         if "error" in answer:
-            raise BoardSays(answer["error"])
+            raise BoardSays(answer["error"], answer.get("type", ""), answer.get("code"))
         return answer["result"], lines
 
     def list(self, kind: int) -> list[tuple[str, int]]:

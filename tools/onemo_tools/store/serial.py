@@ -54,7 +54,8 @@ class PcUart:
             yield
         except OSError as error:
             why = ports.unnumbered(error)
-            raise ports.PortError(f"{self._port} fails: is it still plugged in? {why}") from None
+            said = f"{self._port} fails: is it still plugged in? {why}"
+            raise ports.PortError(said, "port-lost") from None
 
 
 class OnSerial:
