@@ -66,7 +66,7 @@ _GRACE_MS = const(1000)
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _READY = const(b"+MATREADY")
-_HEX_DIGITS = const(b"0123456789abcdef")
+HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
 
 
@@ -460,8 +460,8 @@ class Channel:
         if rx[at] == 0x22:
             at += 1
         for byte in digest:  # a line that is too short has its line end where a digit would be
-            if rx[at] | 0x20 != _HEX_DIGITS[byte >> 4] or (
-                rx[at + 1] | 0x20 != _HEX_DIGITS[byte & 15]
+            if rx[at] | 0x20 != HEX_DIGITS[byte >> 4] or (
+                rx[at + 1] | 0x20 != HEX_DIGITS[byte & 15]
             ):
                 return False
             at += 2

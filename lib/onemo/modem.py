@@ -175,7 +175,8 @@ class BaseModem:
         """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors.
+        kept out of traces and errors. A query that is answered by nothing but OK is followed by
+        another, which may wait as long again, 5 s at the most.
 
         ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
         `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
@@ -355,7 +356,8 @@ def _confirm_empty_op(ch):
     # A query that is answered by nothing but OK: was that OK another command's? Then the answer
     # comes before that to another query.
     strays = ch.strays
-    ch.command(b"+CMEE?").send(REPLY_MS, b"+CMEE:", require_info=True)
+    timeout_ms = min(REPLY_MS, ch.timeout_ms)
+    ch.command(b"+CMEE?").send(timeout_ms, b"+CMEE:", require_info=True)
     try:
         while ch.poll() != DONE:
             yield

@@ -475,7 +475,7 @@ class Connections:
 
     def _is_closed_op(self, number):
         ch = self._ch
-        closed = True
+        closed = False  # no line that can be read tells nothing
         ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
         try:
             while (event := ch.poll()) != DONE:
