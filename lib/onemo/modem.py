@@ -108,7 +108,7 @@ class BaseModem:
 
     # In step with the module
 
-    def start(self, timeout_ms: int = RESYNC_MS):
+    def start(self, timeout_ms: int = RESYNC_MS) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
         (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
 
@@ -139,7 +139,7 @@ class BaseModem:
             yield from discard_op(self, name)
             self.partial_upload = None
 
-    def reboot(self, timeout_ms: int = RESYNC_MS):
+    def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
         contexts are sent again before they are next used.
 
@@ -148,7 +148,7 @@ class BaseModem:
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
-    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000):
+    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
         it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
         its speed over resets; a module that an earlier run left at another speed is found.
@@ -171,7 +171,7 @@ class BaseModem:
         timeout_ms: int = REPLY_MS,
         *,
         expect: "str | bytes | None" = None,
-    ):
+    ) -> "list[bytes]":
         """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
@@ -235,7 +235,7 @@ class BaseModem:
 
     # The network
 
-    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000):
+    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000) -> "list[str]":
         """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
         its addresses, a list of str.
 
@@ -245,7 +245,7 @@ class BaseModem:
 
         return self.run_operation(attach_op(self, apn, timeout_ms))
 
-    def clock(self, timeout_ms: int = 30000):
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
         sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
         board's own clock, machine.RTC, if it has one.
@@ -266,7 +266,7 @@ class BaseModem:
             self._certs = CertStore(self)
         return self._certs
 
-    def restore(self):
+    def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
         settings again, from their sources: for MN316 and MN326, which lose them all in deep sleep
         (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
@@ -290,7 +290,7 @@ class BaseModem:
         remove_foreign: bool = False,
         progress=None,
         journal: str = "onemo.rotate",
-    ):
+    ) -> "list[tuple[str, Any]]":
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
         finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
@@ -309,7 +309,7 @@ class BaseModem:
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
 
-    def identity(self, journal: str = "onemo.rotate"):
+    def identity(self, journal: str = "onemo.rotate") -> "dict[str, Any]":
         """What is in force, as a dict: "objects" ({name: True if the module has it, with the
         digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
         "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),
