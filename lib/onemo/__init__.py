@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from .cert_upload_inline import ASCII as ASCII
     from .cert_upload_inline import ESCAPED as ESCAPED
     from .cert_upload_inline import HEX as HEX
+    from .errors import ClockError as ClockError
+    from .errors import CommandError as CommandError
+    from .errors import ConnectionLost as ConnectionLost
+    from .errors import ModemError as ModemError
+    from .errors import ModemReset as ModemReset
+    from .errors import ProtocolError as ProtocolError
+    from .errors import Timeout as Timeout
+    from .errors import Unsupported as Unsupported
+    from .errors import VerifyError as VerifyError
     from .tls import AUTH_MUTUAL as AUTH_MUTUAL
     from .tls import AUTH_NONE as AUTH_NONE
     from .tls import AUTH_SERVER as AUTH_SERVER
@@ -34,6 +43,11 @@ else:
         ("cert_store", "CERT KEY PSK"),
         ("cert_list", "MD5 SHA1 SHA256 CRC"),
         ("cert_upload_inline", "ASCII HEX ESCAPED"),
+        (
+            "errors",
+            "ModemError Timeout CommandError VerifyError Unsupported ModemReset ConnectionLost "
+            "ProtocolError ClockError",
+        ),
         ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
     )
 

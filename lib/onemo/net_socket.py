@@ -11,7 +11,7 @@
 from ._port import const
 from .errors import ModemError
 from .net_flow import HELD_MAX
-from .net_links import OPEN_MIN_MS, OPEN_MS
+from .net_links import OPEN_MIN_MS, OPEN_MS, check_context
 from .net_stream import Stream, open_connection
 
 _MQTT = const(1)
@@ -132,6 +132,7 @@ class SocketModule:
     SO_REUSEADDR = 2
 
     def __init__(self, modem, tls):
+        check_context(tls)
         self._modem = modem
         self._tls = tls
 

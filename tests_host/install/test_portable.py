@@ -24,7 +24,9 @@ CA = ROOT / "tests_host" / "data" / "manual-ca.pem"
 PROGRAM = Path(__file__).with_name("windows_like.py")
 POSIX_ONLY = {"termios", "fcntl", "pty", "tty", "pwd", "grp", "resource"}
 # What runs where MicroPython runs, on Linux, or on the board's own side.
-NEEDS_POSIX = {"onemo_board": {"terminal", "lines", "virtual", "pump", "process", "wire", "chip"}}
+NEEDS_POSIX = {
+    "onemo_board": {"terminal", "lines", "virtual", "pump", "process", "wire", "chip", "lock"}
+}
 
 
 def environment():

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STUBS = ROOT / "build" / "stubs" / "esp32"
 
-PRODUCT = '''\
+PRODUCT = """\
 import asyncio
 
 from machine import UART
@@ -73,7 +73,7 @@ async def main() -> None:
 
 
 asyncio.run(main())
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,9 @@ _KINDS = {
 class WrongEnd(OSError):
     """The port is open, but not to what was asked for. `kind`: what is there, in a word."""
 
-    kind = "no-answer"
+    def __init__(self, text: str, kind: str = "no-answer") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class RemoteError(ValueError):
@@ -78,6 +80,7 @@ def _status(error: Exception | str) -> int:
             "CommandError": MODULE,
             "VerifyError": MODULE,
             "Timeout": SILENT,
+            "WrongEnd": SILENT,
             "ValueError": REFUSED,
             "TypeError": REFUSED,
         }.get(error.name, FAILED)

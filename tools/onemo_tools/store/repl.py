@@ -37,10 +37,6 @@ _END = b"\r\x02"
 class NoMicroPython(WrongEnd):
     """No MicroPython answers at the port; the message says what does."""
 
-    def __init__(self, text: str, kind: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
 
 class BoardFailed(OSError):
     """The board broke off what it was to do."""
