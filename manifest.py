@@ -29,6 +29,7 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
     "error_texts.py",
@@ -39,9 +40,11 @@ PROVISION = (
     "modem.py",
     "network.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",

@@ -21,7 +21,7 @@ class CertStore:
     def __init__(self, modem) -> None:
         ...
 
-    async def write(self, name: str, source, kind: int=..., *, size: int | None=None, force: bool=False, in_use_ok: bool=False, progress=None) -> bool:
+    async def write(self, name: str, source, kind: int=..., *, size: int | None=None, force: bool=False, in_use_ok: bool=False, progress=None, inline: bool=False, check_length: str | None=None) -> bool:
         """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
         (manual 3.2, 3.3).
 
@@ -34,6 +34,13 @@ class CertStore:
         and EC PARAMETERS are passed over, and sizes, digest and the 8192-byte limit are of the
         blocks. A stream is read from where it stands; one that cannot be rewound must hold nothing
         but blocks.
+
+        `inline`: put the data inside the commands, in `encoding`, as models without `>` need it;
+        others take it as well. What they store for a line end is their affair, so `sync`, which
+        writes behind `>`, may find the content different. `check_length`: have the module check
+        the <length> of each such command, "typed" (the characters, as the manual says) or
+        "decoded" (the bytes that they stand for, as modules were seen to count); the digest
+        decides either way.
 
         ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes, with
         the cause and a remedy; also if other content would replace what an open connection uses,
@@ -99,8 +106,14 @@ class TLSContext:
         Unsupported if another value than the default was asked for. `auth` and the names must be
         there, and an `ignoreverify` that stays on is an error.
 
+        AUTH_SERVER needs `ca`, unless `pskid` or `ignoreverify` takes its place; AUTH_MUTUAL needs
+        `ca`, `cert` and `key`.
+
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
+
+    def checked_value(self, option, arguments) -> Any:
+        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
 
     async def read(self) -> dict[str, Any]:
         """Every option as the module has it now: a dict with configure's parameter names and
@@ -111,8 +124,42 @@ class TLSContext:
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
 
+    async def set(self, option: str, value, *, allow_broken: bool=False) -> Any:
+        """Set one option of this context alone and read it back (manual 3.1). `option` and `value`
+        are as in configure(), or the manual's: "negotime_s" or "negotime", "pskid" or "psk". The
+        value of "cert" is the CA's name, which is written in the manual's short form and unbinds
+        the other two, or (ca, cert, key) with None for what is not used. "encoding" is one for all
+        contexts: `certs.encoding` follows.
+
+        A context that configure() was called for keeps the value from now on; for one that it was
+        not, configure() is still needed before connect. What configure() refuses is refused here,
+        before anything is sent; Unsupported, VerifyError."""
+
+    async def get(self, option: str) -> Any:
+        """One option of this context as the module has it now, with the types of read();
+        (ca, cert, key) for "cert". None: unset, or the firmware does not have it. ValueError,
+        Unsupported."""
+
+    async def options(self) -> Any:
+        """The options that the firmware says it has: a list of the names in the test form
+        AT+MSSLCFG=? (manual 3.1). Firmware exists that takes more than it lists."""
+
     def configured(self) -> bool:
         """True once configure() was called."""
+
+    def row_of(self, option) -> Any:
+        """The row of an option by its name, or by configure()'s name for its only value.
+        ValueError, Unsupported."""
+
+    def settings_with(self, option, value) -> Any:
+        """What configure() was asked for, with one value changed; None if it was not called.
+        ValueError if they do not go together."""
+
+    def adopt(self, settings) -> Any:
+        """Go on with these settings, which the module has."""
+
+    def tell_negotime(self, timeout_ms) -> Any:
+        """Tell, once, that the handshake has less time than `negotime_s` says."""
 
     def names(self) -> Any:
         """The names of the objects that it uses."""
@@ -141,7 +188,8 @@ class Modem:
         `line`: longest command line that the module takes, characters, 160 or more; for models
         that take data only inside commands.
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
-        keys and PSKs.
+        keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
+        module or its SIM (IMEI, ICCID, IMSI).
 
         ValueError or TypeError for a value out of range.
         """
@@ -181,7 +229,8 @@ class Modem:
         """Use `uart` from now on."""
 
     async def command(self, text: str | bytes, timeout_ms: int=..., *, expect: str | bytes | None=None) -> list[bytes]:
-        """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
+        """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
+        with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
         kept out of traces and errors. A query that is answered by nothing but OK is followed by
@@ -201,7 +250,8 @@ class Modem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have.
+        "absent": an option that the firmware does not have. "negotime": connect has less time than
+        the handshake may take.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -219,6 +269,15 @@ class Modem:
         board's own clock, machine.RTC, if it has one.
 
         ClockError if the time is not known within `timeout_ms` milliseconds."""
+
+    async def info(self, *, identifiers: bool=True) -> dict[str, Any]:
+        """What the module says of itself and of the network, as a dict: "model", "firmware",
+        "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
+        "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
+        "earfcn", "pci". None for what it does not say, such as the IMSI without a SIM.
+
+        `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
+        show them, see `onemo.trace`. Timeout, ModemReset."""
 
     async def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
@@ -262,10 +321,11 @@ class Modem:
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
 
-    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000) -> Stream:
+    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, id: int | None=None) -> Stream:
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
-        together. Other tasks may talk while the module connects.
+        together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while
+        the module connects.
 
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;

@@ -737,11 +737,13 @@ class Channel:
 
     def _match_command(self, at, start, ends):
         # Where the line, from `at` on, stops to repeat the command, from `start` on and up to one
-        # of `ends`; 0 if it does not repeat all of that.
+        # of `ends`; 0 if it does not repeat all of that. An echo is as it was sent, but a name is
+        # answered in capitals even if it was sent in small letters.
         rx = self._rx
         out = self.out
+        mask = 0xDF if start else 0xFF
         while out[start] not in ends:
-            if out[start] != rx[at]:
+            if (out[start] ^ rx[at]) & mask:
                 return 0
             start += 1
             at += 1

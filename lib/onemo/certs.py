@@ -37,6 +37,8 @@ class CertStore:
         force: bool = False,
         in_use_ok: bool = False,
         progress=None,
+        inline: bool = False,
+        check_length: "str | None" = None,
     ) -> bool:
         """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
         (manual 3.2, 3.3).
@@ -51,6 +53,13 @@ class CertStore:
         blocks. A stream is read from where it stands; one that cannot be rewound must hold nothing
         but blocks.
 
+        `inline`: put the data inside the commands, in `encoding`, as models without `>` need it;
+        others take it as well. What they store for a line end is their affair, so `sync`, which
+        writes behind `>`, may find the content different. `check_length`: have the module check
+        the <length> of each such command, "typed" (the characters, as the manual says) or
+        "decoded" (the bytes that they stand for, as modules were seen to count); the digest
+        decides either way.
+
         ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes, with
         the cause and a remedy; also if other content would replace what an open connection uses,
         unless `in_use_ok`. VerifyError if the digests differ."""
@@ -60,14 +69,29 @@ class CertStore:
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
         return self._modem.run_operation(
-            self.uploader().write_op(name, source, kind, size, force, progress, in_use_ok)
+            self.uploader(inline, check_length).write_op(
+                name, source, kind, size, force, progress, in_use_ok
+            )
         )
 
-    def uploader(self):
+    def uploader(self, inline=False, check_length=None):
         """What writes PEM files into this model: behind `>` or inside the command. For the
         library's own parts."""
+        prompt = self._modem.require_model().prompt
+        if check_length is not None:
+            if prompt and not inline:
+                raise ValueError(
+                    "check_length is for data inside the command: pass inline=True as well"
+                )
+            from .cert_upload_counted import CountedUploader
+
+            return CountedUploader(self._modem, check_length)
+        if inline and prompt:
+            from .cert_upload_inline import InlineUploader
+
+            return InlineUploader(self._modem)
         if self._uploader is None:
-            if self._modem.require_model().prompt:
+            if prompt:
                 from .cert_upload import Uploader
             else:
                 from .cert_upload_inline import InlineUploader as Uploader

@@ -48,7 +48,8 @@ class BaseModem:
         `line`: longest command line that the module takes, characters, 160 or more; for models
         that take data only inside commands.
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
-        keys and PSKs.
+        keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
+        module or its SIM (IMEI, ICCID, IMSI).
 
         ValueError or TypeError for a value out of range.
         """
@@ -172,7 +173,8 @@ class BaseModem:
         *,
         expect: "str | bytes | None" = None,
     ) -> "list[bytes]":
-        """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
+        """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
+        with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
         kept out of traces and errors. A query that is answered by nothing but OK is followed by
@@ -180,20 +182,25 @@ class BaseModem:
 
         ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
         `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
-        self._check_command(text)
+        text = self._check_command(text)
         if expect is not None:
             text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
         return self.run_operation(_command_op(self.channel, text, timeout_ms))
 
     def _check_command(self, text):
-        # Apart from command(), whose frame would be too large for the stack.
+        # Apart from command(), whose frame would be too large for the stack. Returns the text
+        # without what was pasted along.
+        at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
         if not 1 <= len(text) < self.line_max:
             raise ValueError(
                 "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
             )
-        ends = "\r\n" if isinstance(text, str) else b"\r\n"
+        text = text.rstrip(ends)
         if ends[0] in text or ends[1] in text:
             raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
+        if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
+            return text[2:]
+        return text
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -211,7 +218,8 @@ class BaseModem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have.
+        "absent": an option that the firmware does not have. "negotime": connect has less time than
+        the handshake may take.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -254,6 +262,18 @@ class BaseModem:
         from .network import clock_op
 
         return self.run_operation(clock_op(self, timeout_ms))
+
+    def info(self, *, identifiers: bool = True) -> "dict[str, Any]":
+        """What the module says of itself and of the network, as a dict: "model", "firmware",
+        "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
+        "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
+        "earfcn", "pci". None for what it does not say, such as the IMSI without a SIM.
+
+        `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
+        show them, see `onemo.trace`. Timeout, ModemReset."""
+        from .info import info_op
+
+        return self.run_operation(info_op(self, identifiers))
 
     # The store, TLS, what a device is to have
 

@@ -47,6 +47,7 @@ class Connection:
 
     def __init__(self, host, port, tls):
         self.id = None
+        self.wanted_id = None  # that connect was asked for; None: any
         self.boot = -1  # of the module, in which it was opened
         self.host = host
         self.port = port
@@ -214,13 +215,31 @@ class Connections:
 
     # Opening: a front calls prepare(), runs open_op(), waits for news, then calls check_opened()
 
-    def prepare(self, host, port, tls, timeout_ms):
-        """A connection that is to be; ValueError or TypeError."""
+    def prepare(self, host, port, tls, timeout_ms, wanted_id=None):
+        """A connection that is to be; ValueError or TypeError, ModemError if that id is in
+        use."""
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
         at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, 600000)
         check_context(tls)
-        return Connection(host, port, tls)
+        connection = Connection(host, port, tls)
+        if wanted_id is not None:
+            at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
+            connection.wanted_id = wanted_id
+            self._check_unused(wanted_id)
+        if tls:
+            tls.tell_negotime(timeout_ms)
+        return connection
+
+    def _check_unused(self, number):
+        # ModemError if an open connection has this id. Returns what else has it.
+        other = self._table[number]
+        if other and not self._may_reclaim(other):
+            raise ModemError(
+                "connection %d is in use (%s:%d): close it first, or leave the id to connect"
+                % (number, other.host, other.port)
+            )
+        return other
 
     def open_op(self, connection, timeout_ms):
         """Operation: ask the module for a connection; the URC +MIPOPEN brings its answer."""
@@ -320,6 +339,11 @@ class Connections:
         tls_max = connection.tls and modem.require_model().tls_links
         if tls_max and sum([1 for other in table if other and other.tls]) >= tls_max:
             yield from self._reclaim_op(True)
+        wanted = connection.wanted_id
+        if wanted is not None:
+            other = self._check_unused(wanted)
+            if other:
+                yield from self._take_back_op(other)
         while True:
             free = cooling = None
             for offset in range(len(table), 0, -1):
@@ -327,7 +351,7 @@ class Connections:
                 if table[number] is None:
                     if self._is_cooling(number):
                         cooling = number
-                    else:
+                    elif wanted is None or wanted == number:
                         free = number
             # An id that cools down may still count as one of the few with TLS.
             if free is not None and not (tls_max and cooling is not None):
@@ -359,25 +383,27 @@ class Connections:
         # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing
         # it, and finalisers must not talk to the module.
         for connection in self._table:
-            if (
-                connection
-                and (connection.tls or not tls)
-                and (
-                    connection.user_saw_error
-                    or connection.close_reason
-                    or connection.error
-                    or connection.in_transfer
-                    or self._is_gone(connection)
-                )
-            ):
-                yield from self.close_op(connection)
-                connection.error = "after it had failed, its id was needed for another"
+            if connection and (connection.tls or not tls) and self._may_reclaim(connection):
+                yield from self._take_back_op(connection)
                 return
         model = self._modem.require_model()
         raise ModemError(
             "all connections of the module are in use (%s has %d, %s with TLS): close one first"
             % (model, len(self._table), model.tls_links or "all")
         )
+
+    def _may_reclaim(self, connection):
+        return (
+            connection.user_saw_error
+            or connection.close_reason
+            or connection.error
+            or connection.in_transfer
+            or self._is_gone(connection)
+        )
+
+    def _take_back_op(self, connection):
+        yield from self.close_op(connection)
+        connection.error = "after it had failed, its id was needed for another"
 
     def _check_clock_op(self):
         from .network import read_clock_op

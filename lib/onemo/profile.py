@@ -64,7 +64,10 @@ def checked(profile, stored=False):
         auth = AUTH.index(_require(item, where, "auth", str, '"none", "server" or "mutual"', AUTH))
         for k in range(len(_NAMES)):
             kind = ("cert", "cert", "key", "psk")[k]
-            if item.get(_NAMES[k]) is not None or (k < 3 and auth > (k > 0)):
+            needed = k < 3 and auth > (k > 0)
+            if auth == 1 and (item.get("pskid") is not None or item.get("ignoreverify")):
+                needed = False  # what takes the place of a CA
+            if item.get(_NAMES[k]) is not None or needed:
                 wanted = "the name of a %s in objects" % kind
                 of_kind = [name for name in names if names[name] == kind]
                 _require(item, where, _NAMES[k], str, wanted, of_kind)

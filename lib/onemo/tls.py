@@ -89,6 +89,7 @@ class TLSContext:
         self._ch = modem.channel
         self._settings = {}  # what configure was asked for: {option: value}
         self._boot = -1  # the boot of the module that they were sent to
+        self.negotime_told = False  # that it is longer than what connect has
 
     def configure(
         self,
@@ -123,28 +124,11 @@ class TLSContext:
         Unsupported if another value than the default was asked for. `auth` and the names must be
         there, and an `ignoreverify` that stays on is an error.
 
+        AUTH_SERVER needs `ca`, unless `pskid` or `ignoreverify` takes its place; AUTH_MUTUAL needs
+        `ca`, `cert` and `key`.
+
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
-        model = self._modem.require_model()
-        if auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
-            raise ValueError(
-                "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
-            )
-        if auth != AUTH_NONE and ca is None:
-            raise ValueError(
-                "auth needs ca=, the name of the CA's certificate in the module; "
-                "AUTH_NONE verifies nothing"
-            )
-        if auth == AUTH_MUTUAL and (cert is None or key is None):
-            raise ValueError(
-                "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
-            )
-        if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
-            raise ValueError(
-                "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
-            )
-        if ciphersuite:
-            self._check_suite(ciphersuite, allow_broken)
         arguments = {
             "auth": auth,
             "ca": ca,
@@ -158,22 +142,61 @@ class TLSContext:
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
         }
+        self.check_values(arguments, allow_broken)
+        check_together(auth, (ca, cert, key), pskid, ignoreverify)
         settings = {}
         for option in _OPTIONS:
             if option.arguments[0] in arguments:
-                settings[option.name] = _checked(option, arguments)
+                settings[option.name] = self.checked_value(option, arguments)
+        self._settings = settings
+        self.negotime_told = False
+        self._boot = -1
+        return self._modem.run_operation(self.apply_op()) if send else None
+
+    def check_values(self, arguments, allow_broken):
+        """ValueError or Unsupported for a value that no module, or this model, takes. `arguments`:
+        those of configure(), or some of them. For the library's own parts."""
+        model = self._modem.require_model()
+        auth = arguments.get("auth", AUTH_NONE)
+        if isinstance(auth, bool) or auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
+            raise ValueError(
+                "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
+            )
+        version = arguments.get("version", TLS1_2)
+        if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
+            raise ValueError(
+                "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
+            )
+        if arguments.get("ciphersuite"):
+            self._check_suite(arguments["ciphersuite"], allow_broken)
         missing = None
         if version not in model.versions:
             missing = "TLS version %d; use TLS1_2" % version
-        if self._modem.certs.encoding not in model.encodings:
-            missing = "certs.encoding %r (manual 3.1, note 4)" % (self._modem.certs.encoding,)
-        if pskid is not None and not model.psk:
+        encoding = arguments.get("encoding", self._modem.certs.encoding)
+        if encoding not in model.encodings:
+            missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
+        if arguments.get("pskid") is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
-        self._settings = settings
-        self._boot = -1
-        return self._modem.run_operation(self.apply_op()) if send else None
+
+    def checked_value(self, option, arguments):
+        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
+        names = option.arguments
+        if option.kind == _NAMES:
+            for name in names:
+                if arguments[name] is not None:
+                    at_syntax.check_text(arguments[name], name)
+        value = arguments[names[0]]
+        if len(names) > 1:
+            return tuple([arguments[name] for name in names])
+        if option.kind == _FLAG:
+            if value not in (False, True):  # "false" would be true
+                raise TypeError("%s is %r; it must be True or False" % (names[0], value))
+            return int(value)
+        if option.kind != _NAMES:
+            at_syntax.check_range(value, names[0], option.low, option.high)
+        return value
 
     def _check_suite(self, ciphersuite, allow_broken):
         try:
@@ -204,26 +227,53 @@ class TLSContext:
                 found[names[0]] = None
             if not self._has(option):
                 continue
-            value = yield from self._kept_op(option)
-            if value is _REFUSED:
-                value = None
+            value = yield from self.shown_op(option)
             if len(names) > 1:
                 for i in range(len(names)):
                     found[names[i]] = value and value[i]
             else:
-                flag = option.kind == _FLAG and value is not None
-                found[names[0]] = bool(value) if flag else value
+                found[names[0]] = value
         return self._ch.set_result(found)
 
     def read_all(self, option: str) -> "list[tuple[int, Any]]":
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
-        if option not in OPTIONS:
-            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
-        row = _OPTIONS[OPTIONS.index(option)]
+        row = self.row_of(option)
         if not self._has(row):
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.require_model())
+            raise Unsupported("the module's firmware has no %s (MSSLCFG)" % option)
         return self._modem.run_operation(self._read_all_op(row))
+
+    def set(self, option: str, value, *, allow_broken: bool = False):
+        """Set one option of this context alone and read it back (manual 3.1). `option` and `value`
+        are as in configure(), or the manual's: "negotime_s" or "negotime", "pskid" or "psk". The
+        value of "cert" is the CA's name, which is written in the manual's short form and unbinds
+        the other two, or (ca, cert, key) with None for what is not used. "encoding" is one for all
+        contexts: `certs.encoding` follows.
+
+        A context that configure() was called for keeps the value from now on; for one that it was
+        not, configure() is still needed before connect. What configure() refuses is refused here,
+        before anything is sent; Unsupported, VerifyError."""
+        from .tls_option import set_op
+
+        alone = TLSContext(self._modem, self.ssl_id)  # that knows of one option only
+        return self._modem.run_operation(
+            set_op(self._modem, self, alone, option, value, allow_broken)
+        )
+
+    def get(self, option: str):
+        """One option of this context as the module has it now, with the types of read();
+        (ca, cert, key) for "cert". None: unset, or the firmware does not have it. ValueError,
+        Unsupported."""
+        from .tls_option import get_op
+
+        return self._modem.run_operation(get_op(self._ch, self, self.row_of(option)))
+
+    def options(self):
+        """The options that the firmware says it has: a list of the names in the test form
+        AT+MSSLCFG=? (manual 3.1). Firmware exists that takes more than it lists."""
+        from .tls_option import options_op
+
+        return self._modem.run_operation(options_op(self._ch))
 
     def _read_all_op(self, option):
         ch = self._ch
@@ -242,6 +292,46 @@ class TLSContext:
         """True once configure() was called."""
         return bool(self._settings)
 
+    def row_of(self, option):
+        """The row of an option by its name, or by configure()'s name for its only value.
+        ValueError, Unsupported."""
+        for row in _OPTIONS:
+            if option == row.name or (option,) == row.arguments:
+                model = self._modem.require_model()
+                if row.capability and not getattr(model, row.capability):
+                    raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
+                return row
+        raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
+
+    def settings_with(self, option, value):
+        """What configure() was asked for, with one value changed; None if it was not called.
+        ValueError if they do not go together."""
+        settings = None
+        if self._settings:
+            settings = dict(self._settings)
+            settings[option] = value
+            check_together(
+                settings["auth"], settings["cert"], settings["psk"], settings["ignoreverify"]
+            )
+        return settings
+
+    def adopt(self, settings):
+        """Go on with these settings, which the module has."""
+        self._settings = settings
+        self.negotime_told = False
+
+    def tell_negotime(self, timeout_ms):
+        """Tell, once, that the handshake has less time than `negotime_s` says."""
+        negotime_s = self._settings.get("negotime", 0)
+        if negotime_s * 1000 > timeout_ms and not self.negotime_told:
+            self.negotime_told = True
+            self._modem.tell(
+                "negotime",
+                "negotime_s of TLS context %d is %d, but connect gives up after %d ms: a "
+                "handshake that takes longer ends with that; raise timeout_ms, or lower negotime_s"
+                % (self.ssl_id, negotime_s, timeout_ms),
+            )
+
     def names(self):
         """The names of the objects that it uses."""
         names = self._settings.get("cert", ()) + (self._settings.get("psk"),)
@@ -250,7 +340,7 @@ class TLSContext:
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
-        return settings["auth"] != AUTH_NONE and not (
+        return bool(settings["auth"] and settings["cert"][0]) and not (
             settings["ignorestamp"] or settings["ignoreverify"]
         )
 
@@ -305,6 +395,22 @@ class TLSContext:
         for name in self._settings["cert"]:
             if name:
                 yield from find_digest_op(self._ch, name)
+
+    def settle_op(self, option):
+        """Operation: set one option and read it back, unless the firmware does not have it."""
+        if self._has(option):
+            yield from self._set_or_miss_op(option)
+        if self._has(option):
+            yield from self._check_kept_op(option, (yield from self._kept_op(option)))
+
+    def shown_op(self, option):
+        """Operation: one option as the module has it, and the application sees it."""
+        value = _REFUSED
+        if self._has(option):
+            value = yield from self._kept_op(option)
+        if value is _REFUSED:
+            return None
+        return bool(value) if option.kind == _FLAG and value is not None else value
 
     # Inside
 
@@ -432,21 +538,26 @@ class TLSContext:
         try:
             while ch.poll() != DONE:
                 yield
-        except CommandError as error:
-            # A module that knows no empty name: whatever it keeps instead is seen as it is read
-            # back.
-            if error.code != _BAD_PARAMETER or not names:
+        except CommandError:
+            # The module may know no empty name: the last ones are left out then, as in the
+            # manual's own example. What it keeps instead is seen as it is read back.
+            if not names or names[-1]:
                 raise
-            if len(names) > 1 and names[0]:
-                self._begin(option)
-                for name in names:
-                    if name:
-                        ch.quote(name)
-                ch.send(REPLY_MS)
-                while ch.poll() != DONE:
-                    yield
-            elif any(names):
-                raise
+            while names and not names[-1]:
+                names = names[:-1]
+            if names:
+                yield from self.bind_op(names)
+
+    def bind_op(self, names):
+        """Operation: set the first names of MSSLCFG="cert" alone, as the manual's example in 4.1
+        does."""
+        ch = self._ch
+        ch.command(b"+MSSLCFG=").quote("cert").number(self.ssl_id)
+        for name in names:
+            ch.quote(name or "")
+        ch.send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
 
     def _get_op(self, option):
         ch = self._ch
@@ -473,23 +584,22 @@ class TLSContext:
         return ch.value(2)
 
 
-def _checked(option, arguments):
-    # The value of an option, from the arguments that it takes; ValueError, TypeError.
-    names = option.arguments
-    if option.kind == _NAMES:
-        for name in names:
-            if arguments[name] is not None:
-                at_syntax.check_text(arguments[name], name)
-    value = arguments[names[0]]
-    if len(names) > 1:
-        return tuple([arguments[name] for name in names])
-    if option.kind == _FLAG:
-        if value not in (False, True):  # "false" would be true
-            raise TypeError("%s is %r; it must be True or False" % (names[0], value))
-        return int(value)
-    if option.kind == _NUMBER:
-        at_syntax.check_range(value, names[0], option.low, option.high)
-    return value
+def check_together(auth, names, pskid, ignoreverify):
+    """ValueError if something is missing for `auth`. `names`: of CA, client's certificate and key
+    in the module."""
+    ca, cert, key = names
+    # A PSK takes the place of certificates, and ignoreverify says that nothing is to be verified.
+    if ca is None and not (
+        auth == AUTH_NONE or (auth == AUTH_SERVER and (pskid is not None or ignoreverify))
+    ):
+        raise ValueError(
+            "auth needs ca=, the name of the CA's certificate in the module; "
+            "AUTH_NONE verifies nothing"
+        )
+    if auth == AUTH_MUTUAL and (cert is None or key is None):
+        raise ValueError(
+            "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
+        )
 
 
 def _name(text):

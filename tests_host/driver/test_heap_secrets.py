@@ -202,6 +202,14 @@ def test_nothing_of_a_key_is_left_by_an_inline_model(model, encoding, keys, tmp_
         assert found == set()
 
 
+@pytest.mark.parametrize("how", ["inline=True", 'inline=True, check_length="typed"'])
+@pytest.mark.parametrize(("model", "encoding"), [("ML307R", 2), ("MN316-S", 1)])
+def test_nothing_of_a_key_is_left_by_data_in_the_command(how, model, encoding, keys, tmp_path):
+    script = INLINE.replace("KEY))", f"KEY, {how}))")
+    assert script != INLINE
+    assert left(script, keys["rsa with text"], tmp_path, model=model, encoding=encoding) == set()
+
+
 def test_nothing_of_a_key_is_left_that_was_refused(keys, tmp_path):
     assert left(BROKEN, keys["rsa"], tmp_path) == set()
 

@@ -71,8 +71,8 @@ class OnSerial:
         try:
             if line_check.is_loopback(self._uart):
                 raise WrongEnd(
-                    f"what is sent to {self._port} comes back as it is: its TX is wired to its RX, "
-                    "and no module is there",
+                    f"what is sent to {self._port} comes back as it is: its TX is wired to its "
+                    "RX, and no module is there",
                     "loopback",
                 )
             self._modem = Modem(self._uart, baud=self._baud)
