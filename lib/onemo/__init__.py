@@ -43,11 +43,6 @@ else:
         ("cert_store", "CERT KEY PSK"),
         ("cert_list", "MD5 SHA1 SHA256 CRC"),
         ("cert_upload_inline", "ASCII HEX ESCAPED"),
-        (
-            "errors",
-            "ModemError Timeout CommandError VerifyError Unsupported ModemReset ConnectionLost "
-            "ProtocolError ClockError",
-        ),
         ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
     )
 
@@ -59,6 +54,10 @@ else:
                 home = __import__("onemo." + module, None, None, (name,))
                 value = globals()[name] = getattr(home, name)
                 return value
+        if "A" <= name[0] <= "Z":  # an error's class
+            from . import errors
+
+            return getattr(errors, name)
         try:
             return __import__("onemo." + name, None, None, (name,))
         except ImportError:
