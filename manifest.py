@@ -32,6 +32,7 @@ PROVISION = (
     "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
@@ -39,6 +40,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
     "tls.py",
     "tls_option.py",
     "uart.py",
@@ -58,6 +60,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 

@@ -89,7 +89,7 @@ class TLSContext:
     def __init__(self, modem, ssl_id: int) -> None:
         ...
 
-    def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int=..., ciphersuite: int=0, negotime_s: int=45, session: bool=True, ignorestamp: bool=False, ignoreverify: bool=False, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
+    def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int | None=..., ciphersuite: int | None=0, negotime_s: int | None=45, session: bool | None=True, ignorestamp: bool | None=False, ignoreverify: bool | None=False, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
         """Set every option of this context and read each back (manual 3.1).
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
@@ -105,6 +105,9 @@ class TLSContext:
         does not list it in AT+MSSLCFG=?) is told as an "absent" event, see `on_event`; it is
         Unsupported if another value than the default was asked for. `auth` and the names must be
         there, and an `ignoreverify` that stays on is an error.
+
+        None for `negotime_s`, `version`, `ciphersuite`, `session`, `ignorestamp` or `ignoreverify`
+        leaves the option as the module has it: a fresh one checks no dates and takes SSL 3.0.
 
         AUTH_SERVER needs `ca`, unless `pskid` or `ignoreverify` takes its place; AUTH_MUTUAL needs
         `ca`, `cert` and `key`.
@@ -251,7 +254,7 @@ class Modem:
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take.
+        the handshake may take. "clock": the module's clock is believed without a comparison.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -264,11 +267,15 @@ class Modem:
         missing; ValueError or TypeError for an `apn` that cannot be one."""
 
     async def clock(self, timeout_ms: int=30000) -> tuple[int, ...]:
-        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
-        sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
-        board's own clock, machine.RTC, if it has one.
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-        ClockError if the time is not known within `timeout_ms` milliseconds."""
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
 
     async def info(self, *, identifiers: bool=True) -> dict[str, Any]:
         """What the module says of itself and of the network, as a dict: "model", "firmware",

@@ -21,6 +21,7 @@ class Model:
     psk = False  # has pre-shared keys
     ciphers = True  # lists its cipher suites
     volatile = False  # deep sleep loses certificates and settings
+    clock_zoned = True  # AT+CCLK has local time; False: seen with UTC, whatever its zone says
     mipcfg_ssl = True  # False: said not to have MIPCFG "ssl"; ask, the manuals disagree
     send_prompt = 8192  # bytes that a MIPSEND takes behind ">"
     send_inline = 1460  # characters that a MIPSEND takes inside the command

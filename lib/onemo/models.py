@@ -37,7 +37,7 @@ def _nb(**facts):
 def _unknown():
     # What every model can do, and none more.
     facts = _nb(volatile=True, tls_links=2)
-    facts.update(known=False, psk=False, ciphers=False, versions=(3, 255))
+    facts.update(known=False, psk=False, ciphers=False, versions=(3, 255), clock_zoned=False)
     return facts
 
 

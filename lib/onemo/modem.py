@@ -72,6 +72,7 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         if model is not None:
@@ -219,7 +220,7 @@ class BaseModem:
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take.
+        the handshake may take. "clock": the module's clock is believed without a comparison.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -254,12 +255,16 @@ class BaseModem:
         return self.run_operation(attach_op(self, apn, timeout_ms))
 
     def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
-        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
-        sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
-        board's own clock, machine.RTC, if it has one.
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-        ClockError if the time is not known within `timeout_ms` milliseconds."""
-        from .network import clock_op
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        from .clock import clock_op
 
         return self.run_operation(clock_op(self, timeout_ms))
 

@@ -8,7 +8,6 @@ from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .errors import (
-    ClockError,
     CommandError,
     ConnectionLost,
     ModemError,
@@ -253,7 +252,10 @@ class Connections:
             yield from tls.verify_op()
             yield from tls.check_present_op()
             if self._clock_boot != modem.boot_count and tls.checks_dates():
-                yield from self._check_clock_op()
+                from .clock import check_op
+
+                yield from check_op(modem)
+                self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
         ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
@@ -404,18 +406,6 @@ class Connections:
     def _take_back_op(self, connection):
         yield from self.close_op(connection)
         connection.error = "after it had failed, its id was needed for another"
-
-    def _check_clock_op(self):
-        from .network import read_clock_op
-
-        now = yield from read_clock_op(self._ch)
-        if not isinstance(now, tuple):
-            raise ClockError(
-                "the module's clock says %s, so it cannot judge a certificate's dates: call "
-                "modem.clock(), which asks the network, before connecting, "
-                "or configure with ignorestamp=True" % now
-            )
-        self._clock_boot = self._modem.boot_count
 
     def _configure_op(self, connection):
         ch = self._ch

@@ -99,12 +99,12 @@ class TLSContext:
         cert: "str | None" = None,
         key: "str | None" = None,
         pskid: "str | None" = None,
-        version: int = TLS1_2,
-        ciphersuite: int = 0,
-        negotime_s: int = 45,
-        session: bool = True,
-        ignorestamp: bool = False,
-        ignoreverify: bool = False,
+        version: "int | None" = TLS1_2,
+        ciphersuite: "int | None" = 0,
+        negotime_s: "int | None" = 45,
+        session: "bool | None" = True,
+        ignorestamp: "bool | None" = False,
+        ignoreverify: "bool | None" = False,
         allow_broken: bool = False,
         send: bool = True,
     ) -> None:
@@ -124,6 +124,9 @@ class TLSContext:
         Unsupported if another value than the default was asked for. `auth` and the names must be
         there, and an `ignoreverify` that stays on is an error.
 
+        None for `negotime_s`, `version`, `ciphersuite`, `session`, `ignorestamp` or `ignoreverify`
+        leaves the option as the module has it: a fresh one checks no dates and takes SSL 3.0.
+
         AUTH_SERVER needs `ca`, unless `pskid` or `ignoreverify` takes its place; AUTH_MUTUAL needs
         `ca`, `cert` and `key`.
 
@@ -142,10 +145,14 @@ class TLSContext:
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
         }
+        for name in SETTINGS:
+            if arguments.get(name, 0) is None:
+                del arguments[name]
         self.check_values(arguments, allow_broken)
         check_together(auth, (ca, cert, key), pskid, ignoreverify)
         settings = {}
         for option in _OPTIONS:
+            settings[option.name] = None  # left as it is
             if option.arguments[0] in arguments:
                 settings[option.name] = self.checked_value(option, arguments)
         self._settings = settings
@@ -322,7 +329,7 @@ class TLSContext:
 
     def tell_negotime(self, timeout_ms):
         """Tell, once, that the handshake has less time than `negotime_s` says."""
-        negotime_s = self._settings.get("negotime", 0)
+        negotime_s = self._settings.get("negotime") or 0
         if negotime_s * 1000 > timeout_ms and not self.negotime_told:
             self.negotime_told = True
             self._modem.tell(
@@ -356,10 +363,10 @@ class TLSContext:
         if self._boot >= 0 and not again and modem.require_model().volatile:
             yield from self._check_names_op()
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 yield from self._set_or_miss_op(option)
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 yield from self._check_kept_op(option, (yield from self._kept_op(option)))
         self._boot = modem.boot_count
         self._ch.set_result(None)
@@ -368,7 +375,7 @@ class TLSContext:
         """Operation: the first option that the module keeps otherwise than configured, as (option,
         kept, wanted); None if there is none, so that nothing needs to be sent."""
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 kept = yield from self._kept_op(option)
                 wanted = self._wanted(option)
                 if kept is _REFUSED:
@@ -385,7 +392,7 @@ class TLSContext:
         differs: the module may have rebooted without a word, or a command to another context may
         have been damaged into one to this. VerifyError if it stays different."""
         for option in _OPTIONS:
-            if not self._has(option) or option.name in _NO_RISK:
+            if not self._asks_for(option) or option.name in _NO_RISK:
                 continue
             yield from self._check_kept_op(option, (yield from self._kept_op(option)))
 
@@ -512,9 +519,13 @@ class TLSContext:
             return self._modem.certs.encoding
         return self._settings[option.name]
 
+    def _asks_for(self, option):
+        # False for what the firmware does not have, or configure() leaves as it is.
+        return (option.kind == _NAMES or self._wanted(option) is not None) and self._has(option)
+
     def _has(self, option):
         if option.name in self._modem.absent:
-            if self._settings and self._wanted(option) != option.default:
+            if self._settings and self._wanted(option) not in (None, option.default):
                 self._miss(option)
             return False
         return not option.capability or getattr(self._modem.require_model(), option.capability)

@@ -302,6 +302,68 @@ def test_mutual_authentication_needs_all_three(rigs, more, missing):
     assert rig.uart.bytes_written == sent
 
 
+# What configure() leaves as it is
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("negotime_s", "negotime", 111),
+        ("version", "version", TLS1_1),
+        ("ciphersuite", "ciphersuite", 0xC02F),
+        ("session", "session", False),
+        ("ignorestamp", "ignorestamp", True),
+        ("ignoreverify", "ignoreverify", True),
+    ],
+)
+def test_none_leaves_an_option_as_it_is(rig, name, option, value):
+    tls = rig.modem.tls(0)
+    tls.set(option, value)
+    first = len(rig.module.commands)
+    tls.configure(ca="ca.pem", **{name: None})
+    assert not any(option.encode() in command for command in rig.module.commands[first:])
+    found = tls.read()
+    assert found[name] == value
+    assert {key for key in found if found[key] is None} == {"cert", "key", "pskid"}
+    rig.module.contexts.set(0, option, (255 if name == "version" else 0,))
+    rig.modem.run_operation(tls.verify_op())  # nor is it looked at before a connection
+    different = []
+
+    def look():
+        different.append((yield from tls.difference_op()))
+
+    rig.modem.run_operation(look())
+    assert different == [None]
+    tls.set(option, value)
+    rig.modem.reboot()
+    rig.modem.restore()
+    assert tls.get(option) == value  # set() makes it one that is asked for
+    tls.configure(ca="ca.pem")
+    assert tls.get(option) != value
+
+
+def test_none_for_an_option_that_the_firmware_lacks(rigs):
+    rig = rigs(absent_options=frozenset({"version"}))
+    told = []
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    tls = rig.modem.tls(0)
+    tls.configure(ca="ca.pem", version=None)
+    assert told == []
+    rig.modem.tls(1).configure(ca="ca.pem")
+    assert told == ["absent"]
+    tls.configure(ca="ca.pem", version=None)
+    assert tls.get("version") is None
+    assert tls.read()["version"] is None
+
+
+@pytest.mark.parametrize("name", ["auth", "ca"])
+def test_none_for_what_decides_who_is_verified_is_refused(rig, name):
+    with pytest.raises(ValueError, match=name):
+        rig.modem.tls(0).configure(**({"ca": "ca.pem"} | {name: None}))
+    with pytest.raises(ValueError, match="ca="):
+        rig.modem.tls(0).configure(ignoreverify=None)
+
+
 # Commands as people paste them
 
 
