@@ -82,6 +82,23 @@ def test_certs_against_an_installed_simulator(installed, tmp_path):
         assert done.returncode == exits.REFUSED, done.stderr
 
 
+def test_doctor_against_an_installed_simulator(installed):
+    with simulated(installed, "onemo", "simulate") as port:
+        done = installed.run("onemo", "doctor", "--serial", f"socket://127.0.0.1:{port}", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"model", "sim", "signal", "clock"} <= {row["row"] for row in json.loads(done.stdout)}
+
+
+def test_new_makes_what_the_checkout_makes(installed, tmp_path):
+    assert installed.run("onemo", "new", tmp_path / "p").returncode == 0
+    made = {p.relative_to(tmp_path / "p").as_posix() for p in (tmp_path / "p").rglob("*.*")}
+    assert {"tests/test_product.py", "config.schema.json", "typings/onemo/modem.py"} <= made
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        words = ["deploy", "--board", board.port, "--json"]
+        done = installed.run("onemo", *words, cwd=tmp_path / "p", timeout=100)
+        assert "certs/client.key" in json.loads(done.stdout)["copied"], done.stderr
+
+
 def test_deploy_to_a_board(installed, tmp_path):
     with VirtualBoard(tmp_path / "flash.img") as board:
         done = installed.run("onemo", "deploy", "--board", board.port, "--json", timeout=100)

@@ -92,7 +92,7 @@ def test_the_traps_work():
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("deploy",), ("board",)], ids=lambda words: " ".join(words) or "onemo"
+    "command", [(), ("doctor",), ("board",)], ids=lambda words: " ".join(words) or "onemo"
 )
 def test_help(command):
     done = run(*command, "--help")
@@ -128,6 +128,8 @@ def test_certs_and_simulate_without_posix():
         assert done.stdout == "ca.pem written and confirmed by the module\n", done.stderr
         done = run("certs", "ls", "--json", *where)
         assert json.loads(done.stdout)[0]["size"] == 1261
+        done = run("doctor", "--lang", "zh", *where)
+        assert done.returncode == 0 and "SIM 卡" in done.stdout, done.stdout + done.stderr
         again = run("certs", "check", "ca.pem", CA, *where)  # another client, after the first
         assert again.returncode == 0
 

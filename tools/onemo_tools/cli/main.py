@@ -15,6 +15,8 @@ from onemo_tools.cli.size import size
 from onemo_tools.cli.trace import main as trace
 from onemo_tools.deploy.cli import deploy
 from onemo_tools.doctor.cli import doctor
+from onemo_tools.new.cli import new
+from onemo_tools.new.pki import pki
 from onemo_tools.probe.cli import probe, probe_server
 from onemo_tools.proofs.testdevice_cli import test_device
 from onemo_tools.store import cli as certs_cli
@@ -38,6 +40,8 @@ app.command("simulate")(simulate)
 app.command("board")(board)
 app.command("deploy", context_settings=BOARD_OR_PORT)(deploy)
 app.command("doctor")(doctor)
+app.command("new")(new)
+app.command("pki")(pki)
 app.command("test-device", context_settings=BOARD_OR_PORT)(test_device)
 app.command("size")(size)
 app.command("probe")(probe)

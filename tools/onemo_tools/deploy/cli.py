@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,10 @@ def deploy(
     ] = None,
     app: Annotated[
         Path | None,
-        typer.Option(help="A folder with an application of your own, in place of the project's."),
+        typer.Option(
+            help="A folder with an application of your own, in place of the project's; in a "
+            "folder that `onemo new` made, that one's."
+        ),
     ] = None,
     source: Annotated[bool, typer.Option("--source", help=".py files, not compiled.")] = False,
     romfs: Annotated[
@@ -70,6 +74,8 @@ def deploy(
 
     Exit status: 0 done; 3 done, but files that deploy did not put there were kept where others
     were to go; else nothing was done: `onemo --help` lists why."""
+    if app is None and certs is None and config is None and root == ROOT:
+        app = _product_here()
     if romfs and source:
         raise fail("deploy", "--romfs holds compiled modules: leave --source out", exits.USAGE)
     try:
@@ -132,6 +138,20 @@ def _tell(done: Deployed, chosen: Folder, dry_run: bool) -> None:
         f"{len(done.copied)} files ({done.size} bytes) {would}copied, "
         f"{len(done.unchanged)} unchanged, {len(done.removed)} {would}removed{also}"
     )
+
+
+def _product_here() -> Path | None:
+    """The application of the current folder, if that is a product's: its pyproject.toml has
+    `[tool.onemo]`, as `onemo new` writes it."""
+    try:
+        table = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+        app = table["tool"]["onemo"]["app"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(app, str):
+        raise fail("deploy", "pyproject.toml: tool.onemo.app is the name of a folder", exits.USAGE)
+    typer.echo(f"product  {Path(app).resolve()}, as pyproject.toml says", err=True)
+    return Path(app)
 
 
 def _choose(certs: Path | None, config: Path | None, app: Path | None) -> Folder:

@@ -14,7 +14,7 @@ class Case:
     """What the steps share."""
 
     modem = None
-    config = None  # of the board or of --config; None: there is none
+    config: "dict | None" = None  # of the board or of --config
     info = None
 
 
