@@ -6,10 +6,11 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from onemo_simulator import Line, Module, SystemNetwork
+from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
+from onemo_simulator.serve import parse_host, reach
 from onemo_tools.cli.parts import fail, need_extra
 
 from .chip.ports import PORTS
@@ -93,6 +94,17 @@ def main(
     module: Annotated[
         int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=ADDRESS, for the module of --module, before DNS."),
+    ] = None,
+    clock_unset: Annotated[
+        bool, typer.Option("--clock-unset", help="That module's clock says 2070.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault on that module's line, as `onemo simulate` has them."),
+    ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
@@ -105,8 +117,15 @@ def main(
             if wire is not None:
                 uarts[wire] = stack.enter_context(Wire()).board_fd
             if module is not None:
-                line = Line(Module("ML307R", network=SystemNetwork()))
+                hosts = dict(map(parse_host, host or []))
+                date: Any = "unset" if clock_unset else None
+                simulated = Module("ML307R", network=SystemNetwork(hosts), date=date)
+                faults = [Fault.parse(text) for text in fault or []]
+                line = Line(FaultyLine(simulated, faults) if faults else simulated)
                 uarts[module] = stack.enter_context(line).board_fd
+                print(f"the module at UART {module}: {reach(hosts)}", file=sys.stderr, flush=True)
+            elif host or clock_unset or fault:
+                raise ValueError("--host, --clock-unset and --fault go with --module ID")
             run(
                 flash,
                 port_like=port_like,

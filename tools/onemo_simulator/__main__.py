@@ -8,14 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .profile_file import load
-from .serve import DEFAULT_PORT, serve_until_signalled
-
-
-def _host(text: str) -> tuple[str, str]:
-    name, equals, address = text.partition("=")
-    if not (name and equals and address):
-        raise typer.BadParameter(f"a host is given as NAME=ADDRESS, not {text!r}")
-    return name, address
+from .serve import DEFAULT_PORT, parse_host, serve_until_signalled
 
 
 def _check_profile(path: str) -> None:
@@ -41,17 +34,28 @@ def main(
     profile: Annotated[
         str | None, typer.Option(help="JSON file of a series, instead of --model.")
     ] = None,
-    clock_unset: Annotated[bool, typer.Option(help="Its clock says 2070.")] = False,
+    clock_unset: Annotated[
+        bool, typer.Option("--clock-unset", help="Its clock says 2070.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A fault on the line, "drop > 120" or "corrupt < 40 mask=4" say: kind, '
+            "direction, byte, and what faults.py lists; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """A simulated OneMO module to talk to from a terminal program, until Ctrl-C."""
-    hosts = dict(_host(text) for text in host or [])
     quirks: dict[str, Any] = {"date": "unset"} if clock_unset else {}
     if echo is not None:
         quirks["echo"] = echo
     if profile is not None:
         _check_profile(profile)
     try:
-        serve_until_signalled(model, port, baud, hosts, profile=profile, **quirks)
+        hosts = dict(map(parse_host, host or []))
+        serve_until_signalled(
+            model, port, baud, hosts, faults=fault or (), profile=profile, **quirks
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, Self
 
+from .faults import FaultyLine
 from .module import Module
 from .polling import POLLERR, POLLHUP, POLLIN, POLLOUT, Poller, new_poller
 from .system_network import SystemNetwork
@@ -26,7 +27,8 @@ _ABSENT = 0.02  # s between looks for a client of the pty
 
 
 class Line:
-    """Serves `module` while the context is open; it is the thread's then: see `locked`.
+    """Serves `module` while the context is open, or one behind a `FaultyLine`; it is the thread's
+    then: see `locked`.
 
     kind: "socketpair" (`board_fd` is the board's end: inheritable, O_NONBLOCK), "pty" (`path`) or
     "tcp" (`address`, on 127.0.0.1 unless `host` says otherwise; `port` 0 picks one; one client at
@@ -37,7 +39,7 @@ class Line:
 
     def __init__(
         self,
-        module: Module,
+        module: Module | FaultyLine,
         kind: Kind = "socketpair",
         *,
         baud: int | None = None,
@@ -54,7 +56,9 @@ class Line:
         self.to_host = 0  # bytes
         self.to_module = 0
         self.error: BaseException | None = None
-        self._module = module
+        # What bytes go through, and the module itself.
+        self._end = module
+        self._module = module.module if isinstance(module, FaultyLine) else module
         self._kind = kind
         self._baud = baud
         self._rxbuf = rxbuf
@@ -200,7 +204,10 @@ class Line:
             return _QUANTUM
         network = self._module.network
         unwatched = isinstance(network, SystemNetwork) and network.fileno() < 0
-        event = self._module.next_event(sockets=unwatched)
+        if isinstance(self._end, FaultyLine):
+            event = self._end.next_event()
+        else:
+            event = self._end.next_event(sockets=unwatched)
         wait = _IDLE if event is None else min(_IDLE, event - self._module.clock.now())
         return min(wait, _ABSENT) if self._absent else wait
 
@@ -236,12 +243,12 @@ class Line:
                 data, self._inbound = bytes(self._inbound), bytearray()
                 self._feed(data)
             if not self._outbound:
-                self._outbound += self._module.take()
+                self._outbound += self._end.take()
         self._send()
 
     def _feed(self, data: bytes) -> None:
         self.to_module += len(data)
-        self._module.feed(data)
+        self._end.feed(data)
 
     # --- pace -----------------------------------------------------------------------------------
 
@@ -262,7 +269,7 @@ class Line:
             self._feed(garbled(data, self._baud, self._module.baud))
 
     def _pace_out(self) -> None:
-        module = self._module
+        module = self._end
         now = module.clock.now()
         most = None if self._rxbuf is None else max(1, self._rxbuf // 2)
         while True:
