@@ -89,13 +89,14 @@ class TLSContext:
     def __init__(self, modem, ssl_id: int) -> None:
         ...
 
-    def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int | None=..., ciphersuite: int | None=0, negotime_s: int | None=45, session: bool | None=True, ignorestamp: bool | None=False, ignoreverify: bool | None=False, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
+    def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int | None=..., ciphersuite: int | None=0, negotime_s: int | None=45, session: bool | None=True, ignorestamp: bool | None=False, ignoreverify: bool | None=False, sni: bool | None=None, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
         """Set every option of this context and read each back (manual 3.1).
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -150,19 +151,8 @@ class TLSContext:
     def configured(self) -> bool:
         """True once configure() was called."""
 
-    def row_of(self, option) -> Any:
-        """The row of an option by its name, or by configure()'s name for its only value.
-        ValueError, Unsupported."""
-
-    def settings_with(self, option, value) -> Any:
-        """What configure() was asked for, with one value changed; None if it was not called.
-        ValueError if they do not go together."""
-
-    def adopt(self, settings) -> Any:
-        """Go on with these settings, which the module has."""
-
-    def tell_negotime(self, timeout_ms) -> Any:
-        """Tell, once, that the handshake has less time than `negotime_s` says."""
+    def noted(self, settings=None) -> Any:
+        """What configure() was asked for, {option: value}. `settings` takes its place."""
 
     def names(self) -> Any:
         """The names of the objects that it uses."""
@@ -185,7 +175,7 @@ class Modem:
 
         `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
         `baud`: what it runs at, bit/s, for deadlines.
-        `model`: as AT+CGMM returns it; None asks the module.
+        `model`: its name, such as "ML307R" or "ML307H-GU", which is believed; None asks it.
         `buffer`: bytes of RAM for I/O, 32 or more.
         `packet`: bytes announced per CERTWR or KEYWR, 1..8192 (manual 3.2).
         `line`: longest command line that the module takes, characters, 160 or more; for models
@@ -198,7 +188,12 @@ class Modem:
         """
 
     def set_model(self, response: str | bytes) -> None:
-        """Select the model from an answer to AT+CGMM, or from its name."""
+        """Select the model from its name, or from an answer to AT+CGMM."""
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
 
     @property
     def is_known_model(self) -> bool:
@@ -210,9 +205,12 @@ class Modem:
 
     async def start(self, timeout_ms: int=...) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
-        (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do.
 
-        Timeout if it does not answer within `timeout_ms` milliseconds."""
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked."""
 
     async def reboot(self, timeout_ms: int=...) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
@@ -277,7 +275,7 @@ class Modem:
         ClockError, which says what was found, if the time is not known within `timeout_ms`
         milliseconds or clock and server differ."""
 
-    async def info(self, *, identifiers: bool=True) -> dict[str, Any]:
+    async def info(self, identifiers: bool=True) -> dict[str, Any]:
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",

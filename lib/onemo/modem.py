@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .certs import CertStore
+    from .model_info import ModelInfo
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
+_PLUS = const(0x2B)
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -42,7 +44,7 @@ class BaseModem:
 
         `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
         `baud`: what it runs at, bit/s, for deadlines.
-        `model`: as AT+CGMM returns it; None asks the module.
+        `model`: its name, such as "ML307R" or "ML307H-GU", which is believed; None asks it.
         `buffer`: bytes of RAM for I/O, 32 or more.
         `packet`: bytes announced per CERTWR or KEYWR, 1..8192 (manual 3.2).
         `line`: longest command line that the module takes, characters, 160 or more; for models
@@ -75,6 +77,8 @@ class BaseModem:
         self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
+        self.heard = ""  # what the module said that it is, a line a command
+        self.firmware = None  # as AT+CGMR says; None: not asked, or not said
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -88,11 +92,31 @@ class BaseModem:
     # The model
 
     def set_model(self, response: "str | bytes") -> None:
-        """Select the model from an answer to AT+CGMM, or from its name."""
-        from .models import identify
+        """Select the model from its name, or from an answer to AT+CGMM."""
+        from .start import plain
 
-        self.model, self.capabilities = identify(response)
-        _port.unload("models")
+        model = plain(response) if isinstance(response, str) else None
+        if model is None:
+            from .models import identify
+
+            _, model = identify(response)
+            _port.unload("models")
+        _port.unload("start")
+        self.use_model(model)
+
+    def use_model(self, model) -> None:
+        """Use `model`, a Model, from now on. For the library's own parts."""
+        self.capabilities = model
+        self.model = model.series
+
+    @property
+    def model_info(self) -> "ModelInfo":
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
+        from .model_info import ModelInfo
+
+        _port.unload("model_info")
+        return ModelInfo(self)
 
     @property
     def is_known_model(self) -> bool:
@@ -112,11 +136,15 @@ class BaseModem:
 
     def start(self, timeout_ms: int = RESYNC_MS) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
-        (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do.
 
-        Timeout if it does not answer within `timeout_ms` milliseconds."""
-        from .at_resync import start_op
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked."""
+        from .start import start_op
 
+        _port.unload("start")
         return self.run_operation(start_op(self, timeout_ms), False)
 
     def resync_op(self, timeout_ms=RESYNC_MS):
@@ -191,17 +219,13 @@ class BaseModem:
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
         # without what was pasted along.
-        at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
-        if not 1 <= len(text) < self.line_max:
-            raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
-            )
-        text = text.rstrip(ends)
-        if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
-        if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
-            return text[2:]
-        return text
+        ends = "\r\n" if isinstance(text, str) else b"\r\n"
+        several = ends[0] in text or ends[1] in text
+        if 0 < len(text) < _SECRET_MIN and text[0] in (_PLUS, "+") and not several:
+            return text
+        from .at_masking import checked
+
+        return checked(text, self.line_max)
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -268,7 +292,7 @@ class BaseModem:
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, *, identifiers: bool = True) -> "dict[str, Any]":
+    def info(self, identifiers: bool = True) -> "dict[str, Any]":
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
@@ -284,7 +308,12 @@ class BaseModem:
 
     @property
     def certs(self) -> "CertStore":
-        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8)."""
+        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8). Unsupported for a
+        model that has no TLS."""
+        if self.capabilities and not self.capabilities.tls:
+            from .model_info import refuse_tls
+
+            refuse_tls(self.capabilities)
         if self._certs is None:
             from .certs import CertStore
 

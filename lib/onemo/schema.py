@@ -124,6 +124,9 @@ ROWS = {
         "ignorestamp bool?\n"
         # The server is not verified at all. Default: false.
         "ignoreverify bool?\n"
+        # The server is told which host is meant (MR880A only). Default: where that is possible
+        # and `auth` verifies.
+        "sni bool~\n"
         # A broken cipher suite (NULL, RC4, DES, 3DES) may be asked for. Default: false.
         "allow_broken bool?\n"
     ),
@@ -167,7 +170,7 @@ def faults(value, entry="", part=None, unknown=True, port=None):
     unknown: False where names without a row are no faults. port: sys.platform of the board, else
     of this machine."""
     kind = "object"
-    wants = _members(entry)
+    wants = "with " + ", ".join(part) if part else _members(entry)
     for name, its_kind, its_wants in children("", ""):
         if name == entry:
             kind = its_kind

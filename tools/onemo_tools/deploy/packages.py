@@ -22,8 +22,8 @@ PACKAGE = "onemo"
 _PROVISION = """
 __init__ _md5_viper _port at_channel at_masking at_resync at_syntax baud blocking cert_list
 cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload cert_upload_counted
-cert_upload_inline certs clock error_texts errors md5 model models modem network schema tls
-tls_option uart
+cert_upload_inline certs clock error_texts errors md5 model model_find model_info model_probe
+models modem network schema start tls tls_option uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
