@@ -3,8 +3,6 @@
 # From a module of which nothing is known to one that can be worked with: found, identified, asked
 # what its name does not tell. Loaded for that, and let go of.
 
-import gc
-
 from . import _port
 from ._port import const
 from .model import Model
@@ -27,7 +25,8 @@ def start_op(modem, timeout_ms):
     modem.channel.forget()
     yield from modem.resync_op(timeout_ms)
     if modem.capabilities is None:
-        gc.collect()  # what stays of the following is not to stand in the middle of the free heap
+        # What stays of the following is not to stand in the middle of the free heap.
+        _port.collect()
         from .model_find import identify_op
 
         yield from identify_op(modem, end)
