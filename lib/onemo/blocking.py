@@ -10,6 +10,8 @@ from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .net_stand_in import SocketModule
     from .net_stream import Stream
     from .net_udp import Datagrams
@@ -94,7 +96,7 @@ class Modem(BaseModem):
 
         return BlockingSockets(self, tls)
 
-    def ciphers(self):
+    def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
         from .suites import iterate_supported

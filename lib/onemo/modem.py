@@ -139,7 +139,7 @@ class BaseModem:
 
     # In step with the module
 
-    def start(self, timeout_ms: int = RESYNC_MS):
+    def start(self, timeout_ms: int = RESYNC_MS) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
         (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
         `model_info`. One that the library does not know is asked what it can do.
@@ -180,7 +180,7 @@ class BaseModem:
             yield from discard_op(self, name)
             self.partial_upload = None
 
-    def reboot(self, timeout_ms: int = RESYNC_MS):
+    def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
         contexts are sent again before they are next used.
 
@@ -189,7 +189,7 @@ class BaseModem:
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
-    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000):
+    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
         it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
         its speed over resets; a module that an earlier run left at another speed is found.
@@ -212,7 +212,7 @@ class BaseModem:
         timeout_ms: int = REPLY_MS,
         *,
         expect: "str | bytes | None" = None,
-    ):
+    ) -> "list[bytes]":
         """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
@@ -292,7 +292,7 @@ class BaseModem:
         pin: "str | None" = None,
         pin_file: str = "onemo.pin",
         timeout_ms: int = 120000,
-    ):
+    ) -> "list[str]":
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
         radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
         up. What is as wanted is left alone; what was done is told, see `on_event`.
@@ -332,7 +332,7 @@ class BaseModem:
         if self.power and self.channel.sleep_ms is not None:
             self.power.allow_sleep(True)
 
-    def clock(self, timeout_ms: int = 30000):
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
         the network or a time server sets (AT+MNTP; the network must be attached). The first time
         after a boot of the module it is compared with the server's, for firmware is known whose
@@ -346,7 +346,7 @@ class BaseModem:
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, identifiers: bool = True):
+    def info(self, identifiers: bool = True) -> "dict[str, Any]":
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
@@ -386,7 +386,7 @@ class BaseModem:
             self._certs = CertStore(self)
         return self._certs
 
-    def restore(self):
+    def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
         settings again, from their sources: for MN316 and MN326, which lose them all in deep sleep
         (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
@@ -410,7 +410,7 @@ class BaseModem:
         remove_foreign: bool = False,
         progress=None,
         journal: str = "onemo.rotate",
-    ):
+    ) -> "list[tuple[str, Any]]":
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
         finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
@@ -429,7 +429,7 @@ class BaseModem:
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
 
-    def identity(self, journal: str = "onemo.rotate"):
+    def identity(self, journal: str = "onemo.rotate") -> "dict[str, Any]":
         """What is in force, as a dict: "objects" ({name: True if the module has it, with the
         digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
         "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),

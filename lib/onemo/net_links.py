@@ -38,6 +38,12 @@ _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
 _NO_PDP = const(3)
 
 
+def check_context(tls):
+    """TypeError unless it is a TLS context, or None."""
+    if tls is not None and not hasattr(tls, "ssl_id"):  # modem.tls without its call, ssl_id alone
+        raise TypeError("tls is %r; it must be a context, modem.tls(ssl_id), or None" % (tls,))
+
+
 class Connection:
     """One connection: what URCs told about it."""
 
@@ -221,6 +227,7 @@ class Connections:
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
         at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, OPEN_MAX_MS)
+        check_context(tls)
         connection = Connection(host, port, tls)
         if wanted_id is not None:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)

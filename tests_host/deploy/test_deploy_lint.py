@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from onemo_board import VirtualBoard, images
 from onemo_simulator import Line, Module
+from onemo_tools.cli import exits
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.packages import ROOT
 from onemo_tools.servers.pki import Authority
@@ -80,7 +81,7 @@ def test_an_error_stops_it_before_anything_is_copied(desk, deploy, name):
     else:
         (certs / "ca.pem").write_bytes(b"no PEM")
     status, flash, err = deploy("--certs", certs, "--config", config)
-    assert status == 1 and flash == {}
+    assert status == exits.REFUSED and flash == {}
     assert f"[{code}]" in err and "nothing was sent" in err
     status, done, _ = deploy("--certs", certs, "--config", config, "--no-lint", "--dry-run")
     assert status == 0 and len(done["copied"]) > 40
@@ -144,7 +145,7 @@ def test_write_looks_first(desk):
     with Line(module, "pty") as line:
         words = ("certs", "write", "old.pem", old, "--serial", line.path)
         status, out, err = onemo(*words)
-        assert (status, out) == (1, "") and "[expired]" in err
+        assert (status, out) == (exits.REFUSED, "") and "[expired]" in err
         with line.locked():
             assert module.store.objects == {}
         assert onemo(*words, "--no-lint")[0] == 0

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from onemo_tools.deploy.mpy import shipped
+from onemo_tools.lint import awaited
 
-ROOT = Path(__file__).resolve().parents[3]
+_INSTALLED = Path(__file__).parents[1] / "project"  # where the wheel has what boards get
+ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[3]
 PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
@@ -163,7 +165,7 @@ def _manifest(found: dict[str, list[str]], number: str) -> str:
 
 
 def listings(root: Path = ROOT) -> dict[str, str]:
-    """The files that list the packages' contents: path in the checkout -> text."""
+    """The files that are made from the tree: path in the checkout -> text."""
     found = parts(root)
     number = version(root)
     everything = [f"{module}.py" for module in modules(root)]
@@ -173,6 +175,7 @@ def listings(root: Path = ROOT) -> dict[str, str]:
     }
     for part, names in found.items():
         files[f"lib/{part}.json"] = _package_json([f"{n}.py" for n in names], "", number)
+    files["lib/onemo/_awaited.pyi"] = awaited.text(root / "lib" / PACKAGE)
     return files
 
 
