@@ -63,30 +63,20 @@ class CertStore:
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
+        uploader = self.uploader()
+        if inline or check_length is not None:
+            from .cert_upload_counted import other_uploader
+
+            uploader = other_uploader(self._modem, uploader, inline, check_length)
         return self._modem.run_operation(
-            self.uploader(inline, check_length).write_op(
-                name, source, kind, size, force, progress, in_use_ok
-            )
+            uploader.write_op(name, source, kind, size, force, progress, in_use_ok)
         )
 
-    def uploader(self, inline=False, check_length=None):
+    def uploader(self):
         """What writes PEM files into this model: behind `>` or inside the command. For the
         library's own parts."""
-        prompt = self._modem.require_model().prompt
-        if check_length is not None:
-            if prompt and not inline:
-                raise ValueError(
-                    "check_length is for data inside the command: pass inline=True as well"
-                )
-            from .cert_upload_counted import CountedUploader
-
-            return CountedUploader(self._modem, check_length)
-        if inline and prompt:
-            from .cert_upload_inline import InlineUploader
-
-            return InlineUploader(self._modem)
         if self._uploader is None:
-            if prompt:
+            if self._modem.require_model().prompt:
                 from .cert_upload import Uploader
             else:
                 from .cert_upload_inline import InlineUploader as Uploader

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
+_PLUS = const(0x2B)
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -218,17 +219,13 @@ class BaseModem:
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
         # without what was pasted along.
-        at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
-        if not 1 <= len(text) < self.line_max:
-            raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
-            )
-        text = text.rstrip(ends)
-        if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
-        if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
-            return text[2:]
-        return text
+        ends = "\r\n" if isinstance(text, str) else b"\r\n"
+        several = ends[0] in text or ends[1] in text
+        if 0 < len(text) < _SECRET_MIN and text[0] in (_PLUS, "+") and not several:
+            return text
+        from .at_masking import checked
+
+        return checked(text, self.line_max)
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -295,7 +292,7 @@ class BaseModem:
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, *, identifiers: bool = True):
+    def info(self, identifiers: bool = True):
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",

@@ -85,6 +85,7 @@ class Connections:
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
         self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_boot = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
@@ -219,8 +220,12 @@ class Connections:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
             connection.wanted_id = wanted_id
             self._check_unused(wanted_id)
-        if tls:
-            tls.tell_negotime(timeout_ms)
+        negotime_s = (tls and tls.noted().get("negotime")) or 0
+        if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
+            from .tls_option import tell_negotime
+
+            self._told += ((tls.ssl_id, negotime_s),)
+            tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
         return connection
 
     def _check_unused(self, number):

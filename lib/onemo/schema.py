@@ -170,7 +170,7 @@ def faults(value, entry="", part=None, unknown=True, port=None):
     unknown: False where names without a row are no faults. port: sys.platform of the board, else
     of this machine."""
     kind = "object"
-    wants = _members(entry)
+    wants = "with " + ", ".join(part) if part else _members(entry)
     for name, its_kind, its_wants in children("", ""):
         if name == entry:
             kind = its_kind

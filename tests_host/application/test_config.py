@@ -118,7 +118,7 @@ from .conftest import MISSING, WRITES, count, put
         ("wachdog_s", 60, 'wachdog_s is not known ("wachdog_s": did you mean "watchdog_s"?)'),
         ("endpoint.hots", "x", 'endpoint.hots is not known ("hots": did you mean "host"?)'),
         ("retry.last_s", 9, "retry.last_s is not known"),
-        ("objects.0.sorce", "x", '("sorce": did you mean "source"?)'),
+        ("objects.0.sourcce", "x", '("sourcce": did you mean "source"?)'),
         ("uart.tx_pin", 4, '("tx_pin": did you mean "tx"?)'),
         ("sensors", [], "sensors is not known; config.json has $schema, uart, module, objects"),
         ("endpoint.every_s", 604800, "endpoint.every_s is 604800; it must be an integer from"),

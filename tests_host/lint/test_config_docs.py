@@ -2,11 +2,12 @@
 """docs/config.md and docs/config.schema.json: as the schema says, and of the same verdict."""
 
 import importlib.util
+import inspect
 import json
 import re
 
 import pytest
-from onemo import profile_check, schema
+from onemo import profile_check, schema, tls
 from onemo_tools.lint import config_docs
 from onemo_tools.lint.config_docs import ROOT
 
@@ -40,6 +41,20 @@ def test_the_page_has_every_entry_once():
     table = [line for line in lines if line.startswith("| `")]
     assert len(table) == sum(len(schema.children(above, "")) for above in schema.ROWS)
     assert all(line.count(" | ") == 3 for line in table)
+
+
+def test_defaults_are_those_of_configure():
+    parameters = inspect.signature(tls.TLSContext.configure).parameters
+    found = {
+        entry.path.partition("].")[2]: json.loads(entry.default)
+        for entry in config_docs.entries()
+        if entry.path.startswith("contexts[]") and entry.default
+    }
+    assert found == {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if isinstance(parameter.default, int) and name not in ("auth", "send")
+    }
 
 
 def test_the_generator_writes_between_the_markers_only():
@@ -163,7 +178,7 @@ def test_an_editor_and_a_board_are_of_one_mind(path):
 
 
 def test_misspelt_and_missing_entries_are_seen_by_an_editor():
-    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sorce", "contexts.1.sni"):
+    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sourcce", "contexts.1.sni"):
         assert not valid(CASES.changed(path, "x"), JSON_SCHEMA)
     for path, (_, optional) in CASES.ENTRIES.items():
         if path.rpartition(".")[2].isdigit() or path in ("uart.tx", "uart.rx"):

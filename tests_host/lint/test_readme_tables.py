@@ -109,7 +109,9 @@ def connect(modem):
 
 
 METHODS = {
-    'modem.command("+MSSLCFG=?")': lambda modem: modem.command("+MSSLCFG=?"),
+    "tls.options()": lambda modem: modem.tls(0).options(),
+    "tls.get(option)": lambda modem: modem.tls(0).get("auth"),
+    "tls.set(option, value)": lambda modem: modem.tls(0).set("auth", 1),
     "tls.read_all(option)": lambda modem: modem.tls(0).read_all("auth"),
     "tls.read()": lambda modem: modem.tls(0).read(),
     "tls.configure(…)": lambda modem: modem.tls(0).configure(AUTH_NONE),

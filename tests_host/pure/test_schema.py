@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """config.json: each entry's type and range, names that are not known, files that are no JSON."""
 
+import inspect
 import io
 import json
 import re
@@ -191,12 +192,12 @@ def test_which_port_this_is(monkeypatch):
         (
             "MN316-S",
             ("contexts.1.ssl_id", 5),
-            "contexts[1].ssl_id is 5; it must be an integer fro",
+            "contexts[1].ssl_id is 5; it must be an integer",
         ),
         (
             "MN326-X",
             ("contexts.0.ssl_id", 5),
-            "contexts[0].ssl_id is 5; it must be an integer fro",
+            "contexts[0].ssl_id is 5; it must be an integer",
         ),
         ("ML307R", ("module.apn", None), 'objects[3].kind is "psk"; it must be "cert" or "key"'),
         ("ML302S", ("module.apn", None), 'objects[3].kind is "psk"; it must be "cert" or "key"'),
@@ -218,11 +219,15 @@ def test_limits_are_those_of_the_model_where_it_is_given(model, change, said):
 
 def test_the_rows_of_a_context_are_those_of_configure():
     rows = {name: (kind, wants) for name, kind, wants in schema.children("contexts[]", "")}
-    assert set(rows) == {"ssl_id", "auth", "ca", "cert", "key", "pskid", *tls.SETTINGS}
+    parameters = inspect.signature(tls.TLSContext.configure).parameters
+    assert set(rows) == {"ssl_id", *parameters} - {"self", "send"}
     for option in tls._OPTIONS:
-        name = option.arguments[0]
-        if name in tls.SETTINGS and rows[name][0] == "int?":
-            assert rows[name][1].split(" ")[:2] == [str(option.low), str(option.high)]
+        kind, wants = rows.get(option.arguments[0], ("", ""))
+        if kind == "int?":
+            assert wants.split(" ")[:2] == [str(option.low), str(option.high)]
+        assert (kind == "bool?") is (option.high == 1)
+    for name in ("negotime_s", "version", "ciphersuite", "session", "allow_broken"):
+        assert rows[name][0].endswith("?"), "what is left out gets configure's default"
 
 
 def test_values_that_python_gives():
@@ -258,7 +263,7 @@ def test_of_an_applications_own_entries_only_misspelt_ones_are_faults():
     }
     found = profile.checked(own)
     assert found == {name: CONFIG[name] for name in ("objects", "contexts")}
-    for wrong in ("object", "Contexts", "contxets", "wachdog_s", "endpiont", "retyr"):
+    for wrong in ("object", "Contexts", "contxets", "wachdog_s", "endpoimt", "rettry"):
         with pytest.raises(ValueError, match=f'{wrong} is not known .*did you mean "'):
             profile.checked({**CONFIG, wrong: 1})
     for path in ("objects.0.sources", "contexts.1.negotime"):
@@ -321,7 +326,7 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (b"\n\n{\n'a': 1}", "look at line 4"),
         (GOOD_TEXT[:-1], f"look at line {GOOD_TEXT.count(10) + 1}"),
         (GOOD_TEXT + b"}", f"look at line {GOOD_TEXT.count(10) + 1}"),
-        (b'{"uart": tru}', "look at line 1"),
+        (b'{"uart": trux}', "look at line 1"),
         (b'{\n"uart": {"id": 01x}}', "look at line 2"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),

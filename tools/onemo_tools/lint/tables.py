@@ -23,9 +23,11 @@ _SOURCES = (
 
 # Command as typed, its section in the SSL manual, the method that sends it. A test runs each.
 COMMANDS = (
-    ("AT+MSSLCFG=?", "3.1", 'modem.command("+MSSLCFG=?")'),
+    ("AT+MSSLCFG=?", "3.1", "tls.options()"),
     ('AT+MSSLCFG="<option>"', "3.1", "tls.read_all(option)"),
+    ('AT+MSSLCFG="<option>",<ssl_id>', "3.1", "tls.get(option)"),
     ('AT+MSSLCFG="<option>",<ssl_id>', "3.1", "tls.read()"),
+    ('AT+MSSLCFG="<option>",<ssl_id>,…', "3.1", "tls.set(option, value)"),
     ('AT+MSSLCFG="<option>",<ssl_id>,…', "3.1", "tls.configure(…)"),
     ("AT+MSSLCERTWR=?", "3.2", 'modem.command("+MSSLCERTWR=?")'),
     ('AT+MSSLCERTWR="<name>",…', "3.2", "certs.write(name, source)"),

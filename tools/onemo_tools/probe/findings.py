@@ -216,6 +216,16 @@ class Findings:
         where, _, field = name.rpartition(".")
         return (self.quirks if where else self.profile).get(field, default)
 
+    def forget(self, name: str, why: str) -> None:
+        """It was known, and is not any more."""
+        where, _, field = name.rpartition(".")
+        (self.quirks if where else self.profile).pop(field, None)
+        self.why[name] = why
+
+    def fields(self) -> list[str]:
+        """Names of what is known."""
+        return [*self.profile, *(f"quirks.{name}" for name in self.quirks)]
+
     def note(self, name: str, value: Any) -> None:
         """Something that the module did and no field holds."""
         self.observed[name] = value
