@@ -12,7 +12,7 @@ import machine
 from onemo.aio import Modem
 from onemo.errors import ClockError
 from onemo.profile import read
-from onemo.uart import open_uart
+from onemo.uart import flow, open_uart, reopen
 
 from mqtt import Client
 
@@ -22,7 +22,14 @@ WATCHDOG_MARGIN_S = 600  # without progress, beyond the pauses configured, until
 class Product:
     def __init__(self, config, uart):
         self.config = config
-        self.modem = Modem(uart, baud=config["uart"]["baud"], model=config["module"].get("model"))
+        line = config["uart"]
+        self.modem = Modem(
+            uart,
+            baud=line["baud"],
+            model=config["module"].get("model"),
+            reopen=reopen(line),
+            **flow(line),
+        )
         self.modem.on_event(lambda kind, text: print("%s: %s" % (kind, text)))
         self.device = hexlify(machine.unique_id()).decode()
         self.line, self.failures = 1, 0  # the next line of telemetry; failures in a row
@@ -60,8 +67,8 @@ class Product:
     async def session(self):
         """Brings a module in any state up and sends telemetry, until something fails."""
         modem, broker = self.modem, self.config["endpoint"]
-        await modem.start()
-        print("module %s found" % modem.model)
+        await modem.start(baud=self.config["uart"]["baud"])
+        print("module %s found" % modem.require_model())
         addresses = await modem.attach(self.config["module"].get("apn"))
         print("attached, address %s" % " and ".join(addresses))
         await self.provision()
