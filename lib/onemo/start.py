@@ -46,6 +46,7 @@ def start_op(modem, timeout_ms, baud):
         _port.unload("model_find")
         _port.unload("models")
         _port.unload("at_resync")
+        _port.unload("at_retry")
     if not modem.capabilities.certain:
         from .model_probe import probe_op
 
