@@ -22,6 +22,8 @@ except ImportError:
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
+    from typing import Any
+
     from .aio_stream import Stream
     from .aio_udp import Datagrams
     from .net_stand_in import SocketModule
@@ -142,7 +144,7 @@ class AsyncModem(BaseModem):
         tls: "TLSContext | None" = None,
         timeout_ms: int = 60000,
         *,
-        ssl=None,
+        ssl: "Any | None" = None,
         id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
