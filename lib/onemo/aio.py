@@ -22,6 +22,7 @@ except ImportError:
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import Any
 
     from .aio_stream import Stream
@@ -67,6 +68,8 @@ class AsyncModem(BaseModem):
             return ch.result
         finally:
             ch.cancel()
+            if self.power:
+                self.rest()
             self._unlock()
 
     def _next_sleep(self, sleep, received):
@@ -129,7 +132,7 @@ class AsyncModem(BaseModem):
                 self.channel.poll()
             await sleep_ms(_SLEEP_MAX_MS)
 
-    def ciphers(self):
+    def ciphers(self) -> "AsyncIterator[int]":
         """Iterate (async for) the ids of the cipher suites that the module supports (manual 3.9);
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
@@ -219,7 +222,10 @@ class AsyncModem(BaseModem):
         return AsyncSockets(self, tls)
 
 
-Modem = AsyncModem
+if TYPE_CHECKING:
+    from ._awaited import Modem as Modem  # noqa: PLC0414 (so that pyright takes it for public)
+else:
+    Modem = AsyncModem
 
 
 class _Ciphers:

@@ -120,6 +120,8 @@ class Channel:
         self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
         self.cold = True  # nothing is known of it: it may be in any mode
+        self.sleep_ms = None  # after a command it is awake for so long; None: it does not sleep
+        self._sent_ms = 0  # ticks of the last command
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
@@ -239,6 +241,8 @@ class Channel:
         self._stop = len(out) - 1 if line_open else len(out)
         self.phase = _COMMAND
         self.set_deadline(timeout_ms, len(out))
+        if self.sleep_ms is not None:
+            self._sent_ms = _port.ticks_ms()
 
     def _refuse_send(self):
         # What came since the command before does not allow another one.
@@ -299,7 +303,20 @@ class Channel:
         if self.phase >= _COMMAND:
             return False
         self._flush()
-        return not (self.out_of_sync or self.rebooted or self.payload_remaining)
+        return not (
+            self.out_of_sync or self.rebooted or self.payload_remaining or self.may_sleep()
+        )
+
+    def may_sleep(self):
+        """Whether the module may be asleep by now: the bytes that wake it would be lost."""
+        if self.sleep_ms is None:
+            return False
+        # Weeks may have passed, so that ticks have wrapped.
+        return not 0 <= _port.ticks_diff(_port.ticks_ms(), self._sent_ms) < self.sleep_ms
+
+    def set_sleep(self, sleep_ms):
+        """Note that the module may sleep once no command came for so long; None: it does not."""
+        self.sleep_ms = sleep_ms
 
     def cancel(self):
         """Leave whatever is under way, or is waited for; the next command recovers first."""

@@ -8,12 +8,29 @@ from ._port import as_buffer
 
 # Commands that are answered by an identifier: of the module, of its SIM, of its owner
 _IDENTIFIERS = (b"+CGSN", b"+GSN", b"+ICCID", b"+MCCID", b"+CCID", b"+CIMI", b"+CNUM", b"+MEID")
-_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3))  # so many commas stand before the secret
+# So many commas stand before the secret.
+_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3), (b"+CPIN=", 0), (b"+CGAUTH=", 3))
+
+
+def checked(text, line_max):
+    """A command that the application wrote, or pasted, without its AT and its line end. ValueError
+    unless it is one, and fits into a line."""
+    at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
+    if not 1 <= len(text) < line_max:
+        raise ValueError(
+            "command has %d characters; it must have 1 to %d" % (len(text), line_max - 1)
+        )
+    text = text.rstrip(ends)
+    if ends[0] in text or ends[1] in text:
+        raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
+    if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
+        return text[2:]
+    return text
 
 
 def begin_raw(ch, text):
     """Begin a command that the application wrote, keeping what is secret in it out of traces and
-    errors: a PSK, a key, and whatever looks like one."""
+    errors: a PSK, a key, a PIN, an APN's password, and whatever looks like a key."""
     data = bytes(as_buffer(text)) if isinstance(text, (bytes, bytearray)) else text.encode()
     public = len(data)
     upper = data.upper()

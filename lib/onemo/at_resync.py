@@ -4,11 +4,11 @@
 
 from . import _port
 from ._port import const
-from .at_channel import ALL, DONE, LINE, REPLY_MS, SENT
+from .at_channel import DONE, LINE, SENT
+from .at_retry import ask_op, listen_op
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-_IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
 _LATE_PROMPT_MS = const(1000)  # after a refusal in its place
@@ -32,35 +32,11 @@ _ESCAPE = const(b"+++")
 _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
 
-def start_op(modem, timeout_ms):
-    """Get in step with a module of which nothing is known, and identify it: see
-    BaseModem.start."""
-    ch = modem.channel
-    ch.forget()
-    yield from modem.resync_op(timeout_ms)
-    attempts = 0 if modem.capabilities else _IDENTIFY_MAX
-    before = None  # an answer counts once it has come twice
-    while attempts:
-        attempts -= 1
-        ch.command(b"+CGMM").send(REPLY_MS, ALL)
-        response = b""
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                if ch.is_own_line():
-                    response = response or ch.line()
-            else:
-                yield
-        if response == before or not attempts:
-            modem.set_model(response)
-            attempts = 0
-        before = response
-    ch.set_result(None)
-
-
 def resync_op(ch, timeout_ms):
     """Get in step; echo off and numbered errors on where the module may have lost them. Returns
     True if it started anew, as far as can be told. Timeout, ModemReset."""
     started_anew = ch.rebooted
+    end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
     attempts = _REBOOTS_MAX
     while True:
         attempts -= 1
@@ -70,9 +46,7 @@ def resync_op(ch, timeout_ms):
                 return False
             ch.lose_sync()  # until the settings are made
             for setting in (b"E0", b"+CMEE=1"):
-                ch.command(setting).send(REPLY_MS)
-                while ch.poll() != DONE:
-                    yield
+                yield from ask_op(ch, setting, end)
             ch.set_in_sync()
             ch.set_rebooted(False)
             return True
@@ -193,14 +167,3 @@ def _escape_op(ch):
     if escaped:  # that OK may have been the peer's: silence behind "+++", too
         yield from listen_op(ch, _GUARD_MS)
     return escaped
-
-
-def listen_op(ch, ms):
-    """Serve URCs for `ms` milliseconds. ModemReset if the module says that it rebooted."""
-    ch.set_deadline(ms)
-    try:
-        while True:
-            ch.poll()
-            yield
-    except Timeout:
-        pass

@@ -10,6 +10,7 @@ from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .net_stand_in import SocketModule
@@ -47,6 +48,8 @@ class Modem(BaseModem):
             self.drive(operation)
         finally:
             self.running = False
+            if self.power:
+                self.rest()
         return ch.result
 
     def connect(
@@ -94,7 +97,7 @@ class Modem(BaseModem):
 
         return BlockingSockets(self, tls)
 
-    def ciphers(self):
+    def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
         from .suites import iterate_supported

@@ -16,6 +16,16 @@ _LF = const(0x0A)
 LENGTHS = ("typed", "decoded")
 
 
+def other_uploader(modem, usual, inline, check_length):
+    """What writes as CertStore.write was asked to, in place of what usually does. ValueError."""
+    prompt = modem.require_model().prompt
+    if check_length is None:
+        return InlineUploader(modem) if prompt else usual
+    if prompt and not inline:
+        raise ValueError("check_length is for data inside the command: pass inline=True as well")
+    return CountedUploader(modem, check_length)
+
+
 class CountedUploader(InlineUploader):
     def __init__(self, modem, counts):
         if counts not in LENGTHS:

@@ -26,6 +26,11 @@ class ModemError(OSError):
     def __str__(self):
         return self.args[1]
 
+    def __repr__(self):
+        # What MicroPython prints of an uncaught error; by itself it would show nothing but the
+        # arguments: "[Errno 5] EIO: ...", without the remedy.
+        return "%s: %s" % (type(self).__name__, self)
+
 
 class Timeout(ModemError):
     """The module did not answer within the deadline. The next command resynchronises by itself."""

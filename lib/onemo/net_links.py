@@ -19,6 +19,7 @@ from .errors import (
 
 OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MARGIN_MS
 OPEN_MS = const(60000)
+SILENCE_MS = const(10000)  # of a connection, until the module is asked: a URC may have been lost
 OPEN_MAX_MS = const(600000)
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
@@ -35,6 +36,12 @@ _BAD_PARAMETER = const(50)
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
 _NO_PDP = const(3)
+
+
+def check_context(tls):
+    """TypeError unless it is a TLS context, or None."""
+    if tls is not None and not hasattr(tls, "ssl_id"):  # modem.tls without its call, ssl_id alone
+        raise TypeError("tls is %r; it must be a context, modem.tls(ssl_id), or None" % (tls,))
 
 
 class Connection:
@@ -59,6 +66,7 @@ class Connection:
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
+        self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
         self.end_confirmed = False  # the module was asked whether the connection has ended
         self.accepted = 0  # bytes that the module took in all
@@ -89,6 +97,7 @@ class Connections:
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
         self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_boot = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
@@ -218,13 +227,18 @@ class Connections:
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
         at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, OPEN_MAX_MS)
+        check_context(tls)
         connection = Connection(host, port, tls)
         if wanted_id is not None:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
             connection.wanted_id = wanted_id
             self._check_unused(wanted_id)
-        if tls:
-            tls.tell_negotime(timeout_ms)
+        negotime_s = (tls and tls.noted().get("negotime")) or 0
+        if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
+            from .tls_option import tell_negotime
+
+            self._told += ((tls.ssl_id, negotime_s),)
+            tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
         return connection
 
     def _check_unused(self, number):

@@ -9,6 +9,7 @@ from errno import ENOTCONN
 from ._port import const
 from .at_channel import DONE, REPLY_MS
 from .errors import ModemError, Unsupported
+from .net_links import check_context
 
 _EISCONN = const(106)  # lwIP's numbers: MicroPython's errno has no such names
 _ENOPROTOOPT = const(92)
@@ -108,6 +109,7 @@ class SocketModule:
     readahead = None
 
     def __init__(self, modem, tls):
+        check_context(tls)
         self._modem = modem
         self._tls = tls
 

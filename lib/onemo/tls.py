@@ -13,6 +13,10 @@ from .cert_list import find_digest_op
 from .cert_store import CERT, KEY, PSK, find_op
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
 AUTH_MUTUAL = const(2)
@@ -52,23 +56,22 @@ _OPTIONS = (
     _Option("session", ("session",), _FLAG, 0, 1, None, 1),
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
+    _Option("sni", ("sni",), _FLAG, 0, 1, "sni", None),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
-OPTIONS = tuple([option.name for option in _OPTIONS])
-# configure()'s keywords that are not names of objects, but for `auth`
-SETTINGS = tuple(
-    [
-        option.arguments[0]
-        for option in _OPTIONS
-        if option.kind != _NAMES and option.name not in ("auth", "encoding")
-    ]
-) + ("allow_broken",)
+# Those of the manual V5.3.0: all but "sni", which later ones have
+OPTIONS = tuple([option.name for option in _OPTIONS if option.name != "sni"])
 
 
 def context_of(modem, ssl_id):
     """A modem's context `ssl_id`, made when first used."""
-    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
+    model = modem.require_model()
+    if not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    at_syntax.check_range(ssl_id, "ssl_id", 0, model.ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -85,7 +88,6 @@ class TLSContext:
         self._ch = modem.channel
         self._settings = {}  # what configure was asked for: {option: value}
         self._boot = -1  # the boot of the module that they were sent to
-        self.negotime_told = False  # that it is longer than what connect has
 
     def configure(
         self,
@@ -101,15 +103,17 @@ class TLSContext:
         session: "bool | None" = True,
         ignorestamp: "bool | None" = False,
         ignoreverify: "bool | None" = False,
+        sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
-    ):
+    ) -> None:
         """Set every option of this context and read each back (manual 3.1).
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -140,46 +144,61 @@ class TLSContext:
             "session": session,
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
+            "sni": self._modem.require_model().sni and auth != AUTH_NONE if sni is None else sni,
         }
-        for name in SETTINGS:
-            if arguments.get(name, 0) is None:
+        for option in _OPTIONS:
+            name = option.arguments[0]
+            if option.default is not None and arguments.get(name, 0) is None:
                 del arguments[name]
         self.check_values(arguments, allow_broken)
-        check_together(auth, (ca, cert, key), pskid, ignoreverify)
-        settings = {}
+        settings = {"encoding": None}
         for option in _OPTIONS:
-            settings[option.name] = None  # left as it is
             if option.arguments[0] in arguments:
                 settings[option.name] = self.checked_value(option, arguments)
         self._settings = settings
-        self.negotime_told = False
         self._boot = -1
         return self._modem.run_operation(self.apply_op()) if send else None
 
     def check_values(self, arguments, allow_broken):
-        """ValueError or Unsupported for a value that no module, or this model, takes. `arguments`:
-        those of configure(), or some of them. For the library's own parts."""
+        """ValueError or Unsupported for a value that no module, or this model, takes, and for what
+        does not go together. `arguments`: those of configure(), or some of them. For the library's
+        own parts."""
         model = self._modem.require_model()
-        auth = arguments.get("auth", AUTH_NONE)
+        get = arguments.get
+        auth = get("auth", AUTH_NONE)
         if isinstance(auth, bool) or auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
             raise ValueError(
                 "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
             )
-        version = arguments.get("version", TLS1_2)
+        if auth and "ca" in arguments:
+            # A PSK takes the place of certificates; ignoreverify says that nothing is verified.
+            excused = auth == AUTH_SERVER and (get("pskid") is not None or get("ignoreverify"))
+            if get("ca") is None and not excused:
+                raise ValueError(
+                    "auth needs ca=, the name of the CA's certificate in the module; "
+                    "AUTH_NONE verifies nothing"
+                )
+            if auth == AUTH_MUTUAL and (get("cert") is None or get("key") is None):
+                raise ValueError(
+                    "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
+                )
+        version = get("version", TLS1_2)
         if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
             raise ValueError(
                 "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
             )
-        if arguments.get("ciphersuite"):
+        if get("ciphersuite"):
             self._check_suite(arguments["ciphersuite"], allow_broken)
         missing = None
         if version not in model.versions:
             missing = "TLS version %d; use TLS1_2" % version
-        encoding = arguments.get("encoding", self._modem.certs.encoding)
+        encoding = get("encoding", self._modem.certs.encoding)
         if encoding not in model.encodings:
             missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
-        if arguments.get("pskid") is not None and not model.psk:
+        if get("pskid") is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
+        if get("sni") and not model.sni:
+            missing = "SNI (manual V5.4.5, 3.1, note 3); leave sni out"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
 
@@ -216,7 +235,7 @@ class TLSContext:
                 % (ciphersuite, suites.name(ciphersuite))
             )
 
-    def read(self):
+    def read(self) -> "dict[str, Any]":
         """Every option as the module has it now: a dict with configure's parameter names and
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
         have."""
@@ -238,10 +257,12 @@ class TLSContext:
                 found[names[0]] = value
         return self._ch.set_result(found)
 
-    def read_all(self, option: str):
+    def read_all(self, option: str) -> "list[tuple[int, Any]]":
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
-        row = self.row_of(option)
+        from .tls_option import find_row
+
+        row = find_row(self._modem, _OPTIONS, option)
         if not self._has(row):
             raise Unsupported("the module's firmware has no %s (MSSLCFG)" % option)
         return self._modem.run_operation(self._read_all_op(row))
@@ -260,7 +281,7 @@ class TLSContext:
 
         alone = TLSContext(self._modem, self.ssl_id)  # that knows of one option only
         return self._modem.run_operation(
-            set_op(self._modem, self, alone, option, value, allow_broken)
+            set_op(self._modem, _OPTIONS, self, alone, option, value, allow_broken)
         )
 
     def get(self, option: str):
@@ -269,7 +290,7 @@ class TLSContext:
         Unsupported."""
         from .tls_option import get_op
 
-        return self._modem.run_operation(get_op(self._ch, self, self.row_of(option)))
+        return self._modem.run_operation(get_op(self._modem, _OPTIONS, self, option))
 
     def options(self):
         """The options that the firmware says it has: a list of the names in the test form
@@ -295,45 +316,11 @@ class TLSContext:
         """True once configure() was called."""
         return bool(self._settings)
 
-    def row_of(self, option):
-        """The row of an option by its name, or by configure()'s name for its only value.
-        ValueError, Unsupported."""
-        for row in _OPTIONS:
-            if option == row.name or (option,) == row.arguments:
-                model = self._modem.require_model()
-                if row.capability and not getattr(model, row.capability):
-                    raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
-                return row
-        raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
-
-    def settings_with(self, option, value):
-        """What configure() was asked for, with one value changed; None if it was not called.
-        ValueError if they do not go together."""
-        settings = None
-        if self._settings:
-            settings = dict(self._settings)
-            settings[option] = value
-            check_together(
-                settings["auth"], settings["cert"], settings["psk"], settings["ignoreverify"]
-            )
-        return settings
-
-    def adopt(self, settings):
-        """Go on with these settings, which the module has."""
-        self._settings = settings
-        self.negotime_told = False
-
-    def tell_negotime(self, timeout_ms):
-        """Tell, once, that the handshake has less time than `negotime_s` says."""
-        negotime_s = self._settings.get("negotime") or 0
-        if negotime_s * 1000 > timeout_ms and not self.negotime_told:
-            self.negotime_told = True
-            self._modem.tell(
-                "negotime",
-                "negotime_s of TLS context %d is %d, but connect gives up after %d ms: a "
-                "handshake that takes longer ends with that; raise timeout_ms, or lower negotime_s"
-                % (self.ssl_id, negotime_s, timeout_ms),
-            )
+    def noted(self, settings=None):
+        """What configure() was asked for, {option: value}. `settings` takes its place."""
+        if settings is not None:
+            self._settings = settings
+        return self._settings
 
     def names(self):
         """The names of the objects that it uses."""
@@ -344,7 +331,7 @@ class TLSContext:
         """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
         return bool(settings["auth"] and settings["cert"][0]) and not (
-            settings["ignorestamp"] or settings["ignoreverify"]
+            settings.get("ignorestamp") or settings.get("ignoreverify")
         )
 
     def apply_op(self, again=False):
@@ -398,13 +385,6 @@ class TLSContext:
         for name in self._settings["cert"]:
             if name:
                 yield from find_digest_op(self._ch, name)
-
-    def settle_op(self, option):
-        """Operation: set one option and read it back, unless the firmware does not have it."""
-        if self._has(option):
-            yield from self._set_or_miss_op(option)
-        if self._has(option):
-            yield from self._check_kept_op(option, (yield from self._kept_op(option)))
 
     def shown_op(self, option):
         """Operation: one option as the module has it, and the application sees it."""
@@ -513,11 +493,11 @@ class TLSContext:
         # How certificates are written is one for all contexts, and not configure's.
         if option.name == "encoding":
             return self._modem.certs.encoding
-        return self._settings[option.name]
+        return self._settings.get(option.name)
 
     def _asks_for(self, option):
         # False for what the firmware does not have, or configure() leaves as it is.
-        return (option.kind == _NAMES or self._wanted(option) is not None) and self._has(option)
+        return option.name in self._settings and self._has(option)
 
     def _has(self, option):
         if option.name in self._modem.absent:
@@ -538,7 +518,8 @@ class TLSContext:
             for name in names:
                 ch.quote(name or "")
         elif option.kind == _HEX:
-            ch.verbatim("%X" % value)
+            # ML307X wants 0x before it (manual V5.4.5, 3.1, note 8).
+            ch.verbatim(("0x%X" if self._modem.require_model().suite_0x else "%X") % value)
         else:
             ch.number(value)
         ch.send(REPLY_MS)
@@ -553,18 +534,12 @@ class TLSContext:
             while names and not names[-1]:
                 names = names[:-1]
             if names:
-                yield from self.bind_op(names)
-
-    def bind_op(self, names):
-        """Operation: set the first names of MSSLCFG="cert" alone, as the manual's example in 4.1
-        does."""
-        ch = self._ch
-        ch.command(b"+MSSLCFG=").quote("cert").number(self.ssl_id)
-        for name in names:
-            ch.quote(name or "")
-        ch.send(REPLY_MS)
-        while ch.poll() != DONE:
-            yield
+                self._begin(option)
+                for name in names:
+                    ch.quote(name or "")
+                ch.send(REPLY_MS)
+                while ch.poll() != DONE:
+                    yield
 
     def _get_op(self, option):
         ch = self._ch
@@ -589,24 +564,6 @@ class TLSContext:
             except (ValueError, TypeError):
                 return None
         return ch.value(2)
-
-
-def check_together(auth, names, pskid, ignoreverify):
-    """ValueError if something is missing for `auth`. `names`: of CA, client's certificate and key
-    in the module."""
-    ca, cert, key = names
-    # A PSK takes the place of certificates, and ignoreverify says that nothing is to be verified.
-    if ca is None and not (
-        auth == AUTH_NONE or (auth == AUTH_SERVER and (pskid is not None or ignoreverify))
-    ):
-        raise ValueError(
-            "auth needs ca=, the name of the CA's certificate in the module; "
-            "AUTH_NONE verifies nothing"
-        )
-    if auth == AUTH_MUTUAL and (cert is None or key is None):
-        raise ValueError(
-            "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
-        )
 
 
 def _name(text):

@@ -138,7 +138,7 @@ for name in {modules()!r}:
     __import__("onemo" if name == "__init__" else "onemo." + name)
 print(json.dumps("onemo.modem" in sys.modules))
 """
-    assert run(script, lib=mpy, heap="512K") is True
+    assert run(script, lib=mpy, heap="512K") is True  # all at once, as no program has them
 
 
 UART = """
@@ -230,7 +230,7 @@ def test_mip_installs_and_the_board_provisions(mpy, tmp_path, package, port_like
         VirtualBoard(
             tmp_path / "flash.img",
             port_like=port_like,
-            heap="144K" if package.startswith("mpy/") else "320K",
+            heap="104K" if package.startswith("mpy/") else "224K",
             uarts={1: line.board_fd},
             overrun=False,
             line_time=False,

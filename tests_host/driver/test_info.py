@@ -140,7 +140,7 @@ def test_the_tracking_area_if_it_was_asked_for(rig):
         ("operator", [b"+COPS: 0"], None),
         ("operator", [b"+COPS: 0,0,"], None),
         ("operator", [b'+COPS: 0,0,"",7'], None),
-        ("operator", [b'+COPS: 0,0,"caf\xc3\xa9\x07"'], "caf???"),
+        ("operator", [b'+COPS: 0,0,"na\xc3\xafve\x07"'], "na??ve?"),
         ("tac", [b'+CEREG: 2,5,"60EF","005113AA",7'], "60EF"),
         ("cell_id", [b'+CEREG: 2,5,"60EF","005113AA",7'], "005113AA"),
         ("tac", [b'+CEREG: 2,5,"60EF","005113AA",7', b'+CEREG: 5,"60EE","005113AB",7'], "60EF"),

@@ -88,7 +88,7 @@ GOOD = json.dumps(CASES.CONFIG, indent=1).encode()
         (b"\n\n{\n'a': 1}", "look at line 4"),
         (GOOD[:-1], f"look at line {GOOD.count(10) + 1}"),
         (GOOD + b"}", f"look at line {GOOD.count(10) + 1}"),
-        (b'{"uart": tru}', "look at line 1"),
+        (b'{"uart": trux}', "look at line 1"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),
         (b"[]", "it is []; it must be an object with $schema, uart, module, objects"),

@@ -6,6 +6,8 @@ from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, HEX, TLS1_0, TLS1_1, TLS1
 from onemo.errors import CommandError, Unsupported, VerifyError
 from onemo.tls import OPTIONS
 
+from tests_host.sockets.conftest import AioRig
+
 ALONE = [
     ("auth", AUTH_SERVER, "1", AUTH_SERVER),
     ("auth", AUTH_NONE, "0", AUTH_NONE),
@@ -362,6 +364,21 @@ def test_none_for_what_decides_who_is_verified_is_refused(rig, name):
         rig.modem.tls(0).configure(**({"ca": "ca.pem"} | {name: None}))
     with pytest.raises(ValueError, match="ca="):
         rig.modem.tls(0).configure(ignoreverify=None)
+
+
+def test_with_asyncio():
+    with AioRig() as rig:
+
+        async def job():
+            tls = rig.aio.tls(1)
+            await tls.set("negotime_s", 77)
+            with pytest.raises(ValueError, match="10 to 300"):
+                tls.set("negotime_s", 7)
+            assert await tls.options() == [name for name in OPTIONS if name != "psk"]
+            return await tls.get("negotime_s")
+
+        assert rig.run(job()) == 77
+        assert rig.module.violations == []
 
 
 # Commands as people paste them

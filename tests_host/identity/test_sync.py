@@ -34,7 +34,7 @@ def changes(device, since):
         ("contexts", "ignoreVerify", True, '("ignoreVerify": did you mean "ignoreverify"?)'),
         ("contexts", "ssl_id", 6, "contexts[0].ssl_id is 6; it must be an integer from 0 to 5"),
         ("contexts", "ca", "ca-B.pem", 'contexts[0].ca is "ca-B.pem"; it must be the name of a'),
-        (None, "objcts", [], '("objcts": did you mean "objects"?)'),
+        (None, "objectts", [], '("objectts": did you mean "objects"?)'),
         (None, "contexts", {}, "contexts is {}; it must be a list of TLS contexts"),
     ],
 )

@@ -2,11 +2,12 @@
 """docs/config.md and docs/config.schema.json: as the schema says, and of the same verdict."""
 
 import importlib.util
+import inspect
 import json
 import re
 
 import pytest
-from onemo import profile_check, schema
+from onemo import profile_check, schema, tls
 from onemo_tools.lint import config_docs
 from onemo_tools.lint.config_docs import ROOT
 
@@ -42,6 +43,20 @@ def test_the_page_has_every_entry_once():
     assert all(line.count(" | ") == 3 for line in table)
 
 
+def test_defaults_are_those_of_configure():
+    parameters = inspect.signature(tls.TLSContext.configure).parameters
+    found = {
+        entry.path.partition("].")[2]: json.loads(entry.default)
+        for entry in config_docs.entries()
+        if entry.path.startswith("contexts[]") and entry.default
+    }
+    assert found == {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if isinstance(parameter.default, int) and name not in ("auth", "send")
+    }
+
+
 def test_the_generator_writes_between_the_markers_only():
     page = f"before\n{config_docs.BEGIN}old\n{config_docs.END}after\n"
     once = config_docs.filled(page)
@@ -65,6 +80,12 @@ ROWS = {
     "two[]": (
         # What is three.
         "three bool what\\n"
+        # What is four.
+        "four object? such as {}\\n"
+    ),
+    "two[].four": (
+        # What is five.
+        "five text 1 4\\n"
     ),
 }
 """
@@ -73,11 +94,13 @@ ROWS = {
 def test_a_row_is_documented_by_the_comment_above_it(tmp_path):
     source = tmp_path / "schema.py"
     source.write_text(SOURCE)
-    one, two, three = config_docs.entries(source)
+    one, two, three, four, five = config_docs.entries(source)
     assert (one.path, one.meaning, one.default) == ("one", "What is one.", "3")
     assert one.rows == {"": "int? 1 5", "rp2": "int? 1 4"} and one.optional
     assert (two.path, two.default, two.optional) == ("two", "", False)
     assert (three.path, three.rows) == ("two[].three", {"": "bool what"})
+    assert (four.path, four.optional) == ("two[].four", True)
+    assert (five.path, five.meaning) == ("two[].four.five", "What is five.")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +186,7 @@ def test_an_editor_and_a_board_are_of_one_mind(path):
 
 
 def test_misspelt_and_missing_entries_are_seen_by_an_editor():
-    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sorce", "contexts.1.sni"):
+    for path in ("anp", "uart.bauds", "module.anp", "objects.0.sourcce", "contexts.1.sni"):
         assert not valid(CASES.changed(path, "x"), JSON_SCHEMA)
     for path, (_, optional) in CASES.ENTRIES.items():
         if path.rpartition(".")[2].isdigit() or path in ("uart.tx", "uart.rx"):

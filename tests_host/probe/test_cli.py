@@ -89,7 +89,7 @@ def test_read_only_writes_a_profile_and_a_report(kind, tmp_path):
     assert (profile.series, profile.submodels) == ("ML307C", ("ML307C-DL-CN",))
     assert profile.cclk == "utc-fields" and quirks["unset_cert"] == "NULL"
     assert done.stdout == ""
-    assert "[1/8] what it calls itself" in done.stderr
+    assert "[1/9] what it calls itself" in done.stderr
     assert f"profile written to {path}" in done.stderr
     text = told.read_text()
     assert text.startswith("onemo probe: ML307C-DL-CN, MBRH0S01\nAsked: read. ")
@@ -295,7 +295,7 @@ def test_the_server_as_a_command(tmp_path):
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    module = Module("ML307R", prompt=b"\r\n> ")
+    module = Module("ML307R", prompt=b"\r\n> ", max_line=700)
     line = Line(module)
     flash = tmp_path_factory.mktemp("board") / "flash.img"
     with (
@@ -309,13 +309,14 @@ def board(tmp_path_factory):
 def test_through_a_board(board, tmp_path, few_steps):
     port, module = board[0].port, board[1]
     few_steps(
-        read=tuple(step for step in whole_probe.READ if step[1] is not reading.long_lines),
+        read=tuple(step for step in whole_probe.READ if step[1] is not reading.again),
         write=whole_probe.WRITE[:1],
     )
     path = tmp_path / "found.json"
     run("--board", port, "--yes", "--no-reboot", "-o", path)
     profile, quirks = load_module(path)
     assert profile.submodels == ("ML307R-DC",) and profile.data_mode
+    assert profile.line == 700
     assert quirks["prompt"] == b"\r\n> " and quirks["key_read_code"] == 766
     data = json.loads(path.read_text())
     assert len(data["observed"]["suites"].split()) > 100

@@ -33,7 +33,7 @@ _WHAT = {
     "psk": (
         "writes one pre-shared key, which a module whose AT+MSSLRM takes no PSK ids keeps for good"
     ),
-    "connect": "opens some twenty connections to the server, and sets the clock by AT+MNTP",
+    "connect": "opens some fifteen connections to the server, and sets the clock by AT+MNTP",
     "reboot": (
         "ends the PDP context and restarts the module: connections of others end, their options "
         "are put back as they were"
@@ -79,9 +79,7 @@ def probe(
     """Asks a real module what nobody but its vendor knows, and writes a profile of it, which
     `onemo simulate --profile` and tests use, and a report without identifiers."""
     if (serial is None) == (board is None):
-        raise fail(
-            "probe", "say where the module is: either --serial PORT or --board PORT", 2
-        )
+        raise fail("probe", "say where the module is: either --serial PORT or --board PORT", 2)
     for path in (output, text):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise fail("probe", f"{path} cannot be a file: give a name in a folder that is", 2)

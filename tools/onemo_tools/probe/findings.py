@@ -96,6 +96,7 @@ ASKED: dict[str, str] = {
     "quirks.call_space": "",
     "quirks.zone": "the module's clock is not set",
     "quirks.sleepmode": "",
+    "quirks.ntp_syncs": _CONNECTS,
     "cgmm": "series and sub-model have the same name, or AT+CGMM says none",
     "mccid_padding": "needs a SIM that AT+ICCID and AT+MCCID both tell of",
     "encodings": "MSSLCFG=? has no range, and nothing was written",
@@ -215,6 +216,16 @@ class Findings:
     def get(self, name: str, default: Any = None) -> Any:
         where, _, field = name.rpartition(".")
         return (self.quirks if where else self.profile).get(field, default)
+
+    def forget(self, name: str, why: str) -> None:
+        """It was known, and is not any more."""
+        where, _, field = name.rpartition(".")
+        (self.quirks if where else self.profile).pop(field, None)
+        self.why[name] = why
+
+    def fields(self) -> list[str]:
+        """Names of what is known."""
+        return [*self.profile, *(f"quirks.{name}" for name in self.quirks)]
 
     def note(self, name: str, value: Any) -> None:
         """Something that the module did and no field holds."""

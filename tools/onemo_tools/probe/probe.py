@@ -42,6 +42,7 @@ READ: tuple[Step, ...] = (
     ("how a line is framed", reading.line),
     ("the SIM's commands", reading.sim),
     ("the longest command line", reading.long_lines),
+    ("the same once more", reading.again),
 )
 WRITE: tuple[Step, ...] = (
     ("writing certificates and keys", writing.store),
@@ -123,6 +124,7 @@ class Touched:
     contexts: dict[tuple[int, str], bytes] = field(default_factory=dict)  # values as they were
     links: dict[tuple[int, str], bytes] = field(default_factory=dict)
     open_links: set[int] = field(default_factory=set)
+    pdp: set[int] = field(default_factory=set)  # contexts that were up
     owed: int = 0  # bytes that a prompt still waits for
     transparent: bool = False  # the line is a connection
 
@@ -262,7 +264,7 @@ class Probe:
 
     def _has_touched(self) -> bool:
         touched = self.touched
-        return bool(touched.names or touched.psks or touched.contexts or touched.links)
+        return any((touched.names, touched.psks, touched.contexts, touched.links, touched.pdp))
 
     def _clean_sentence(self) -> str:
         try:
@@ -295,12 +297,17 @@ class Probe:
             self.touched.owed = 0
         talk.sync()
         talk.ask("ATE0")
-        talk.ask("AT+CMEE=1")
+        if self._cmee is not None:
+            talk.ask("AT+CMEE=1")
         left: list[str] = []
         for link in sorted(self.touched.open_links):
             self.close(link)
         left += self._remove_all()
         left += self.put_back()
+        for cid in sorted(self.touched.pdp):
+            if not restarting.bring_up(self, cid):
+                left.append(f"PDP context {cid} is down")
+        self.touched.pdp.clear()
         if self._cmee is not None:
             talk.ask(b"AT+CMEE=" + self._cmee)
         if self._echo:
@@ -325,8 +332,8 @@ class Probe:
         left = []
         for name in sorted(self.touched.names | self.touched.psks):
             self.remove(name)
-        for kind, names in ((CERT, self.touched.names), (KEY, self.touched.names)):
-            for name in self.listed(kind) & names:
+        for kind in (CERT, KEY) if self.touched.names else ():
+            for name in self.listed(kind) & self.touched.names:
                 self.remove(name)
                 if name in self.listed(kind):
                     left.append(f"{name} cannot be removed")
@@ -392,9 +399,9 @@ class Probe:
         """Removes an object."""
         return self.talk.ask(f'AT+MSSLRM="{name}"', _STORE_S)
 
-    def clear(self, *whats: str) -> None:
+    def clear(self, *objects: str) -> None:
         """Removes objects of the probe's own, of whatever kind."""
-        for what in whats:
+        for what in objects:
             while self.remove(self.name(what)).ok:
                 pass
 
@@ -431,17 +438,25 @@ class Probe:
         return found
 
     def _restore(self, what: str, option: str, number: int, values: bytes) -> bool:
-        if not values or self.values(what, option, number) == values:
-            return True
-        self.talk.ask(f'AT+{what}="{option}",{number},'.encode() + self._as_set(option, values))
-        return self.values(what, option, number) == values
+        def same() -> bool:
+            now = self.values(what, option, number)
+            return now.replace(b'"NULL"', b'""') == values.replace(b'"NULL"', b'""')
 
-    def _as_set(self, option: str, values: bytes) -> bytes:
+        if not values or same():
+            return True
+        for form in self._as_set(option, values):
+            self.talk.ask(f'AT+{what}="{option}",{number},'.encode() + form)
+            if same():
+                return True
+        return False
+
+    def _as_set(self, option: str, values: bytes) -> tuple[bytes, ...]:
+        """Values that were read, in the forms that may set them."""
         if option in ("cert", "psk"):
-            return values.replace(b'"NULL"', b'""')
-        if option == "ciphersuite" and not self.found.get("suite_prefix"):
-            return re.sub(rb"\A0[xX]", b"", values)
-        return values
+            return (values.replace(b'"NULL"', b'""'),)
+        if option == "ciphersuite":  # read with 0x, written without it by most
+            return re.sub(rb"\A0[xX]", b"", values), values
+        return (values,)
 
     def close(self, link: int) -> None:
         """Closes a connection of the probe's own."""

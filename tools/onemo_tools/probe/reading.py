@@ -47,6 +47,7 @@ _COMMANDS = (
 # These are looked up in AT+CLAC only: a test form may scan the network, or be misunderstood.
 _LOOKED_UP = ("COPS", "MPOF", "MREBOOT")
 _COMMANDS_TLS = ("MSSLCERTWR", "MSSLCHECK", "MSSLKEYWR", "MSSLLIST")
+_UNSET = (b"", b"NULL")
 _MINUTES = 7 * 60  # s: zones differ by quarters of an hour
 
 
@@ -242,14 +243,7 @@ def tls(probe: Probe) -> None:
         if (numbers := listed.get(name)) and name in there:
             found.set(fact, tuple(numbers))
     if "cert" in there:
-        values = reading["cert"].values()
-        bound = [re.findall(rb'"([^"]*)"', value)[1:] for value in values]
-        unset = {name for names in bound for name in names if name in (b"", b"NULL")}
-        if len(unset) == 1:
-            found.set("quirks.unset_cert", "NULL" if b"NULL" in unset else "empty")
-        probe.free_contexts = [
-            at for at, names in enumerate(bound) if all(n in (b"", b"NULL") for n in names)
-        ]
+        _bound(probe, reading["cert"])
     multi = reading[there[0]] if there else form
     if len(multi.lines) > 1:
         found.set("quirks.compact_lists", _compact(multi))
@@ -269,6 +263,19 @@ def tls(probe: Probe) -> None:
 def _compact(answer: Answer) -> bool:
     """Information lines stand one CR LF apart instead of two."""
     return b"\r\n\r\n" not in answer.raw[: answer.raw.rfind(b"OK")].strip()
+
+
+def _bound(probe: Probe, answer: Answer) -> None:
+    """Which ssl_ids bind nothing, and how a name that is not set is shown."""
+    names = {}
+    for value in answer.values():
+        parts = [part.strip(b' "') for part in value.split(b",")]
+        if len(parts) > 2 and parts[1].isdigit():
+            names[int(parts[1])] = parts[2:]
+    unset = {name for found in names.values() for name in found if name in _UNSET}
+    if len(unset) == 1:
+        probe.found.set("quirks.unset_cert", "NULL" if b"NULL" in unset else "empty")
+    probe.free_contexts = [at for at, found in names.items() if all(n in _UNSET for n in found)]
 
 
 def _listed(probe: Probe, form: Answer) -> dict[str, list[int]]:
@@ -458,3 +465,16 @@ def sim(probe: Probe) -> None:
 def long_lines(probe: Probe) -> None:
     """The longest command line, by one that changes nothing however long it is."""
     probe.found_line(lambda size: b"AT+MIPSTATE=" + b"0" * (size - 12))
+
+
+def again(probe: Probe) -> None:
+    """The same once more: what is answered differently then is not known."""
+    first, probe.found = probe.found, type(probe.found)()
+    try:
+        for step in (names, clock, tls, sockets, commands):
+            step(probe)
+    finally:
+        second, probe.found = probe.found, first
+    for name in second.fields():
+        if first.get(name, ...) not in (..., second.get(name)):
+            first.forget(name, "answered differently when asked again")

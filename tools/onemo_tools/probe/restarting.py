@@ -34,13 +34,13 @@ def contexts(probe: Probe) -> None:
             found.missing(name, f"{len(active)} PDP contexts are up; it takes exactly one")
         return
     [cid] = active
+    probe.touched.pdp.add(cid)
     again = talk.ask(f"AT+MIPCALL=1,{cid}", _CALL_S)
     found.set("quirks.call_active", {"ok": "ok", "50": "50"}.get(again.code))
     ended = talk.ask(f"AT+MIPCALL=0,{cid}", _CALL_S)
     found.set("only_cid_stays", not ended.ok)
     found.note("MIPCALL=0 of the only context", ended.code)
-    if ended.ok:
-        _dial(probe, cid)
+    bring_up(probe, cid)
     try:
         off = talk.ask(f"AT+CGACT=0,{cid}", _CALL_S)
     except NoAnswer:
@@ -52,8 +52,7 @@ def contexts(probe: Probe) -> None:
         found.set("cgact_off", "error")
     else:
         found.set("cgact_off", "undone" if _comes_back(probe, cid) else "ok")
-        if cid not in _active(probe):
-            _dial(probe, cid)
+        bring_up(probe, cid)
 
 
 def _active(probe: Probe) -> list[int]:
@@ -72,11 +71,17 @@ def _comes_back(probe: Probe, cid: int) -> bool:
     return False
 
 
-def _dial(probe: Probe, cid: int) -> None:
+def bring_up(probe: Probe, cid: int) -> bool:
+    """Dials a context that is down; whether it is up."""
+    if cid in _active(probe):
+        return True
     probe.talk.ask(f"AT+MIPCALL=1,{cid}", _CALL_S)
     end = probe.talk.port.now() + _BACK_S
-    while cid not in _active(probe) and probe.talk.port.now() < end:
+    while cid not in _active(probe):
+        if probe.talk.port.now() > end:
+            return False
         probe.talk.port.sleep(0.5)
+    return True
 
 
 def reboot(probe: Probe) -> None:
@@ -88,6 +93,7 @@ def reboot(probe: Probe) -> None:
         return
     _keep_all(probe)
     active = _active(probe)
+    probe.touched.pdp.update(active)
     stored = bool(found.get("tls")) and probe.put(CERT, "r", probe.pems.ca).ok
     mark = _mark(probe)
     with probe.restart_expected():
@@ -125,8 +131,7 @@ def reboot(probe: Probe) -> None:
     while active and not _active(probe) and talk.port.now() < end:
         talk.port.sleep(1.0)
     for cid in active:
-        if cid not in _active(probe):
-            _dial(probe, cid)
+        bring_up(probe, cid)
 
 
 def _keeps_objects(submodel: str) -> bool:

@@ -68,7 +68,7 @@ def store(probe: Probe) -> None:
         found.note("MSSLCERTRD of a key", answer.code)
     probe.clear("k")
     answer = probe.put(CERT, "j", _JUNK)
-    found.set("quirks.pem_check", "load" if answer.ok else "write")
+    found.set("quirks.pem_check", {"ok": "load", "761": "write"}.get(answer.code))
     found.note("writing what is no PEM", answer.code)
     probe.clear("j")
     answer = probe.remove(probe.name("nobody"))
@@ -92,11 +92,15 @@ def _first_write(probe: Probe, name: str, pem: bytes) -> Answer:
         answer = talk.finish(pem, 30.0, command)
         probe.touched.owed = 0
         return answer
-    found.set("data_mode", False)
     found.note("MSSLCERTWR without data", answer.code)
+    found.set("data_mode", False)
+    inside = probe.put(CERT, "a", pem)
+    if not inside.ok:
+        found.forget("data_mode", f"writing is refused: {answer.code}, and {inside.code}")
+        return inside
     for field in ("prompt", "data_timeout", "data_timeout_answer", "abort_leaves_series"):
         found.missing(f"quirks.{field}", "the module has no `>`")
-    return probe.put(CERT, "a", pem)
+    return inside
 
 
 def _read_back(probe: Probe, name: str, pem: bytes) -> None:
@@ -473,7 +477,7 @@ def _after_broken(probe: Probe) -> None:
     start = talk.port.now()
     answer = probe.put(CERT, "c", probe.pems.ca)
     found.note("another name after a broken packet", answer.code)
-    found.set("quirks.abort_leaves_series", answer.code == "765")
+    found.set("quirks.abort_leaves_series", {"ok": False, "765": True}.get(answer.code))
     if answer.code != "765":
         return
     while talk.port.now() - start < _SERIES_S:
