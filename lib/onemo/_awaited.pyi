@@ -371,7 +371,7 @@ class Modem:
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
 
-    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, ssl=None, id: int | None=None) -> Stream:
+    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, ssl: Any | None=None, id: int | None=None) -> Stream:
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while

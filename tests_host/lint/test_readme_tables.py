@@ -40,12 +40,14 @@ def test_the_generator_writes_between_the_markers_only(tmp_path):
     file = tmp_path / "some.md"
     text = "before\n<!-- models:begin -->\nold\n<!-- models:end -->\nbetween\n"
     text += "<!-- commands:begin -->\n<!-- commands:end -->\nafter\n"
+    text += "<!-- libraries:begin -->\n<!-- libraries:end -->\n"
     file.write_text(text)
     tables.main(str(file))
     once = file.read_text()
     assert once == (
         f"before\n<!-- models:begin -->\n{tables.model_table()}\n<!-- models:end -->\nbetween\n"
         f"<!-- commands:begin -->\n{tables.command_table()}\n<!-- commands:end -->\nafter\n"
+        f"<!-- libraries:begin -->\n{tables.library_table()}\n<!-- libraries:end -->\n"
     )
     tables.main(str(file))
     assert file.read_text() == once

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The tables of models and of commands, made from what the driver itself reads.
+"""The tables of models and of commands, made from what the driver itself reads, and of libraries,
+made from what a test runs.
 
 python -m onemo_tools.lint.tables README.md              # writes them between their markers
 python -m onemo_tools.lint.tables docs/models.md         # has that of the models only
@@ -12,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from onemo import models
+
+from .libraries import FRONTS, LIBRARIES, MODES
 
 _ENCODINGS = ("ascii", "hex", "escaped")
 _ALGORITHMS = ("MD5", "SHA", "SHA256", "CRC")
@@ -141,7 +144,22 @@ def command_table() -> str:
     return _table(head, [(f"`{typed}`", section, f"`{do}`") for typed, section, do in COMMANDS])
 
 
-TABLES = {"models": model_table, "commands": command_table}
+def library_table() -> str:
+    """Library x front x TLS."""
+    words = {"plain": "no TLS", "module": "TLS in the module", "board": "TLS on the board"}
+    head = ("library", "from", *(f"{front}: {words[mode]}" for front in FRONTS for mode in MODES))
+    rows: list[tuple[str, ...]] = [
+        (
+            f"`{library.name}`",
+            library.source,
+            *(library.cells[front, mode] for front in FRONTS for mode in MODES),
+        )
+        for library in LIBRARIES
+    ]
+    return _table(head, rows)
+
+
+TABLES = {"models": model_table, "commands": command_table, "libraries": library_table}
 
 
 def filled(text: str, names: Iterable[str] = TABLES) -> str:
@@ -157,7 +175,7 @@ def filled(text: str, names: Iterable[str] = TABLES) -> str:
 
 
 def main(file: str) -> None:
-    """Write the tables into `file`: both, but into docs/models.md that of the models alone."""
+    """Write the tables into `file`: all, but into docs/models.md that of the models alone."""
     path = Path(file)
     names = ("models",) if path.name == "models.md" else tuple(TABLES)
     path.write_text(filled(path.read_text(encoding="utf-8"), names), encoding="utf-8")
