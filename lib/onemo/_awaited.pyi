@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, List
 
+from .model_info import ModelInfo
 from .aio_stream import Stream
 
 class CertStore:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+_IMPORTS = "from .aio_stream import Stream\n"
 _HEAD = """# SPDX-License-Identifier: MIT
 #
 # The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py and tls.py by
@@ -58,7 +59,19 @@ def text(library: Path) -> str:
         parts.append(f'class {seen}:\n    """{documentation}"""\n')
         parts.append("".join(f"    {n}: {t}\n" for n, t in _ATTRIBUTES[seen].items()))
         parts += methods.values()
-    return "\n".join(parts)
+    made = "\n".join(parts)
+    return made.replace(_IMPORTS, "".join(_imports(library, made)) + _IMPORTS, 1)
+
+
+def _imports(library: Path, made: str) -> Iterator[str]:
+    """Lines for what modem.py's annotations name beside the classes that are here."""
+    for node in ast.walk(ast.parse((library / "modem.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for one in node.body:
+                if isinstance(one, ast.ImportFrom) and one.level == 1:
+                    names = [a.name for a in one.names if a.name not in dict(_CLASSES)]
+                    if names and any(f" -> {name}:" in made for name in names):
+                        yield f"from .{one.module} import {', '.join(names)}\n"
 
 
 def _class(path: Path, name: str) -> ast.ClassDef:
