@@ -254,16 +254,41 @@ class Modem:
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
         the handshake may take. "clock": the module's clock is believed without a comparison.
+        "attach": what attach() did, or waits for and how long. "denied": the network denies
+        registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
 
-    async def attach(self, apn: str | None=None, timeout_ms: int=120000) -> list[str]:
-        """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
-        its addresses, a list of str.
+    async def attach(self, apn: str | None=None, *, pdp_type: str | None=None, user: str | None=None, password: str | None=None, auth: str='chap', pin: str | None=None, pin_file: str='onemo.pin', timeout_ms: int=120000) -> list[str]:
+        """Make the module be online, and return the addresses of PDP context 1, a list of str:
+        radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
+        up. What is as wanted is left alone; what was done is told, see `on_event`.
 
-        CommandError 10 without a SIM; Timeout, after `timeout_ms` milliseconds, says what was
-        missing; ValueError or TypeError for an `apn` that cannot be one."""
+        `apn`: the context has this one and no other: it is set and dialled anew where it differs.
+        None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
+        has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
+        (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
+        accept it, for which `pin_file` remembers the attempt.
+
+        Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
+        denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
+        needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
+        parameter that cannot be one."""
+
+    async def sleep_mode(self, enabled: bool, *, delay_s: int | None=None, permanent: bool=False) -> Any:
+        """Let the module sleep while nothing goes on, or keep it awake (AT+MLPMCFG; vendor's
+        extended AT manual 4.10). From then on it is woken before a command: by its DTR pin if
+        `modem.power` has one, else by `AT` until it answers. Connections stay.
+
+        `delay_s`: seconds until it sleeps, 0 to 300; None: as the module has it. `permanent`: over
+        a reboot of the module as well.
+
+        Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
+        Timeout, ModemReset."""
+
+    def rest(self) -> None:
+        """Let the module sleep again after an operation. For the fronts."""
 
     async def clock(self, timeout_ms: int=30000) -> tuple[int, ...]:
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
@@ -284,6 +309,15 @@ class Modem:
 
         `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
         show them, see `onemo.trace`. Timeout, ModemReset."""
+
+    def use_as_socket(self, tls: TLSContext | None=None) -> StandIns:
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
 
     async def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
@@ -327,11 +361,16 @@ class Modem:
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
 
-    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, id: int | None=None) -> Stream:
+    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, ssl=None, id: int | None=None) -> Stream:
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while
         the module connects.
+
+        `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
+        with `host` as the name that the server's certificate must have; see docs/tls-where.md.
+        The stream is one of asyncio's own then, and as always there the handshake is part of its
+        first `drain` or read, which raises what is wrong.
 
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
@@ -341,5 +380,15 @@ class Modem:
         """Go over to another identity, as the blocking front's `rotate`. A `trial` function is
         called with the modem and awaited."""
 
-    def socket_module(self, tls: TLSContext | None=None) -> Any:
-        """Not here: what stands in for `socket` blocks, so it needs the blocking onemo.Modem."""
+    async def udp(self, host: str, port: int, timeout_ms: int=60000) -> Datagrams:
+        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
+        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+
+    def socket_module(self, tls: TLSContext | None=None) -> SocketModule:
+        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
+        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
+        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
+        blocking onemo.Modem."""

@@ -69,6 +69,11 @@ class Stream(ConnectionBuffer):
         for line in lines:
             self.write(line)
 
+    async def awrite(self, data) -> None:
+        """`write` and `drain`, as MicroPython's streams have it."""
+        self.write(data)
+        await self.drain()
+
     async def drain(self) -> None:
         """Sends what was written. Returns once the module has it."""
         if self._out:
@@ -91,6 +96,10 @@ class Stream(ConnectionBuffer):
         self._failure = None
         if failure:
             raise failure
+
+    async def aclose(self):
+        """The same, as MicroPython's streams have it."""
+        await self.wait_closed()
 
     async def _close(self):
         try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .certs import CertStore
     from .model_info import ModelInfo
+    from .net_stand_in import StandIns
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
@@ -74,6 +75,7 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.power = None  # power.Power: the pins beside the UART
         self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
@@ -88,6 +90,9 @@ class BaseModem:
         def run_operation(self, operation, recover: bool = True) -> Any:
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
+
+        def socket_module(self, tls: "TLSContext | None" = None) -> Any:
+            """A stand-in for the module `socket`. Each front has its own."""
 
     # The model
 
@@ -150,10 +155,16 @@ class BaseModem:
     def resync_op(self, timeout_ms=RESYNC_MS):
         """Operation: get in step with a module in an unknown state, and remove what an upload
         that broke off left behind. Timeout, ModemReset."""
+        if self.channel.may_sleep():
+            from .power_sleep import wake_op
+
+            if (yield from wake_op(self)):
+                return
         from .at_resync import resync_op
 
         started_anew = yield from resync_op(self.channel, timeout_ms)
         _port.unload("at_resync")
+        _port.unload("at_retry")
         if started_anew:
             self.boot_count += 1
             if self.boot_count > 1:
@@ -174,7 +185,7 @@ class BaseModem:
         contexts are sent again before they are next used.
 
         Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
-        from .network import reboot_op
+        from .reboot import reboot_op
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
@@ -245,6 +256,8 @@ class BaseModem:
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
         the handshake may take. "clock": the module's clock is believed without a comparison.
+        "attach": what attach() did, or waits for and how long. "denied": the network denies
+        registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -268,15 +281,56 @@ class BaseModem:
 
     # The network
 
-    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000) -> "list[str]":
-        """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
-        its addresses, a list of str.
+    def attach(
+        self,
+        apn: "str | None" = None,
+        *,
+        pdp_type: "str | None" = None,
+        user: "str | None" = None,
+        password: "str | None" = None,
+        auth: str = "chap",
+        pin: "str | None" = None,
+        pin_file: str = "onemo.pin",
+        timeout_ms: int = 120000,
+    ) -> "list[str]":
+        """Make the module be online, and return the addresses of PDP context 1, a list of str:
+        radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
+        up. What is as wanted is left alone; what was done is told, see `on_event`.
 
-        CommandError 10 without a SIM; Timeout, after `timeout_ms` milliseconds, says what was
-        missing; ValueError or TypeError for an `apn` that cannot be one."""
+        `apn`: the context has this one and no other: it is set and dialled anew where it differs.
+        None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
+        has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
+        (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
+        accept it, for which `pin_file` remembers the attempt.
+
+        Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
+        denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
+        needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
+        parameter that cannot be one."""
         from .network import attach_op
 
-        return self.run_operation(attach_op(self, apn, timeout_ms))
+        _port.unload("network")
+        settings = (pdp_type, user, password, auth, pin, pin_file)
+        return self.run_operation(attach_op(self, apn, settings, timeout_ms))
+
+    def sleep_mode(self, enabled: bool, *, delay_s: "int | None" = None, permanent: bool = False):
+        """Let the module sleep while nothing goes on, or keep it awake (AT+MLPMCFG; vendor's
+        extended AT manual 4.10). From then on it is woken before a command: by its DTR pin if
+        `modem.power` has one, else by `AT` until it answers. Connections stay.
+
+        `delay_s`: seconds until it sleeps, 0 to 300; None: as the module has it. `permanent`: over
+        a reboot of the module as well.
+
+        Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
+        Timeout, ModemReset."""
+        from .power_sleep import sleep_mode_op
+
+        return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
+
+    def rest(self) -> None:
+        """Let the module sleep again after an operation. For the fronts."""
+        if self.power and self.channel.sleep_ms is not None:
+            self.power.allow_sleep(True)
 
     def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
@@ -303,6 +357,18 @@ class BaseModem:
         from .info import info_op
 
         return self.run_operation(info_op(self, identifiers))
+
+    def use_as_socket(self, tls: "TLSContext | None" = None) -> "StandIns":
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
+        from .net_stand_in import StandIns
+
+        return StandIns(self, tls)
 
     # The store, TLS, what a device is to have
 

@@ -139,20 +139,22 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
             self.flush()
             return 0
         if request == _CLOSE:
-            self.close()
+            if not self._abandon():
+                self.close()
             return 0
         return -_EINVAL
 
 
-def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None, ssl=None):
     """A Stream: see onemo.Modem.connect."""
     return Stream(modem, open_connection(modem, host, port, tls, timeout_ms, wanted_id))
 
 
-def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None, udp=False):
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
     connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
+    connection.udp = udp
     try:
         modem.run_operation(connections.open_op(connection, timeout_ms))
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))

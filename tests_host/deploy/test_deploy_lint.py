@@ -87,6 +87,33 @@ def test_an_error_stops_it_before_anything_is_copied(desk, deploy, name):
     assert status == 0 and len(done["copied"]) > 40
 
 
+def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
+    good = (desk / "config.json").read_bytes()
+    for data, code, line in (
+        (good.replace(b'"every_s": 60', b'"every_s": "60"'), "bad-config", 13),
+        (good.replace(b'"apn"', b'"anp"'), "bad-config", 3),
+        (good.replace(b'"watchdog_s"', b'"wachdog_s"'), "bad-config", 16),
+        (good.replace(b'"retry": {"first_s": 1, "most_s": 300},', b""), "bad-config", None),
+        (good.replace(b'"tx": 17', b'"tx": 17, "tx": 18'), "bad-config", 2),
+        (b"[]", "bad-config", None),
+        (b"\xef\xbb\xbf" + good, "bom", 1),
+        (good.decode().encode("utf-16"), "not-utf8", 1),
+    ):
+        config = desk / "mine.json"
+        config.write_bytes(data)
+        status, flash, err = deploy("--config", config)
+        assert (status, flash) == (1, {}), err
+        place = f"{config}:{line}:" if line else f"{config}:"
+        assert err.startswith(place) and f"[{code}]" in err, err
+    # An application of one's own needs no more than it asks for.
+    app = desk / "app"
+    app.mkdir()
+    (app / "main.py").write_text("print('mine')")
+    config.write_bytes(b'{"objects": [], "contexts": []}')
+    assert deploy("--config", config)[0] == 1
+    assert deploy("--config", config, "--app", app)[0] == 0
+
+
 def test_warnings_are_told_and_it_goes_on(desk, deploy):
     (desk / "certs" / "README").write_text("read me")
     status, done, err = deploy("--certs", desk / "certs", "--config", desk / "config.json")
