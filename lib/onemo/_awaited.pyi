@@ -6,6 +6,10 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, List
 
+from .aio_udp import Datagrams
+from .model_info import ModelInfo
+from .net_stand_in import SocketModule
+from .net_stand_in import StandIns
 from .aio_stream import Stream
 
 class CertStore:
@@ -16,6 +20,7 @@ class CertStore:
     Timeout, ModemReset."""
 
     encoding: int
+    newline: Any
     psk_verified: str | None
 
     def __init__(self, modem) -> None:
@@ -164,10 +169,24 @@ class Modem:
     """A OneMO module on a UART; methods are awaited. A task that is cancelled leaves the modem
     usable for the others."""
 
-    model: str | None
-    boot_count: int
-    packet: int
     channel: Any
+    packet: int
+    line_max: Any
+    model: str | None
+    profile: Any
+    boot_count: int
+    partial_upload: Any
+    unverified: Any
+    contexts: Any
+    sources: Any
+    running: Any
+    capabilities: Any
+    power: Any
+    module_clock: Any
+    absent: Any
+    connections: Any
+    heard: Any
+    firmware: Any
     certs: CertStore
 
     def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
