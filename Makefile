@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIBRARIES := $(VENV)/micropython/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
 # Faults of line, module and host, and whether what the driver tells then is so; `ARGS=--help`.
@@ -48,7 +49,7 @@ bench: $(VENV)/.bench
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo
 
-test: $(READY) lint
+test: $(READY) $(LIBRARIES) lint
 	$(BIN)/python -m pytest -n 2
 
 # Ten thousand messages through a real broker, the connection cut and restored in between.
@@ -72,7 +73,7 @@ lint: $(READY) types imports
 # Tools and tests under CPython; the library and the application against each port's stubs.
 PORTS := esp32 stm32
 .PHONY: types
-types: $(READY) $(PORTS:%=build/stubs/%/.ready)
+types: $(READY) $(VENV)/.pyright $(PORTS:%=build/stubs/%/.ready)
 	$(BIN)/mypy
 	for port in $(PORTS); do \
 	  MYPYPATH=build/stubs/$$port:lib $(BIN)/mypy --config-file tools/typecheck/mypy.ini \
@@ -105,14 +106,31 @@ packages: $(READY)
 schema: $(READY)
 	$(BIN)/python -m onemo_tools.lint.config_docs
 
+# Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
+.PHONY: release
+release: $(READY)
+	$(BIN)/python -m onemo_tools.deploy.release $(if $(TAG),--tag $(TAG))
+
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# MicroPython's MQTT and HTTP libraries, which the tests run on the simulated module.
+.PHONY: libraries
+libraries: $(LIBRARIES)
+$(LIBRARIES): tools/requirements/micropython.txt $(READY)
+	$(BIN)/python tools/fetch_libraries.py $< $(@D)
+	@touch $@
+
 # matplotlib, which only the picture of make bench needs.
 $(VENV)/.bench: tools/requirements/bench.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# pyright, for what a user's editor sees; it brings a node of its own.
+$(VENV)/.pyright: tools/requirements/pyright.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
@@ -131,7 +149,7 @@ $(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	for more in bench mutants atheris; do \
+	for more in bench mutants atheris pyright; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
 	    tools/requirements/$$more.in; \

@@ -4,12 +4,11 @@
 
 from . import _port
 from ._port import const
-from .at_channel import ALL, DONE, LINE, SENT
+from .at_channel import DONE, LINE, SENT
 from .at_retry import ask_op, listen_op
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-_IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
 _LATE_PROMPT_MS = const(1000)  # after a refusal in its place
@@ -31,30 +30,6 @@ _GARBLED = const(
 _ESCAPE = const(b"+++")
 # Ends data mode; to a module that has left it CRs are no command.
 _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
-
-
-def start_op(modem, timeout_ms):
-    """Get in step with a module of which nothing is known, and identify it: see
-    BaseModem.start."""
-    ch = modem.channel
-    end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
-    ch.forget()
-    yield from modem.resync_op(timeout_ms)
-    attempts = 0 if modem.capabilities else _IDENTIFY_MAX
-    before = None  # an answer counts once it has come twice
-    while attempts:
-        attempts -= 1
-        response = yield from ask_op(ch, b"+CGMM", end, _own_line, ALL)
-        response = response or b""
-        if response == before or not attempts:
-            modem.set_model(response)
-            attempts = 0
-        before = response
-    ch.set_result(None)
-
-
-def _own_line(ch):
-    return ch.line() if ch.is_own_line() else None
 
 
 def resync_op(ch, timeout_ms):
@@ -132,8 +107,11 @@ def _find_answer_op(ch, timeout_ms):
             answered = cmee is not None
             if first and not answered:
                 yield from listen_op(ch, _GUARD_MS)
-        except (CommandError, ModemReset):
+        except CommandError:
             cold = False  # it takes commands, so no far peer gets what is sent
+        except ModemReset:
+            cold = False
+            probes = 0  # nor is it in data mode, and 8 KB of filler take 9 s at 9600 bit/s
         except (ProtocolError, Timeout):
             pass
         probes += 1

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .certs import CertStore
+    from .model_info import ModelInfo
+    from .net_stand_in import StandIns
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
@@ -38,12 +40,15 @@ class BaseModem:
         packet: int = 2048,
         line: int = 1024,
         trace=None,
+        reopen=None,
+        rts: bool = False,
+        cts: bool = False,
     ) -> None:
         """Nothing is sent yet.
 
         `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
         `baud`: what it runs at, bit/s, for deadlines.
-        `model`: as AT+CGMM returns it; None asks the module.
+        `model`: its name, such as "ML307R" or "ML307H-GU", which is believed; None asks it.
         `buffer`: bytes of RAM for I/O, 32 or more.
         `packet`: bytes announced per CERTWR or KEYWR, 1..8192 (manual 3.2).
         `line`: longest command line that the module takes, characters, 160 or more; for models
@@ -51,6 +56,9 @@ class BaseModem:
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
         keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
         module or its SIM (IMEI, ICCID, IMSI).
+        `reopen(baud)`: returns the UART at another speed (`uart.reopen` makes one), so that
+        start() finds a module that runs at one.
+        `rts`, `cts`: the UART uses that line, so that the module is to as well (AT+IFC).
 
         ValueError or TypeError for a value out of range.
         """
@@ -77,6 +85,14 @@ class BaseModem:
         self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
+        self.heard = ""  # what the module said that it is, a line a command
+        self.firmware = None  # as AT+CGMR says; None: not asked, or not said
+        self.reopen = reopen
+        self.rts = rts
+        self.cts = cts
+        # After each boot AT+MLPMCFG="sleepmode",0. None: on models that are delivered to sleep.
+        self.keep_awake = None
+        self.settings_boot = -1  # of the module, that has what these say
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -87,14 +103,37 @@ class BaseModem:
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
 
+        def socket_module(self, tls: "TLSContext | None" = None) -> Any:
+            """A stand-in for the module `socket`. Each front has its own."""
+
     # The model
 
     def set_model(self, response: "str | bytes") -> None:
-        """Select the model from an answer to AT+CGMM, or from its name."""
-        from .models import identify
+        """Select the model from its name, or from an answer to AT+CGMM."""
+        from .start import plain
 
-        self.model, self.capabilities = identify(response)
-        _port.unload("models")
+        model = plain(response) if isinstance(response, str) else None
+        if model is None:
+            from .models import identify
+
+            _, model = identify(response)
+            _port.unload("models")
+        _port.unload("start")
+        self.use_model(model)
+
+    def use_model(self, model) -> None:
+        """Use `model`, a Model, from now on. For the library's own parts."""
+        self.capabilities = model
+        self.model = model.series
+
+    @property
+    def model_info(self) -> "ModelInfo":
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
+        from .model_info import ModelInfo
+
+        _port.unload("model_info")
+        return ModelInfo(self)
 
     @property
     def is_known_model(self) -> bool:
@@ -112,14 +151,30 @@ class BaseModem:
 
     # In step with the module
 
-    def start(self, timeout_ms: int = RESYNC_MS):
+    def start(self, timeout_ms: int = RESYNC_MS, *, baud: "int | None" = None) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
-        (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do. Models that are
+        delivered to sleep are kept awake, unless `keep_awake` is False.
 
-        Timeout if it does not answer within `timeout_ms` milliseconds."""
-        from .at_resync import start_op
+        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
+        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
+        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
 
-        return self.run_operation(start_op(self, timeout_ms), False)
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked; ValueError for a `baud` without `reopen`."""
+        if baud is not None:
+            at_syntax.check_range(baud, "baud", at_syntax.BAUD_MIN, at_syntax.BAUD_MAX)
+            if not self.reopen and baud != self.channel.baud:
+                raise ValueError(
+                    "baud is %d, but the UART runs at %d and cannot be opened anew: pass "
+                    "Modem(reopen=...), see uart.reopen" % (baud, self.channel.baud)
+                )
+        from .start import start_op
+
+        _port.unload("start")
+        return self.run_operation(start_op(self, timeout_ms, baud), False)
 
     def resync_op(self, timeout_ms=RESYNC_MS):
         """Operation: get in step with a module in an unknown state, and remove what an upload
@@ -148,8 +203,14 @@ class BaseModem:
 
             yield from discard_op(self, name)
             self.partial_upload = None
+        model = self.capabilities
+        if started_anew and model and (self.rts or self.cts or self.keep_awake or model.sleeps):
+            from .start import settings_op
 
-    def reboot(self, timeout_ms: int = RESYNC_MS):
+            _port.unload("start")
+            yield from settings_op(self)
+
+    def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
         contexts are sent again before they are next used.
 
@@ -158,15 +219,19 @@ class BaseModem:
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
-    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000):
+    def set_baud(self, baud: int, reopen=None, timeout_ms: int = 90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
-        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
-        its speed over resets; a module that an earlier run left at another speed is found.
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
+        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
+        left at another speed is found.
 
         Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
         if the line is not good for the new one; CommandError if the module has no such speed."""
         from .baud import set_baud_op
 
+        reopen = reopen or self.reopen
+        if reopen is None:
+            raise ValueError("reopen is missing: a function of the speed that opens the UART anew")
         return self.run_operation(set_baud_op(self, baud, reopen, timeout_ms), False)
 
     def set_uart(self, uart) -> None:
@@ -181,7 +246,7 @@ class BaseModem:
         timeout_ms: int = REPLY_MS,
         *,
         expect: "str | bytes | None" = None,
-    ):
+    ) -> "list[bytes]":
         """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
@@ -223,10 +288,12 @@ class BaseModem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take. "clock": the module's clock is believed without a comparison.
-        "attach": what attach() did, or waits for and how long. "denied": the network denies
-        registration.
+        "absent": an option that the firmware does not have. "model": a model that nobody knows was
+        asked what it can do. "baud": the module stays at another speed than start() was given.
+        "flow", "sleep": it has no flow control, or may fall asleep. "negotime": connect has less
+        time than the handshake may take. "clock": the module's clock is believed without a
+        comparison. "attach": what attach() did, or waits for and how long. "denied": the network
+        denies registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -261,7 +328,7 @@ class BaseModem:
         pin: "str | None" = None,
         pin_file: str = "onemo.pin",
         timeout_ms: int = 120000,
-    ):
+    ) -> "list[str]":
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
         radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
         up. What is as wanted is left alone; what was done is told, see `on_event`.
@@ -296,7 +363,7 @@ class BaseModem:
 
         return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
 
-    def clock(self, timeout_ms: int = 30000):
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
         the network or a time server sets (AT+MNTP; the network must be attached). The first time
         after a boot of the module it is compared with the server's, for firmware is known whose
@@ -310,7 +377,7 @@ class BaseModem:
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, identifiers: bool = True):
+    def info(self, identifiers: bool = True) -> "dict[str, Any]":
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
@@ -322,18 +389,35 @@ class BaseModem:
 
         return self.run_operation(info_op(self, identifiers))
 
+    def use_as_socket(self, tls: "TLSContext | None" = None) -> "StandIns":
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
+        from .net_stand_in import StandIns
+
+        return StandIns(self, tls)
+
     # The store, TLS, what a device is to have
 
     @property
     def certs(self) -> "CertStore":
-        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8)."""
+        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8). Unsupported for a
+        model that has no TLS."""
+        if self.capabilities and not self.capabilities.tls:
+            from .model_info import refuse_tls
+
+            refuse_tls(self.capabilities)
         if self._certs is None:
             from .certs import CertStore
 
             self._certs = CertStore(self)
         return self._certs
 
-    def restore(self):
+    def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
         settings again, from their sources: for MN316 and MN326, which lose them all in deep sleep
         (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
@@ -357,7 +441,7 @@ class BaseModem:
         remove_foreign: bool = False,
         progress=None,
         journal: str = "onemo.rotate",
-    ):
+    ) -> "list[tuple[str, Any]]":
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
         finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
@@ -376,7 +460,7 @@ class BaseModem:
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
 
-    def identity(self, journal: str = "onemo.rotate"):
+    def identity(self, journal: str = "onemo.rotate") -> "dict[str, Any]":
         """What is in force, as a dict: "objects" ({name: True if the module has it, with the
         digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
         "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),

@@ -31,6 +31,7 @@ _HEX_CHUNK = const(64)  # bytes that are encoded at a time
 
 class ConnectionBuffer:
     line_max = 16384  # bytes of a line that readline() without a limit collects
+    readahead = None  # bytes of RAM for what is read ahead; None: as much as Modem's `buffer`
 
     def __init__(self, modem, connection, timeout_ms):
         self._modem = modem
@@ -54,6 +55,17 @@ class ConnectionBuffer:
         """ "peername": (host, port)."""
         connection = self._connection
         return (connection.host, connection.port) if name == "peername" else default
+
+    def _abandon(self):
+        # True if the heap is locked: a finaliser closes, of an `ssl` socket on top, and nothing
+        # can be said to the module now.
+        try:
+            bytearray(1)
+        except MemoryError:
+            if self._connection:
+                self._connection.abandoned = True
+            return True
+        return False
 
     # Operations
 
@@ -100,7 +112,7 @@ class ConnectionBuffer:
                         if chunk:
                             into[at : at + len(chunk)] = chunk
                             at += len(chunk)
-                        else:
+                        if ch.data_remaining and ch.drained:
                             yield
                 elif event == LINE:
                     self._check_count()
@@ -182,18 +194,23 @@ class ConnectionBuffer:
     def _look_at_count(self, ch):
         self._check_count()
 
+    def packet_max(self):
+        """Bytes that one MIPSEND takes, and brings within the module's 10 s for it."""
+        model = self._modem.require_model()
+        if model.prompt:
+            return min(model.send_prompt, self._ch.baud // 2)
+        return min(model.send_inline, self._modem.line_max - _SEND_OVERHEAD) // 2
+
     def _send_op(self, data, start, stop):
         # In the largest packets that the model takes, and that its 10 s for one allow.
-        ch = self._ch
         connection = self._connection
         modem = self._modem
         model = modem.require_model()
-        if model.prompt:
-            packet_max = min(model.send_prompt, ch.baud // 2)
-        else:
-            packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
+        packet_max = self.packet_max()
         while start < stop:
             self._begin()
+            if connection.tls and not connection.accepted:
+                check_no_hello(data, start, stop)
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
@@ -204,6 +221,8 @@ class ConnectionBuffer:
                 else:
                     accepted = yield from self._send_inline_op(data, start, n)
             except ModemError as error:
+                if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
+                    model.prompt = False  # the next connection sends inside commands
                 self._break(error)
             connection.in_transfer = False
             if accepted is None:
@@ -372,8 +391,12 @@ class ConnectionBuffer:
             else:
                 yield self._poll_state_op()
 
+    def room(self):
+        """Bytes that are read ahead."""
+        return self.readahead or len(self._ch.buffer)
+
     def _refill_steps(self):
-        room = len(self._ch.buffer)
+        room = self.room()
         if len(self._readahead) != room:
             self._readahead = bytearray(room)
         self._at = self._stop = 0
@@ -394,7 +417,7 @@ class ConnectionBuffer:
         # As soon as there is something; in _result how much, 0 at the end, None for later.
         self._restore_partial()
         if self._at == self._stop:
-            if size >= len(self._ch.buffer):
+            if size >= self.room():
                 self._have = 0
                 self._into = buf
                 yield from self._receive_some_steps(buf, 0, size)
@@ -416,7 +439,7 @@ class ConnectionBuffer:
         self._restore_partial()
         got = self._into = bytearray()
         self._have = 0
-        room = len(self._ch.buffer)
+        room = self.room()
         self._result = 0
         while n < 0 or self._have < n:
             have = self._have
@@ -462,9 +485,21 @@ class ConnectionBuffer:
         return self._at < self._stop or connection.unread or connection.close_reason
 
 
+def check_no_hello(data, start, stop):
+    """ModemError for a TLS ClientHello, as the first that is written into a connection that is TLS
+    already."""
+    # A record of type 22 (handshake), version 3.x, which holds a message of type 1.
+    if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 and data[start + 5] == 1:
+        raise ModemError(
+            "this connection is TLS by the module: use http:// or a plain socket, "
+            "for TLS inside TLS no server answers"
+        )
+
+
 def as_buffer_len(data, n=None):
-    """`data` as something with a length in bytes, and how many bytes its first `n` are."""
+    """`data` as something with a length in bytes, and how many bytes its first `n` are: all of
+    them without `n`, or with one below 0, as MicroPython's streams have it."""
     data = as_buffer(data)
     if not isinstance(data, (bytes, bytearray)):
         data = memoryview(data)
-    return data, len(data) if n is None else min(n, len(data))
+    return data, len(data) if n is None or n < 0 else min(n, len(data))

@@ -17,7 +17,7 @@ from .at_syntax import check_text
 # `kind?` may be left out, `kind~` may be null as well. `name@PORT`, right below the row of `name`,
 # is in its place on boards whose sys.platform begins so. [] is any element of a list.
 #
-#   object, list             what they hold has rows of its own
+#   object, list             what they hold has rows of its own; elements are objects
 #   int LOW HIGH             true, "45" and 45.0 are none
 #   bool                     1 and "true" are none
 #   of VALUE VALUE ...       one of these, in JSON's spelling
@@ -142,6 +142,9 @@ ROWS = {
         "ignorestamp bool?\n"
         # The server is not verified at all. Default: false.
         "ignoreverify bool?\n"
+        # The server is told which host is meant (MR880A only). Default: where that is possible
+        # and `auth` verifies.
+        "sni bool~\n"
         # A broken cipher suite (NULL, RC4, DES, 3DES) may be asked for. Default: false.
         "allow_broken bool?\n"
     ),
@@ -334,10 +337,10 @@ def _members(key):
 
 def _faults(value, key, where, kind, wants, part, unknown, port):
     # Iterate over the faults of a value, and of what is in it.
-    kind = kind.rstrip("?~")
-    if kind == "object" and isinstance(value, dict):
+    bare = kind.rstrip("?~")
+    if bare == "object" and isinstance(value, dict):
         yield from _inside(value, key, where, part, unknown, port)
-    elif kind == "list" and isinstance(value, list):
+    elif bare == "list" and isinstance(value, list):
         key += "[]"
         wants = _members(key)
         for i in range(len(value)):

@@ -13,6 +13,10 @@ from .cert_list import find_digest_op
 from .cert_store import CERT, KEY, PSK, find_op
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
 AUTH_MUTUAL = const(2)
@@ -24,7 +28,7 @@ TLS1_2 = const(3)
 TLS_ANY = const(255)
 
 _BAD_PARAMETER = const(50)
-_UNSUPPORTED = const(4)
+_NOT_THERE = const((50, 4, None))  # how firmware refuses an option that it does not have
 _REFUSED = "nothing"  # in place of a value that the module does not tell
 
 # How the value of an option is written
@@ -52,15 +56,22 @@ _OPTIONS = (
     _Option("session", ("session",), _FLAG, 0, 1, None, 1),
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
+    _Option("sni", ("sni",), _FLAG, 0, 1, "sni", None),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
-OPTIONS = tuple([option.name for option in _OPTIONS])
+# Those of the manual V5.3.0: all but "sni", which later ones have
+OPTIONS = tuple([option.name for option in _OPTIONS if option.name != "sni"])
 
 
 def context_of(modem, ssl_id):
     """A modem's context `ssl_id`, made when first used."""
-    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
+    model = modem.require_model()
+    if not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    at_syntax.check_range(ssl_id, "ssl_id", 0, model.ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -92,15 +103,17 @@ class TLSContext:
         session: "bool | None" = True,
         ignorestamp: "bool | None" = False,
         ignoreverify: "bool | None" = False,
+        sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
-    ):
+    ) -> None:
         """Set every option of this context and read each back (manual 3.1).
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -131,6 +144,7 @@ class TLSContext:
             "session": session,
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
+            "sni": self._modem.require_model().sni and auth != AUTH_NONE if sni is None else sni,
         }
         for option in _OPTIONS:
             name = option.arguments[0]
@@ -183,6 +197,8 @@ class TLSContext:
             missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
         if get("pskid") is not None and not model.psk:
             missing = "PSKs (manual 3.1, note 3); use certificates"
+        if get("sni") and not model.sni:
+            missing = "SNI (manual V5.4.5, 3.1, note 3); leave sni out"
         if missing:
             raise Unsupported("%s has no %s" % (model, missing))
 
@@ -219,7 +235,15 @@ class TLSContext:
                 % (ciphersuite, suites.name(ciphersuite))
             )
 
-    def read(self):
+    def __repr__(self) -> str:
+        text = "<TLSContext %d" % self.ssl_id
+        if self._modem.absent:
+            text += ", the firmware has no " + ", ".join(self._modem.absent)
+        if "ignorestamp" in self._modem.absent:
+            text += ": dates may go unchecked"
+        return text + ">"
+
+    def read(self) -> "dict[str, Any]":
         """Every option as the module has it now: a dict with configure's parameter names and
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
         have."""
@@ -241,7 +265,7 @@ class TLSContext:
                 found[names[0]] = value
         return self._ch.set_result(found)
 
-    def read_all(self, option: str):
+    def read_all(self, option: str) -> "list[tuple[int, Any]]":
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
         from .tls_option import find_row
@@ -327,8 +351,9 @@ class TLSContext:
             )
         if self._boot == modem.boot_count and not again:
             return
-        if self._boot >= 0 and not again and modem.require_model().volatile:
-            yield from self._check_names_op()
+        restores = self._boot >= 0 and not again and modem.require_model().volatile
+        if restores and (yield from self._restored_op()):
+            return
         for option in _OPTIONS:
             if self._asks_for(option):
                 yield from self._set_or_miss_op(option)
@@ -386,7 +411,7 @@ class TLSContext:
         try:
             return (yield from self._get_op(option))
         except CommandError as error:
-            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+            if option.default is None or error.code not in _NOT_THERE:
                 raise
             return _REFUSED
 
@@ -395,12 +420,16 @@ class TLSContext:
         try:
             yield from self._set_op(option, self._wanted(option))
         except CommandError as error:
-            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+            if option.default is None or error.code not in _NOT_THERE:
                 raise
             for _ in range(2):
                 kept = yield from self._kept_op(option)
                 if kept is not _REFUSED:
-                    raise error
+                    if error.code is not None:
+                        raise error
+                    # A plain ERROR may have been the answer to a damaged line.
+                    yield from self._set_op(option, self._wanted(option))
+                    return
             self._miss(option)
 
     def _check_kept_op(self, option, kept):
@@ -462,16 +491,25 @@ class TLSContext:
             text += ": it may accept versions before TLS 1.2"
         modem.tell("absent", text)
 
-    def _check_names_op(self):
-        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
+    def _restored_op(self):
+        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note). A
+        # model whose store is RAM loses it each time: all is written again then. Returns True if
+        # that was done, this context's settings included.
+        modem = self._modem
         settings = self._settings
         names = settings["cert"] + (settings["psk"],)
         kinds = (CERT, CERT, KEY, PSK)
         for i in range(len(kinds)):
             if names[i] and (yield from find_op(self._ch, names[i], kinds[i])) is None:
+                if modem.require_model().ram_store and (names[i], kinds[i]) in modem.sources:
+                    from .cert_restore import restore_op
+
+                    yield from restore_op(modem)
+                    return True
                 raise ModemReset(
                     "the module started anew and has lost %s: call modem.restore()" % names[i]
                 )
+        return False
 
     def _wanted(self, option):
         # How certificates are written is one for all contexts, and not configure's.
@@ -502,7 +540,8 @@ class TLSContext:
             for name in names:
                 ch.quote(name or "")
         elif option.kind == _HEX:
-            ch.verbatim("%X" % value)
+            # ML307X wants 0x before it (manual V5.4.5, 3.1, note 8).
+            ch.verbatim(("0x%X" if self._modem.require_model().suite_0x else "%X") % value)
         else:
             ch.number(value)
         ch.send(REPLY_MS)
@@ -510,6 +549,14 @@ class TLSContext:
             while ch.poll() != DONE:
                 yield
         except CommandError:
+            model = self._modem.require_model()
+            if option.kind == _HEX and not (model.known or model.suite_0x):
+                model.suite_0x = True  # it may be like ML307X
+                try:
+                    yield from self._set_op(option, value)
+                    return
+                except CommandError:
+                    model.suite_0x = False
             # The module may know no empty name: the last ones are left out then, as in the
             # manual's own example. What it keeps instead is seen as it is read back.
             if not names or names[-1]:

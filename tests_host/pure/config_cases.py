@@ -114,7 +114,7 @@ ENTRIES = {
     "contexts.0.ssl_id": (whole(1, 1), False),  # the endpoint's
     "contexts.1.ssl_id": (lambda value: whole(0, 5)(value) and value != 1, False),
     "contexts.0.auth": (one_of("none", "server", "mutual"), False),
-    "contexts.1.auth": (one_of("none"), False),
+    "contexts.1.auth": (one_of("none", "server"), False),  # its PSK takes the place of a CA
     "contexts.0.ca": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.cert": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.key": (one_of("client.key"), False),
@@ -130,6 +130,7 @@ ENTRIES = {
     "contexts.0.session": (flag, True),
     "contexts.0.ignorestamp": (flag, True),
     "contexts.0.ignoreverify": (flag, True),
+    "contexts.0.sni": (or_null(flag), True),
     "contexts.0.allow_broken": (flag, True),
     "endpoint": (one_of(), False),
     "endpoint.host": (quotable(1, 253), False),
@@ -206,7 +207,11 @@ ACROSS = [
     ),
     (("contexts.0.cert", MISSING), "contexts[0].cert is missing; it must be the name of a cert"),
     (("contexts.0.cert", None), "contexts[0].cert is missing; it must be the name of a cert"),
-    (("contexts.1.auth", "server"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (("contexts.1.auth", "mutual"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (
+        ("contexts.1", {"ssl_id": 2, "auth": "server"}),
+        "contexts[1].ca is missing; it must be the name of a cert",
+    ),
     (("objects.0.source", MISSING), "objects[0].source is missing; it must be the path of a file"),
     (("objects.0.source", None), "objects[0].source is missing; it must be the path of a file"),
     (("endpoint.ssl_id", 3), "endpoint.ssl_id is 3; it must be the ssl_id of one of the contexts"),
@@ -227,6 +232,9 @@ ACROSS = [
     (("apn", "x"), 'apn is not known here ("apn": did you mean "module.apn"?)'),
     (("uart.wires", 4), "uart.wires is not known; uart has id, baud, tx, rx, rts, cts, rxbuf"),
     (("wifi", {}), "wifi is not known; config.json has $schema, uart, module, objects"),
-    (("contexts.0.sni", "x"), "contexts[0].sni is not known; contexts[0] has ssl_id, auth, ca"),
+    (
+        ("contexts.0.colour", 1),
+        "contexts[0].colour is not known; contexts[0] has ssl_id, auth, ca",
+    ),
     (("a\nb", 1), "a\\nb is not known; config.json has"),
 ]

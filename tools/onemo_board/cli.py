@@ -6,17 +6,16 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from onemo_simulator import Line, Module, SystemNetwork
-from onemo_tools.cli.parts import fail
+from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
+from onemo_simulator.serve import parse_host, reach
+from onemo_tools.cli.parts import fail, need_extra
 
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
-from .virtual import VirtualBoard
-from .wire import Wire
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -41,6 +40,8 @@ def run(
     show_output: bool = False,
 ) -> None:
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
+    from .virtual import VirtualBoard
+
     ended = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: ended.set())
@@ -93,17 +94,38 @@ def main(
     module: Annotated[
         int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=ADDRESS, for the module of --module, before DNS."),
+    ] = None,
+    clock_unset: Annotated[
+        bool, typer.Option("--clock-unset", help="That module's clock says 2070.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault on that module's line, as `onemo simulate` has them."),
+    ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
+    need_extra("board", "board")
+    from .wire import Wire
+
     try:
         uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
         with ExitStack() as stack:
             if wire is not None:
                 uarts[wire] = stack.enter_context(Wire()).board_fd
             if module is not None:
-                line = Line(Module("ML307R", network=SystemNetwork()))
+                hosts = dict(map(parse_host, host or []))
+                date: Any = "unset" if clock_unset else None
+                simulated = Module("ML307R", network=SystemNetwork(hosts), date=date)
+                faults = [Fault.parse(text) for text in fault or []]
+                line = Line(FaultyLine(simulated, faults) if faults else simulated)
                 uarts[module] = stack.enter_context(line).board_fd
+                print(f"the module at UART {module}: {reach(hosts)}", file=sys.stderr, flush=True)
+            elif host or clock_unset or fault:
+                raise ValueError("--host, --clock-unset and --fault go with --module ID")
             run(
                 flash,
                 port_like=port_like,

@@ -75,11 +75,17 @@ def entries(source: Path = SOURCE) -> list[Entry]:
             if not meaning:
                 raise ValueError(f"{path} has no comment that says what it is")
             group.append(Entry(path, meaning.strip(), default.rstrip("."), {"": rest}))
-    found = []
-    for entry in groups.pop(""):
-        found += [entry, *groups.pop(entry.path, []), *groups.pop(f"{entry.path}[]", [])]
+    found = _with_what_is_inside(groups.pop(""), groups)
     if groups:
-        raise ValueError(f"{', '.join(groups)}: no entry at the top is called so")
+        raise ValueError(f"{', '.join(groups)}: no entry is called so")
+    return found
+
+
+def _with_what_is_inside(group: list[Entry], groups: dict[str, list[Entry]]) -> list[Entry]:
+    found = []
+    for entry in group:
+        inside = [*groups.pop(entry.path, []), *groups.pop(f"{entry.path}[]", [])]
+        found += [entry, *_with_what_is_inside(inside, groups)]
     return found
 
 

@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""The README's tables of models and of commands, made from what the driver itself reads.
+"""The tables of models and of commands, made from what the driver itself reads, and of libraries,
+made from what a test runs.
 
-python -m onemo_tools.lint.tables README.md      # writes them between their markers
+python -m onemo_tools.lint.tables README.md              # writes them between their markers
+python -m onemo_tools.lint.tables docs/models.md         # has that of the models only
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from onemo import models
 
+from .libraries import FRONTS, LIBRARIES, MODES
+
 _ENCODINGS = ("ascii", "hex", "escaped")
 _ALGORITHMS = ("MD5", "SHA", "SHA256", "CRC")
+_VERSIONS = {0: "SSL 3.0", 1: "TLS 1.0", 2: "TLS 1.1", 3: "TLS 1.2"}
+_SOURCES = (
+    ("M", "SSL manual V5.3.0"),
+    ("N", "later manuals"),
+    ("F", "field"),
+    ("Q", "one other source"),
+)
 
 # Command as typed, its section in the SSL manual, the method that sends it. A test runs each.
 COMMANDS = (
@@ -48,8 +60,47 @@ def _of(names: tuple[str, ...], numbers: tuple[int, ...]) -> str:
 
 
 def _tls(model: models.Model) -> str:
+    if not model.tls:
+        return "none"
+    if not model.certain:
+        return "the module is asked"
     links = "" if model.tls_links is None else f", {model.tls_links} at once"
     return ("yes" if model.mipcfg_ssl else "if the module takes it") + links
+
+
+def _versions(model: models.Model) -> str:
+    if not model.tls:
+        return ""
+    names = [_VERSIONS[n] for n in model.versions if n in _VERSIONS]
+    text = "all" if len(names) == len(_VERSIONS) else ", ".join(names)
+    return text + (", SNI" if model.sni else "")
+
+
+def _store(model: models.Model) -> str:
+    if model.ram_store:
+        return "`restore()`, after each boot too"
+    return "`restore()`" if model.volatile else "kept"
+
+
+def _sources(model: models.Model) -> str:
+    return ", ".join(text for letter, text in _SOURCES if letter in model.source)
+
+
+def _as_delivered(model: models.Model) -> str:
+    if model.sleep_permanent:
+        return "not known"
+    return "sleeps" if model.sleeps else "awake"
+
+
+def _store_cells(model: models.Model) -> tuple[str, ...]:
+    return (
+        "behind `>`" if model.prompt else "in the command",
+        _of(_ENCODINGS, model.encodings),
+        _of(_ALGORITHMS, model.algorithms),
+        "yes" if model.psk else "no",
+        "yes" if model.ciphers else "no",
+        _store(model),
+    )
 
 
 def model_table() -> str:
@@ -66,20 +117,21 @@ def model_table() -> str:
         "MSSLCIPHER",
         "after deep sleep",
         "TLS connections",
+        "versions",
+        "as delivered",
+        "known from",
     )
     rows: list[tuple[str, ...]] = [
         (
             model.name,
             " ".join("-" + name[len(model.name) + 1 :] for name in submodels),
-            f"0..{model.ssl_ids - 1}",
+            f"0..{model.ssl_ids - 1}" if model.tls else "",
             str(model.connections),
-            "behind `>`" if model.prompt else "in the command",
-            _of(_ENCODINGS, model.encodings),
-            _of(_ALGORITHMS, model.algorithms),
-            "yes" if model.psk else "no",
-            "yes" if model.ciphers else "no",
-            "`restore()`" if model.volatile else "kept",
+            *(_store_cells(model) if model.tls else ("",) * 6),
             _tls(model),
+            _versions(model),
+            _as_delivered(model),
+            _sources(model),
         )
         for model, submodels in models.every()
     ]
@@ -92,25 +144,41 @@ def command_table() -> str:
     return _table(head, [(f"`{typed}`", section, f"`{do}`") for typed, section, do in COMMANDS])
 
 
-TABLES = {"models": model_table, "commands": command_table}
+def library_table() -> str:
+    """Library x front x TLS."""
+    words = {"plain": "no TLS", "module": "TLS in the module", "board": "TLS on the board"}
+    head = ("library", "from", *(f"{front}: {words[mode]}" for front in FRONTS for mode in MODES))
+    rows: list[tuple[str, ...]] = [
+        (
+            f"`{library.name}`",
+            library.source,
+            *(library.cells[front, mode] for front in FRONTS for mode in MODES),
+        )
+        for library in LIBRARIES
+    ]
+    return _table(head, rows)
 
 
-def filled(text: str) -> str:
+TABLES = {"models": model_table, "commands": command_table, "libraries": library_table}
+
+
+def filled(text: str, names: Iterable[str] = TABLES) -> str:
     """`text` with each table between its markers. ValueError: a marker is missing."""
-    for name, make in TABLES.items():
+    for name in names:
         begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
         start = text.find(begin)
         stop = text.find(end, start)
         if start < 0 or stop < 0:
             raise ValueError(f"no lines {begin.strip()} and {end}, in this order")
-        text = text[: start + len(begin)] + make() + "\n" + text[stop:]
+        text = text[: start + len(begin)] + TABLES[name]() + "\n" + text[stop:]
     return text
 
 
 def main(file: str) -> None:
-    """Write both tables into `file`."""
+    """Write the tables into `file`: all, but into docs/models.md that of the models alone."""
     path = Path(file)
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    names = ("models",) if path.name == "models.md" else tuple(TABLES)
+    path.write_text(filled(path.read_text(encoding="utf-8"), names), encoding="utf-8")
 
 
 if __name__ == "__main__":
