@@ -116,10 +116,11 @@ class _Selector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> Any:
         """Jump."""
         now = self._rig.clock.now()
-        event = self._rig.uart.next_event()
         until = now + (timeout or 0)
-        if event is not None:
-            until = min(until, max(event, now))
+        self._rig.uart.any()  # what was due has happened: only what is to come counts
+        event = self._rig.uart.next_event()
+        if event is not None and event > now:
+            until = min(until, event)
         self._rig.clock.advance_to(max(until, now + 0.0001))
         if self._loop.waiters and self._rig.uart.any():
             self._loop.wake()
