@@ -20,6 +20,11 @@ faults: $(READY)
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.proofs.powercut
 
+# Field histories: main.py for 30 virtual days each, and all that befalls it. ARGS="--only 7"
+.PHONY: history
+history: $(READY)
+	$(BIN)/python -m onemo_tools.proofs.history $(ARGS)
+
 # A million inputs and more into all that reads what comes from outside.
 .PHONY: fuzz
 fuzz: $(READY)

@@ -187,6 +187,11 @@ class Modem:
     connections: Any
     heard: Any
     firmware: Any
+    reopen: Any
+    rts: Any
+    cts: Any
+    keep_awake: Any
+    settings_boot: Any
     certs: CertStore
 
     def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
@@ -315,9 +320,6 @@ class Modem:
 
         Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
         Timeout, ModemReset."""
-
-    def rest(self) -> None:
-        """Let the module sleep again after an operation. For the fronts."""
 
     async def clock(self, timeout_ms: int=30000) -> tuple[int, ...]:
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which

@@ -69,7 +69,7 @@ class AsyncModem(BaseModem):
         finally:
             ch.cancel()
             if self.power:
-                self.rest()
+                self.power.rest(ch)
             self._unlock()
 
     def _next_sleep(self, sleep, received):

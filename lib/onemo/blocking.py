@@ -49,7 +49,7 @@ class Modem(BaseModem):
         finally:
             self.running = False
             if self.power:
-                self.rest()
+                self.power.rest(ch)
         return ch.result
 
     def connect(

@@ -363,11 +363,6 @@ class BaseModem:
 
         return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
 
-    def rest(self) -> None:
-        """Let the module sleep again after an operation. For the fronts."""
-        if self.power and self.channel.sleep_ms is not None:
-            self.power.allow_sleep(True)
-
     def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
         the network or a time server sets (AT+MNTP; the network must be attached). The first time

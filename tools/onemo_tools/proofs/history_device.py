@@ -86,6 +86,22 @@ class JumpingLoop(asyncio.SelectorEventLoop):
             self.waiters.discard(waiter)
             timer.cancel()
 
+    async def nap(self, ms: int) -> None:
+        """Sleep, as an operation does between looks at the UART: without a turn of the loop where
+        nobody else has anything to do until then."""
+        clock = self._rig.clock
+        now = clock.now()
+        event = self._rig.uart.next_event()
+        until = now + ms / 1000
+        if event is not None:
+            until = min(until, max(event, now))
+        until = max(until, now + 0.0001)
+        timers = self._scheduled  # type: ignore[attr-defined]
+        if self._ready or (timers and timers[0].when() <= until):  # type: ignore[attr-defined]
+            await asyncio.sleep(ms / 1000)
+        else:
+            clock.advance_to(until)
+
 
 def _settle(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
@@ -291,6 +307,7 @@ class Device:
         front = aio.Modem
         setattr(aio, "Modem", VirtualModem)  # noqa: B010 (a class to type checkers)
         loop = JumpingLoop(self.rig, self._look)
+        sleep_ms, aio.sleep_ms = aio.sleep_ms, loop.nap
         each = self.each
         try:
             main = load()
@@ -309,6 +326,7 @@ class Device:
             self._until = lambda: False
             finish(loop)
             setattr(aio, "Modem", front)  # noqa: B010
+            aio.sleep_ms = sleep_ms
             self.rig.uart.init()
             if stays:
                 self.each = each
