@@ -2,11 +2,12 @@
 #
 # Opens the board's UART as each port wants it, from the "uart" object of config.json:
 #
-#     {"id": 1, "baud": 115200, "tx": 17, "rx": 18}          esp32, rp2: numbers of pins
-#     {"id": 2, "baud": 115200}                              stm32: the UART decides the pins
+#     {"id": 1, "baud": 115200, "tx": 17, "rx": 18}          esp32, rp2, samd: pins
+#     {"id": 2, "baud": 115200}                              stm32, mimxrt, renesas-ra, nrf: the
+#                                                            UART decides the pins
 #
-# "rts" and "cts" switch hardware flow control on (pins; on stm32 true), "rxbuf" and "txbuf" are
-# buffers in bytes. What may be left out may also be null.
+# "rts" and "cts" switch hardware flow control on (pins; where the UART decides them, true),
+# "rxbuf" and "txbuf" are buffers in bytes. What may be left out may also be null.
 
 import sys
 
@@ -19,48 +20,119 @@ _TX = 512
 _FIFO = 128  # esp32's driver wants buffers larger than its hardware's
 
 _NAMES = ("id", "baud", "tx", "rx", "rts", "cts", "rxbuf", "txbuf")
+_PINS = ("tx", "rx", "rts", "cts")
+
+# sys.platform -> what its UART() takes besides baudrate and timeout, from the ports' sources:
+# p pins, t txbuf, f flow, s a buffer and a frame at all; n: names as well as numbers
+_PORTS = {
+    "esp32": "sptf",
+    "rp2": "sptf",
+    "samd": "sptn",
+    "mimxrt": "stf",
+    "pyboard": "sfn",
+    "stm32": "sfn",
+    "renesas-ra": "sfn",
+    "nrf": "",
+}
+# A product's board may give itself a sys.platform; these modules only its port has.
+_MODULES = (("esp32", "esp32"), ("_rp2", "rp2"), ("stm", "stm32"), ("mimxrt", "mimxrt"))
+_MODULES += (("samd", "samd"), ("renesas", "renesas-ra"), ("nrf", "nrf"))
+
+
+def _port():
+    port = sys.platform
+    if port in _PORTS:
+        return port
+    if port.startswith("nrf"):
+        return "nrf"
+    for module, port in _MODULES:
+        try:
+            __import__(module)
+            return port
+        except ImportError:
+            pass
+    raise ValueError(
+        "how a UART is opened on %s is not known here: open a machine.UART with timeout=0, and "
+        "give it to Modem" % sys.platform
+    )
 
 
 def open_uart(settings):
     """The UART that `settings` describe: 8N1, and `timeout=0`, the one way of reading that is the
-    same on every port. ValueError names the entry that is wrong or missing and says what it should
-    be."""
+    same on every port. ValueError names the entry that is wrong or missing, or that the chip
+    refuses, and says what it should be."""
     if not isinstance(settings, dict):
         raise ValueError('uart is %r; it must be an object such as {"id": 1, ...}' % (settings,))
     for name in settings:
         if name not in _NAMES:
             raise ValueError("uart.%s is not known; uart has %s" % (name, ", ".join(_NAMES)))
+    port = _port()
+    takes = _PORTS[port]
     from machine import UART  # type: ignore[import-not-found]
 
-    pinned = sys.platform not in ("pyboard", "stm32")
     number = settings.get("id")
-    if pinned or not isinstance(number, str):  # stm32 has names as well, "XA"
+    if "n" not in takes or "p" in takes or not isinstance(number, str):  # stm32 has names, "XA"
         number = _number(settings, "id", 0, 15, None, "the UART's number on this board")
     baud = _number(settings, "baud", BAUD_MIN, BAUD_MAX, None, "the module's speed in bit/s")
-    # All in one go, and all of it: init() on stm32 resets what it is not told.
-    options = {"baudrate": baud, "bits": 8, "parity": None, "stop": 1, "timeout": 0}
-    least = _FIFO + 1 if sys.platform == "esp32" else 32
-    fitting = min(_RX_MAX, max(_RX_MIN, baud // _RX_PER_BAUD))
-    options["rxbuf"] = _number(settings, "rxbuf", least, _RX_MAX, fitting, "bytes")
-    if pinned:
+    # All in one go, and all of it: init() on stm32 resets what it is not told, and rp2 keeps it,
+    # flow control even over a soft reset.
+    options = {"baudrate": baud, "timeout": 0}
+    least = _FIFO + 1 if port == "esp32" else 32
+    if "s" in takes:
+        options["bits"] = 8
+        options["parity"] = None
+        options["stop"] = 1
+        fitting = min(_RX_MAX, max(_RX_MIN, baud // _RX_PER_BAUD))
+        options["rxbuf"] = _number(settings, "rxbuf", least, _RX_MAX, fitting, "bytes")
+    if "t" in takes:
         options["txbuf"] = _number(settings, "txbuf", least, _RX_MAX, _TX, "bytes")
-        options["tx"] = _pin(settings, "tx", "RXD", True)
-        options["rx"] = _pin(settings, "rx", "TXD", True)
     flow = 0
-    for name, wire in (("rts", "CTS"), ("cts", "RTS")):
-        wired = _pin(settings, name, wire, False) if pinned else _fixed(settings, name)
-        if wired is None:
-            continue
-        flow |= UART.RTS if name == "rts" else UART.CTS
-        if pinned:
-            options[name] = wired
-    if not pinned:
-        for name in ("tx", "rx", "txbuf"):
-            if settings.get(name) is not None:
-                _refuse(settings, name, "left out: on this board the UART's number decides it")
-    if flow:
+    for name, wire in (("tx", "RXD"), ("rx", "TXD"), ("rts", "CTS"), ("cts", "RTS")):
+        needed = name in ("tx", "rx")
+        if "p" in takes:
+            wired = _pin(settings, name, wire, needed, "n" in takes)
+            if wired is not None:
+                options[name] = wired
+        elif needed or "f" not in takes:
+            wired = _left_out(settings, name)
+        else:
+            wired = _fixed(settings, name)
+        if wired is not None and "f" in takes and not needed:
+            flow |= UART.RTS if name == "rts" else UART.CTS
+    for name, letter in (("rxbuf", "s"), ("txbuf", "t")):
+        if letter not in takes:
+            _left_out(settings, name)
+    if "f" in takes:
         options["flow"] = flow
-    return UART(number, **options)
+    try:
+        return UART(number, **options)
+    except (ValueError, OSError, TypeError) as error:
+        raise ValueError(_refusal(settings, error))
+
+
+def _refusal(settings, error):
+    # Which entry machine.UART's message is about: one that it names, else a pin that Pin, too,
+    # does not take.
+    said = str(error)
+    words = said.upper().replace("/", " ").replace("(", " ").split()
+    for name in _PINS:
+        if name.upper() in words and settings.get(name) is not None:
+            break
+    else:
+        if "EXIST" in said.upper():
+            name = "id"
+        else:
+            from machine import Pin  # type: ignore[import-not-found]
+
+            for name in _PINS:
+                try:
+                    if type(settings.get(name)) in (int, str):
+                        Pin(settings[name])
+                except (ValueError, OSError, TypeError):
+                    break
+            else:
+                return "uart is %r, which the chip refuses: %s" % (settings, said)
+    return "uart.%s is %r: %s" % (name, settings[name], said)
 
 
 def reopen(settings):
@@ -83,13 +155,20 @@ def _number(settings, name, low, high, default, what):
     return value
 
 
-def _pin(settings, name, wire, needed):
+def _pin(settings, name, wire, needed, named):
     value = settings.get(name)
     if value is None and not needed:
         return None
+    if named and isinstance(value, str) and value:
+        return value
     if type(value) is not int or not 0 <= value <= 99:
         _refuse(settings, name, "the number of the pin that is wired to the module's " + wire)
     return value
+
+
+def _left_out(settings, name):
+    if settings.get(name) is not None:
+        _refuse(settings, name, "left out: on this board the UART's number decides it")
 
 
 def _fixed(settings, name):

@@ -22,13 +22,12 @@ from ..console import Output
 from ..errors import BoardError, BoardTimeout
 from ..lines import Lines
 from ..terminal import Terminal
-
 from . import uf2
 from .prepare import emulator
 
 FLASH_SIZE = 2 << 20
-_SPEEDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600)
-_SPEEDS += (115200, 230400, 460800, 921600, 1000000, 1500000, 2000000, 3000000, 4000000)
+_SPEEDS = [1200 << n for n in range(6)] + [57600 << n for n in range(5)]
+_SPEEDS += [1000000, 1500000, 2000000, 3000000, 4000000]
 _OFF = 0.02
 _READ = 1 << 16
 _STEP_S = 0.5
@@ -310,8 +309,8 @@ class EmulatedBoard:
 
     def _last_words(self) -> str:
         self._process.kill()
-        said = self._process.stderr.read().decode("utf-8", "replace") if self._process.stderr else ""
-        return said.strip()[-1000:] or "without a word"
+        said = self._process.stderr.read() if self._process.stderr else b""
+        return said.decode("utf-8", "replace").strip()[-1000:] or "without a word"
 
     def _heard(self, what: dict[str, Any]) -> None:
         event = what.get("event")

@@ -29,7 +29,6 @@ export class Chip {
     this.bootrom = this.patched(bootrom);
     this.flashOps = 0; // pages programmed and sectors erased
     this.cutAt = Infinity; // the one in the middle of which power fails
-    this.cycles = this.instructions = this.idleNs = 0;
     this.held = false; // waits until the host has heard something
     this.usbQueue = [];
     this.on = false;
@@ -49,6 +48,7 @@ export class Chip {
     const sim = new Simulator();
     const mcu = (this.mcu = sim.rp2040);
     Object.assign(this, { clock: sim.clock, core: mcu.core, resetBy: null, on: true });
+    this.instructions = this.idleNs = this.flashNs = 0; // since the boot
     mcu.logger = new ConsoleLogger(LogLevel.Error);
     mcu.flash = this.flash;
     mcu.flash16 = new Uint16Array(this.flash.buffer);
@@ -161,35 +161,39 @@ export class Chip {
       fs.writeSync(this.file, this.flash, start + done, end - done, start + done);
       this.flashOps++;
       if (cut) this.powerOff();
-      else this.clock.tick(stepNs); // the processor waits for it, interrupts off
+      else {
+        this.flashNs += stepNs;
+        this.clock.tick(stepNs); // the processor waits for it, interrupts off
+      }
     }
   }
 
   // -- running ----------------------------------------------------------------------------
   mark(number = 0) {
-    const { cycles, instructions, idleNs } = this;
-    return { number, cycles, instructions, idleNs, ns: this.on ? this.clock.nanos : 0 };
+    const { idleNs, flashNs } = this, ns = this.on ? this.clock.nanos : 0;
+    const cycles = Math.round(((ns - idleNs - flashNs) * this.mcu.clkSys) / 1e9);
+    return { number, cycles, instructions: this.instructions, idleNs, flashNs, ns };
+  }
+  get stopped() {
+    return !this.on || this.held || this.resetBy;
   }
   // At most `count` instructions and about `mostNs`.
   run(count, mostNs) {
-    const { core, clock } = this, cycleNs = 1e9 / this.mcu.clkSys;
+    const { core, clock, profile } = this, cycleNs = 1e9 / this.mcu.clkSys;
     const end = clock.nanos + mostNs;
-    for (let i = 0; i < count && this.on && !this.resetBy && !this.held; i++) {
-      if (core.waiting) {
-        const next = clock.nanosToNextAlarm || 1000;
-        const ns = Math.min(Math.max(next, 8), Math.max(end - clock.nanos, 8));
+    for (let i = 0; i < count && !this.stopped; i++) {
+      if (!core.waiting) {
+        clock.tick(core.executeInstruction() * cycleNs);
+        this.instructions++;
+        if (profile && this.instructions % SAMPLE_EVERY === 0) {
+          profile[core.PC] = (profile[core.PC] || 0) + 1;
+        }
+      } else if (clock.nanos >= end) return;
+      else {
+        const ns = Math.min(Math.max(clock.nanosToNextAlarm || 1000, 8), end - clock.nanos + 8);
         this.idleNs += ns;
         clock.tick(ns);
         if (core.interruptsUpdated && core.checkForInterrupts()) core.waiting = false;
-        if (clock.nanos >= end) return;
-      } else {
-        const cycles = core.executeInstruction();
-        this.cycles += cycles;
-        this.instructions++;
-        if (this.profile && this.instructions % SAMPLE_EVERY === 0) {
-          this.profile[core.PC] = (this.profile[core.PC] || 0) + 1;
-        }
-        clock.tick(cycles * cycleNs);
       }
     }
     if (this.on && this.resetBy) this.reset(this.resetBy);

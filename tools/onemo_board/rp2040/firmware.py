@@ -224,12 +224,9 @@ class _Apt:
 
     def versions(self, name: str) -> list[str]:
         """What the mirror has of a package, the newest first."""
-        if name in _SOURCES:
-            words = ["showsrc", "--only-source", name]
-        else:
-            words = ["show", name]
+        words = ["showsrc", "--only-source"] if name in _SOURCES else ["show"]
         try:
-            said = call(["apt-cache", *self._options, *words], self._work, _APT_S, name)
+            said = call(["apt-cache", *self._options, *words, name], self._work, _APT_S, name)
         except Missing:
             return []
         found = set(re.findall(r"^Version: (\S+)$", said, re.M))
@@ -273,7 +270,7 @@ class _Apt:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version.split("+")[0].split("-")[0])))
+    return tuple(map(int, re.findall(r"\d+", re.split(r"[+-]", version, maxsplit=1)[0])))
 
 
 def _dotted(version: tuple[int, ...]) -> str:
