@@ -41,9 +41,11 @@ async def main():
     total = 0
     for number in range(4):
         sent = b"%d " % number * 200 + b"\n"
-        await stream.write(sent)
+        stream.write(sent)
+        await stream.drain()
         total += await stream.readline() == sent
-    await stream.close()
+    stream.close()
+    await stream.wait_closed()
     print("exchanged", total)
     other.cancel()
     print("ticks", ticks > 100)

@@ -247,7 +247,10 @@ class Hal:
         try:
             number: int | str = integer(uart_id)
         except ValueError:
-            number = self._rom.text(uart_id)
+            try:
+                number = self._rom.text(uart_id)
+            except ValueError:
+                return self._raise("TypeError", "can't convert NoneType to int")
             if not self._port.uart_names:
                 return self._raise("TypeError", "can't convert str to int")
         if not isinstance(number, int) or number not in self._port.uart_ids:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +43,7 @@ class EmulatedBoard:
     firmware    .uf2 or .bin.
     uarts, link, on_baud, on_pin, on_break: as VirtualBoard has them. `on_baud` returns before the
                 board goes on.
+    wired       numbers of UARTs whose TX is wired to their RX.
     paced       False: time does not wait for the wall clock; for measurements with a script at
                 the UART (see `script`), which is in the board's own time.
     """
@@ -54,6 +55,7 @@ class EmulatedBoard:
         firmware: str | os.PathLike[str],
         uarts: Mapping[int, int | str] | None = None,
         link: str | os.PathLike[str] | None = None,
+        wired: Sequence[int] = (),
         paced: bool = True,
         on_baud: Callable[[int, int], object] | None = None,
         on_pin: Callable[[str, int], object] | None = None,
@@ -77,6 +79,7 @@ class EmulatedBoard:
         self.causes: list[str] = []  # of every boot so far; soft resets are none
         self.is_on = False
         self._uarts, self._link, self._paced = dict(uarts or {}), link, paced
+        self._wired = list(wired)
         self._connected = 0
         self._changed = threading.Condition()
         self._answers: dict[int, Any] = {}
@@ -119,6 +122,7 @@ class EmulatedBoard:
             "control": control.fileno(),
             "console": console.fileno(),
             "uarts": self._lines.fds,
+            "wired": self._wired,
             "paced": self._paced,
         }
         self._process = subprocess.Popen(

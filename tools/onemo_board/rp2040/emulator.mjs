@@ -26,7 +26,9 @@ const control = open(settings.control), console_ = open(settings.console);
 const tell = (what) => control.write(JSON.stringify(what) + '\n');
 
 const lines = {};
-const peers = {}; // UART -> what takes its bytes instead of a line: a script
+const LOOP = { take: (byte, uart) => uart.put([byte]) };
+const peers = {}; // UART -> what takes its bytes instead of a line: a script, or a wire to its RX
+for (const uart of settings.wired) peers[uart] = LOOP;
 let toLine = {};
 let paced = settings.paced, wall0 = 0, emulated0 = 0;
 let timer = null, scheduled = false;
