@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 from onemo_simulator import Line, Module, SystemNetwork
-from onemo_tools.cli.parts import fail
+from onemo_tools.cli.parts import fail, need_file
 
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
+from .rp2040 import EmulatedBoard
+from .rp2040.prepare import emulator
 from .virtual import VirtualBoard
 from .wire import Wire
 
@@ -41,21 +43,26 @@ def run(
     show_output: bool = False,
 ) -> None:
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
+    board = VirtualBoard(
+        flash,
+        port_like=port_like,
+        link=link,
+        uarts=uarts,
+        heap=heap,
+        size=size,
+        overrun=overrun,
+    )
+    keep_on(board, show_output)
+
+
+def keep_on(board: VirtualBoard | EmulatedBoard, show_output: bool) -> None:
+    """Switches a board on until Ctrl-C or SIGTERM; prints its port. BoardError."""
     ended = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: ended.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        board = VirtualBoard(
-            flash,
-            port_like=port_like,
-            link=link,
-            uarts=uarts,
-            heap=heap,
-            size=size,
-            overrun=overrun,
-        )
         with board:
             print(board.port, flush=True)
             mark = 0
@@ -94,11 +101,30 @@ def main(
         int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
     ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
+    firmware: Annotated[
+        Path | None,
+        typer.Option(help="A .uf2 or .bin for the RP2040: runs it on an emulated one instead."),
+    ] = None,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
     try:
         uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
         with ExitStack() as stack:
+            if firmware is not None:
+                if (port_like, heap, size, overrun) != ("esp32", "192K", DEFAULT_SIZE, False):
+                    raise ValueError(
+                        "with --firmware there is a whole chip: port, heap, size and overrun are "
+                        "what it has"
+                    )
+                need_file("board", firmware, "a firmware")
+                if module is not None:
+                    line = Line(Module("ML307R", network=SystemNetwork()))
+                    uarts[module] = stack.enter_context(line).board_fd
+                wired = [] if wire is None else [wire]
+                emulator(lambda text: typer.echo(text, err=True))
+                chip = EmulatedBoard(flash, firmware=firmware, uarts=uarts, link=link, wired=wired)
+                keep_on(chip, output)
+                return
             if wire is not None:
                 uarts[wire] = stack.enter_context(Wire()).board_fd
             if module is not None:

