@@ -103,6 +103,11 @@ test-device: $(READY)
 packages: $(READY)
 	$(BIN)/python -m onemo_tools.deploy.packages
 
+# docs/config.schema.json and the table in docs/config.md, from lib/onemo/schema.py.
+.PHONY: schema
+schema: $(READY)
+	$(BIN)/python -m onemo_tools.lint.config_docs
+
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)

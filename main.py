@@ -11,43 +11,12 @@ from binascii import hexlify
 import machine
 from onemo.aio import Modem
 from onemo.errors import ClockError
-from onemo.profile import checked
+from onemo.profile import read
 from onemo.uart import open_uart
 
 from mqtt import Client
 
 WATCHDOG_MARGIN_S = 600  # without progress, beyond the pauses configured, until it expires
-
-
-def require(table, name, kind, wanted, valid=None):
-    """The entry `name` of a table; ValueError says what it must be."""
-    value = table.get(name.split(".")[-1])
-    if not isinstance(value, kind) or value is True or (valid and not valid(value)):
-        found = "missing" if value is None else json.dumps(value)
-        raise ValueError("%s is %s; it must be %s" % (name, found, wanted))
-    return value
-
-
-def check(config):
-    """ValueError that names the first entry that is missing or wrong (uart: see open_uart)."""
-    ids = [context["ssl_id"] for context in checked(config)["contexts"]]
-    module = require(config, "module", dict, 'an object: {"model": null, "apn": null}')
-    for name in module:
-        if module[name] is not None:
-            require(module, "module." + name, str, "a string, or null for what the module knows")
-    broker = require(config, "endpoint", dict, "an object: host, port, ssl_id, topic, every_s")
-    require(broker, "endpoint.host", str, "a host's name or address", lambda host: host)
-    require(broker, "endpoint.port", int, "1 to 65535", lambda port: 1 <= port <= 65535)
-    require(broker, "endpoint.ssl_id", int, "a context's ssl_id", lambda number: number in ids)
-    require(
-        broker, "endpoint.topic", str, "how topics begin", lambda t: t and not set(t) & set("#+")
-    )
-    require(broker, "endpoint.every_s", int, "seconds from line to line", lambda s: s >= 1)
-    retry = require(config, "retry", dict, 'an object: {"first_s": 1, "most_s": 300}')
-    first = require(retry, "retry.first_s", int, "seconds, 1 or more", lambda s: s >= 1)
-    require(retry, "retry.most_s", int, "seconds, first_s or more", lambda s: s >= first)
-    if config.get("watchdog_s") is not None:
-        require(config, "watchdog_s", int, "seconds, 1 or more; null for none", lambda s: s >= 1)
 
 
 class Product:
@@ -139,10 +108,8 @@ class Product:
 
 def main():
     try:
-        with open("config.json") as file:
-            config = json.load(file)
-        check(config)
-        product = Product(config, open_uart(config.get("uart")))
+        config = read("config.json")
+        product = Product(config, open_uart(config["uart"]))
         watchdog = config.get("watchdog_s") and machine.WDT(timeout=config["watchdog_s"] * 1000)
     except (OSError, ValueError) as error:
         print("config.json: %s" % error)

@@ -29,19 +29,28 @@ PROVISION = (
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",
+    "cert_upload_counted.py",
     "cert_upload_inline.py",
     "certs.py",
+    "clock.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
     "model.py",
+    "model_find.py",
+    "model_info.py",
+    "model_probe.py",
     "models.py",
     "modem.py",
     "network.py",
+    "schema.py",
+    "start.py",
     "tls.py",
+    "tls_option.py",
     "uart.py",
 )
 SOCKETS = (
+    "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
@@ -55,6 +64,7 @@ AIO = (
 )
 IDENTITY = (
     "profile.py",
+    "profile_check.py",
     "provisioning.py",
 )
 

@@ -60,6 +60,7 @@ class Watch:
             if told:
                 told(direction, data)
 
+        hear.identifiers = getattr(told, "identifiers", False)
         return hear
 
     def leaks(self, *more):

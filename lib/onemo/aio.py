@@ -132,11 +132,18 @@ class AsyncModem(BaseModem):
         return _Ciphers(self, supported_ids(self))
 
     async def connect(
-        self, host: str, port: int, tls: "TLSContext | None" = None, timeout_ms: int = 60000
+        self,
+        host: str,
+        port: int,
+        tls: "TLSContext | None" = None,
+        timeout_ms: int = 60000,
+        *,
+        id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
-        together. Other tasks may talk while the module connects.
+        together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while
+        the module connects.
 
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
@@ -145,7 +152,7 @@ class AsyncModem(BaseModem):
         from .net_links import connections_of
 
         connections = connections_of(self)
-        connection = connections.prepare(host, port, tls, timeout_ms)
+        connection = connections.prepare(host, port, tls, timeout_ms, id)
         try:
             await self.run_operation(connections.open_op(connection, timeout_ms))
             await self.wait_news(connection, timeout_ms)

@@ -66,7 +66,7 @@ _GRACE_MS = const(1000)
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _READY = const(b"+MATREADY")
-_HEX_DIGITS = const(b"0123456789abcdef")
+HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
 
 
@@ -460,8 +460,8 @@ class Channel:
         if rx[at] == 0x22:
             at += 1
         for byte in digest:  # a line that is too short has its line end where a digit would be
-            if rx[at] | 0x20 != _HEX_DIGITS[byte >> 4] or (
-                rx[at + 1] | 0x20 != _HEX_DIGITS[byte & 15]
+            if rx[at] | 0x20 != HEX_DIGITS[byte >> 4] or (
+                rx[at + 1] | 0x20 != HEX_DIGITS[byte & 15]
             ):
                 return False
             at += 2
@@ -737,11 +737,13 @@ class Channel:
 
     def _match_command(self, at, start, ends):
         # Where the line, from `at` on, stops to repeat the command, from `start` on and up to one
-        # of `ends`; 0 if it does not repeat all of that.
+        # of `ends`; 0 if it does not repeat all of that. An echo is as it was sent, but a name is
+        # answered in capitals even if it was sent in small letters.
         rx = self._rx
         out = self.out
+        mask = 0xDF if start else 0xFF
         while out[start] not in ends:
-            if out[start] != rx[at]:
+            if (out[start] ^ rx[at]) & mask:
                 return 0
             start += 1
             at += 1

@@ -1,11 +1,30 @@
 # SPDX-License-Identifier: MIT
 #
-# What a trace may see: everything but keys and PSKs, of which it is told the number of bytes.
+# What a trace may see: everything but keys, PSKs and, unless asked for, the numbers that identify
+# the module and its SIM. Of what is secret it is told the number of bytes.
 
 
 from ._port import as_buffer
 
+# Commands that are answered by an identifier: of the module, of its SIM, of its owner
+_IDENTIFIERS = (b"+CGSN", b"+GSN", b"+ICCID", b"+MCCID", b"+CCID", b"+CIMI", b"+CNUM", b"+MEID")
 _SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3))  # so many commas stand before the secret
+
+
+def checked(text, line_max):
+    """A command that the application wrote, or pasted, without its AT and its line end. ValueError
+    unless it is one, and fits into a line."""
+    at, ends = ("AT", "\r\n") if isinstance(text, str) else (b"AT", b"\r\n")
+    if not 1 <= len(text) < line_max:
+        raise ValueError(
+            "command has %d characters; it must have 1 to %d" % (len(text), line_max - 1)
+        )
+    text = text.rstrip(ends)
+    if ends[0] in text or ends[1] in text:
+        raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
+    if text.startswith(at) or text.startswith(at.lower()):  # noqa: PIE810
+        return text[2:]
+    return text
 
 
 def begin_raw(ch, text):
@@ -29,15 +48,21 @@ def begin_raw(ch, text):
 
 
 class Masking:
-    """Between a channel and its user's trace(direction, data)."""
+    """Between a channel and its user's trace(direction, data), which sees identifiers if it has an
+    attribute `identifiers` that is true."""
 
     def __init__(self, channel, trace):
         self._channel = channel
         self._trace = trace
+        self._hides = not getattr(trace, "identifiers", False)
+        self._hiding = False  # what is received may be an identifier, even a late one
 
     def sent(self, source, start, stop):
         """source[start:stop] was sent."""
         ch = self._channel
+        if source is ch.out and not start and not (self._hiding and ch.out_of_sync):
+            public = ch.public_len if ch.mask_tx else stop
+            self._hiding = self._hides and _asks_identifier(source, public)
         public = stop
         if ch.mask_tx:
             public = max(start, min(stop, ch.public_len)) if source is ch.out else start
@@ -45,7 +70,8 @@ class Masking:
 
     def received(self, chunk, size):
         """The first `size` bytes of `chunk` were received."""
-        self._tell("<", chunk, 0, size, 0 if self._channel.mask_rx else size)
+        masked = self._channel.mask_rx or self._hiding
+        self._tell("<", chunk, 0, size, 0 if masked else size)
 
     def _tell(self, direction, data, start, stop, public):
         # data[start:stop]; what stands from `public` on is secret.
@@ -53,3 +79,8 @@ class Masking:
         if public < stop:
             text += b"<%d bytes>" % (stop - public)
         self._trace(direction, text)
+
+
+def _asks_identifier(line, public):
+    line = bytes(memoryview(line)[:public]).upper()  # no copy of what is secret
+    return any(line.find(name) >= 0 for name in _IDENTIFIERS)

@@ -4,11 +4,10 @@
 
 from . import _port
 from ._port import const
-from .at_channel import ALL, DONE, LINE, REPLY_MS, SENT
+from .at_channel import DONE, LINE, REPLY_MS, SENT
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-_IDENTIFY_MAX = const(4)  # noise must not make a model unknown, or another one
 _PROBE_MS = const(500)
 _SEND_TIMEOUT_MS = const(10500)  # the module's own for a MIPSEND is 10 s, and it sends what it has
 _LATE_PROMPT_MS = const(1000)  # after a refusal in its place
@@ -30,31 +29,6 @@ _GARBLED = const(
 _ESCAPE = const(b"+++")
 # Ends data mode; to a module that has left it CRs are no command.
 _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
-
-
-def start_op(modem, timeout_ms):
-    """Get in step with a module of which nothing is known, and identify it: see
-    BaseModem.start."""
-    ch = modem.channel
-    ch.forget()
-    yield from modem.resync_op(timeout_ms)
-    attempts = 0 if modem.capabilities else _IDENTIFY_MAX
-    before = None  # an answer counts once it has come twice
-    while attempts:
-        attempts -= 1
-        ch.command(b"+CGMM").send(REPLY_MS, ALL)
-        response = b""
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                if ch.is_own_line():
-                    response = response or ch.line()
-            else:
-                yield
-        if response == before or not attempts:
-            modem.set_model(response)
-            attempts = 0
-        before = response
-    ch.set_result(None)
 
 
 def resync_op(ch, timeout_ms):

@@ -47,18 +47,24 @@ class Modem(BaseModem):
         return ch.result
 
     def connect(
-        self, host: str, port: int, tls: "TLSContext | None" = None, timeout_ms: int = 60000
+        self,
+        host: str,
+        port: int,
+        tls: "TLSContext | None" = None,
+        timeout_ms: int = 60000,
+        *,
+        id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
-        together.
+        together. `id`: the connect_id to use; None takes a free one.
 
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
         VerifyError if TLS would not be used."""
         from .net_stream import open_stream
 
-        return open_stream(self, host, port, tls, timeout_ms)
+        return open_stream(self, host, port, tls, timeout_ms, id)
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:

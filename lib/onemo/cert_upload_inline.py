@@ -4,10 +4,8 @@
 # are written `\\r\\n`, four characters. What the module stores for one of these is not documented,
 # LF or CR LF: both digests are ours.
 
-from binascii import hexlify
-
 from ._port import const
-from .at_channel import DONE, FLASH_MS, LINE, REPLY_MS, SENT
+from .at_channel import DONE, FLASH_MS, HEX_DIGITS, LINE, REPLY_MS, SENT
 from .at_syntax import PAYLOAD_MAX
 from .cert_store import KEY
 from .cert_upload import Uploader
@@ -19,6 +17,7 @@ HEX = const(1)
 ESCAPED = const(2)
 
 _CR = const(0x0D)
+_DIGITS = const(128)
 _MAX_WIDTH = {ASCII: 1, HEX: 2, ESCAPED: 4}  # characters that a byte may become
 
 
@@ -26,6 +25,15 @@ class InlineUploader(Uploader):
     def __init__(self, modem):
         super().__init__(modem)
         self._encoding_sent = None  # (boot, encoding) that the module was told
+        self._digits = None  # of what goes out in hexadecimal
+
+    def close(self):
+        """Close the source if it was opened here."""
+        super().close()
+        digits = self._digits
+        if digits:
+            for i in range(_DIGITS):
+                digits[i] = 0
 
     def _begin_hash(self):
         encoding = self._encoding = self._modem.certs.encoding
@@ -46,18 +54,34 @@ class InlineUploader(Uploader):
         if self._encoding == HEX:
             self._hash.update(data)
             return
-        self._window += len(data)
-        data = bytes(data).replace(b"\r", b"")
-        newlines = data.count(b"\n")
-        self._lf_size += len(data)
+        # By slices of a view: a copy would leave a key in the heap.
+        view = memoryview(data)
+        end = len(data)
+        at = newlines = 0
+        while at < end:
+            newline = data.find(b"\n", at)
+            stop = end if newline < 0 else newline
+            text_end = stop
+            while text_end > at and data[text_end - 1] == _CR:
+                text_end -= 1
+            text = view[at:text_end]
+            self._lf_size += text_end - at
+            self._hash.update(text)
+            if self._crlf_hash:
+                self._crlf_hash.update(text)
+            if newline >= 0:
+                newlines += 1
+                self._hash.update(b"\n")
+                if self._crlf_hash:
+                    self._crlf_hash.update(b"\r\n")
+            at = stop + 1
+        self._lf_size += newlines
         self._lines += newlines
         self._newlines += newlines
         self._max_newlines = max(self._max_newlines, self._newlines)
+        self._window += end
         if self._window >= self._room:
             self._window = self._newlines = 0
-        self._hash.update(data)
-        if self._crlf_hash:
-            self._crlf_hash.update(data.replace(b"\n", b"\r\n"))
 
     def _end_hash(self):
         super()._end_hash()
@@ -157,10 +181,18 @@ class InlineUploader(Uploader):
         ch = self._ch
         buffer = ch.buffer
         if self._encoding == HEX:
-            digits = hexlify(memoryview(buffer)[at:end])  # type: ignore[arg-type]
-            ch.push(digits, 0, len(digits))
-            while ch.poll() != SENT:
-                yield
+            # By hand: what hexlify returns would leave a key in the heap.
+            digits = self._digits = self._digits or bytearray(_DIGITS)
+            while at < end:
+                n = min(end - at, _DIGITS // 2)
+                for i in range(n):
+                    byte = buffer[at + i]
+                    digits[2 * i] = HEX_DIGITS[byte >> 4]
+                    digits[2 * i + 1] = HEX_DIGITS[byte & 15]
+                ch.push(digits, 0, 2 * n)
+                while ch.poll() != SENT:
+                    yield
+                at += n
             return
         while at < end:
             newline = buffer.find(b"\n", at, end)

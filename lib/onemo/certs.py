@@ -32,6 +32,8 @@ class CertStore:
         force: bool = False,
         in_use_ok: bool = False,
         progress=None,
+        inline: bool = False,
+        check_length: "str | None" = None,
     ):
         """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
         (manual 3.2, 3.3).
@@ -46,6 +48,13 @@ class CertStore:
         blocks. A stream is read from where it stands; one that cannot be rewound must hold nothing
         but blocks.
 
+        `inline`: put the data inside the commands, in `encoding`, as models without `>` need it;
+        others take it as well. What they store for a line end is their affair, so `sync`, which
+        writes behind `>`, may find the content different. `check_length`: have the module check
+        the <length> of each such command, "typed" (the characters, as the manual says) or
+        "decoded" (the bytes that they stand for, as modules were seen to count); the digest
+        decides either way.
+
         ValueError, before a byte is sent, for content that is no such PEM or over 8192 bytes, with
         the cause and a remedy; also if other content would replace what an open connection uses,
         unless `in_use_ok`. VerifyError if the digests differ."""
@@ -54,8 +63,13 @@ class CertStore:
             raise ValueError(
                 "kind is %r; it must be CERT (1) or KEY (2), PSKs go through write_psk" % (kind,)
             )
+        uploader = self.uploader()
+        if inline or check_length is not None:
+            from .cert_upload_counted import other_uploader
+
+            uploader = other_uploader(self._modem, uploader, inline, check_length)
         return self._modem.run_operation(
-            self.uploader().write_op(name, source, kind, size, force, progress, in_use_ok)
+            uploader.write_op(name, source, kind, size, force, progress, in_use_ok)
         )
 
     def uploader(self):

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .certs import CertStore
+    from .model_info import ModelInfo
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
+_PLUS = const(0x2B)
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -42,13 +44,14 @@ class BaseModem:
 
         `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
         `baud`: what it runs at, bit/s, for deadlines.
-        `model`: as AT+CGMM returns it; None asks the module.
+        `model`: its name, such as "ML307R" or "ML307H-GU", which is believed; None asks it.
         `buffer`: bytes of RAM for I/O, 32 or more.
         `packet`: bytes announced per CERTWR or KEYWR, 1..8192 (manual 3.2).
         `line`: longest command line that the module takes, characters, 160 or more; for models
         that take data only inside commands.
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
-        keys and PSKs.
+        keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
+        module or its SIM (IMEI, ICCID, IMSI).
 
         ValueError or TypeError for a value out of range.
         """
@@ -71,8 +74,11 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
+        self.heard = ""  # what the module said that it is, a line a command
+        self.firmware = None  # as AT+CGMR says; None: not asked, or not said
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -86,11 +92,31 @@ class BaseModem:
     # The model
 
     def set_model(self, response: "str | bytes") -> None:
-        """Select the model from an answer to AT+CGMM, or from its name."""
-        from .models import identify
+        """Select the model from its name, or from an answer to AT+CGMM."""
+        from .start import plain
 
-        self.model, self.capabilities = identify(response)
-        _port.unload("models")
+        model = plain(response) if isinstance(response, str) else None
+        if model is None:
+            from .models import identify
+
+            _, model = identify(response)
+            _port.unload("models")
+        _port.unload("start")
+        self.use_model(model)
+
+    def use_model(self, model) -> None:
+        """Use `model`, a Model, from now on. For the library's own parts."""
+        self.capabilities = model
+        self.model = model.series
+
+    @property
+    def model_info(self) -> "ModelInfo":
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
+        from .model_info import ModelInfo
+
+        _port.unload("model_info")
+        return ModelInfo(self)
 
     @property
     def is_known_model(self) -> bool:
@@ -110,11 +136,15 @@ class BaseModem:
 
     def start(self, timeout_ms: int = RESYNC_MS):
         """Find the module in whatever state it is, switch its echo off and numbered errors on
-        (ATE0, AT+CMEE=1), and identify it (AT+CGMM): `model`.
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do.
 
-        Timeout if it does not answer within `timeout_ms` milliseconds."""
-        from .at_resync import start_op
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked."""
+        from .start import start_op
 
+        _port.unload("start")
         return self.run_operation(start_op(self, timeout_ms), False)
 
     def resync_op(self, timeout_ms=RESYNC_MS):
@@ -172,27 +202,30 @@ class BaseModem:
         *,
         expect: "str | bytes | None" = None,
     ):
-        """Send `AT` + `text`; returns the list of its information lines, as bytes. Lines that
+        """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
+        with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors.
+        kept out of traces and errors. A query that is answered by nothing but OK is followed by
+        another, which may wait as long again, 5 s at the most.
 
         ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
         `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
-        self._check_command(text)
+        text = self._check_command(text)
         if expect is not None:
             text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
         return self.run_operation(_command_op(self.channel, text, timeout_ms))
 
     def _check_command(self, text):
-        # Apart from command(), whose frame would be too large for the stack.
-        if not 1 <= len(text) < self.line_max:
-            raise ValueError(
-                "command has %d characters; it must have 1 to %d" % (len(text), self.line_max - 1)
-            )
+        # Apart from command(), whose frame would be too large for the stack. Returns the text
+        # without what was pasted along.
         ends = "\r\n" if isinstance(text, str) else b"\r\n"
-        if ends[0] in text or ends[1] in text:
-            raise ValueError("command %r... holds a line end; one command a call" % (text[:8],))
+        several = ends[0] in text or ends[1] in text
+        if 0 < len(text) < _SECRET_MIN and text[0] in (_PLUS, "+") and not several:
+            return text
+        from .at_masking import checked
+
+        return checked(text, self.line_max)
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -210,7 +243,8 @@ class BaseModem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have.
+        "absent": an option that the firmware does not have. "negotime": connect has less time than
+        the handshake may take. "clock": the module's clock is believed without a comparison.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -245,20 +279,41 @@ class BaseModem:
         return self.run_operation(attach_op(self, apn, timeout_ms))
 
     def clock(self, timeout_ms: int = 30000):
-        """The time, UTC, as a tuple like time.gmtime's: from the module's clock, which the network
-        sets (AT+CCLK), else from a time server (AT+MNTP; the network must be attached). Sets the
-        board's own clock, machine.RTC, if it has one.
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-        ClockError if the time is not known within `timeout_ms` milliseconds."""
-        from .network import clock_op
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        from .clock import clock_op
 
         return self.run_operation(clock_op(self, timeout_ms))
+
+    def info(self, identifiers: bool = True):
+        """What the module says of itself and of the network, as a dict: "model", "firmware",
+        "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
+        "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
+        "earfcn", "pci". None for what it does not say, such as the IMSI without a SIM.
+
+        `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
+        show them, see `onemo.trace`. Timeout, ModemReset."""
+        from .info import info_op
+
+        return self.run_operation(info_op(self, identifiers))
 
     # The store, TLS, what a device is to have
 
     @property
     def certs(self) -> "CertStore":
-        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8)."""
+        """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8). Unsupported for a
+        model that has no TLS."""
+        if self.capabilities and not self.capabilities.tls:
+            from .model_info import refuse_tls
+
+            refuse_tls(self.capabilities)
         if self._certs is None:
             from .certs import CertStore
 
@@ -355,7 +410,8 @@ def _confirm_empty_op(ch):
     # A query that is answered by nothing but OK: was that OK another command's? Then the answer
     # comes before that to another query.
     strays = ch.strays
-    ch.command(b"+CMEE?").send(REPLY_MS, b"+CMEE:", require_info=True)
+    timeout_ms = min(REPLY_MS, ch.timeout_ms)
+    ch.command(b"+CMEE?").send(timeout_ms, b"+CMEE:", require_info=True)
     try:
         while ch.poll() != DONE:
             yield

@@ -100,8 +100,7 @@ class ConnectionBuffer:
                         else:
                             yield
                 elif event == LINE:
-                    self._check_id()
-                    connection.unread = ch.value(1) or 0
+                    self._check_count()
                     known = 0
                 else:
                     yield
@@ -127,6 +126,17 @@ class ConnectionBuffer:
             raise ProtocolError(
                 "%s was answered for connection %s" % (self._ch.command_text(), self._ch.value(0))
             )
+
+    def _check_count(self):
+        # The line at hand must tell no more than how much is unread: with data in it, it would be
+        # one whose commas or count were damaged.
+        self._check_id()
+        ch = self._ch
+        unread = ch.value(1)
+        if unread is None or ch.text(2) is not None:
+            ch.lose_sync()
+            raise ProtocolError("%s has an answer that cannot be read" % ch.command_text())
+        self._connection.unread = unread
 
     def _break(self, error):
         # A module that rebooted without a word refuses what concerns its connections: look.
@@ -156,8 +166,7 @@ class ConnectionBuffer:
         try:
             while (event := ch.poll()) != DONE:
                 if event == LINE:
-                    self._check_id()
-                    connection.unread = ch.value(1) or 0
+                    self._check_count()
                 else:
                     yield
         except CommandError:

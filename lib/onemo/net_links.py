@@ -8,7 +8,6 @@ from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .errors import (
-    ClockError,
     CommandError,
     ConnectionLost,
     ModemError,
@@ -41,6 +40,7 @@ class Connection:
 
     def __init__(self, host, port, tls):
         self.id = None
+        self.wanted_id = None  # that connect was asked for; None: any
         self.boot = -1  # of the module, in which it was opened
         self.host = host
         self.port = port
@@ -85,6 +85,7 @@ class Connections:
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
         self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_boot = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
@@ -208,12 +209,34 @@ class Connections:
 
     # Opening: a front calls prepare(), runs open_op(), waits for news, then calls check_opened()
 
-    def prepare(self, host, port, tls, timeout_ms):
-        """A connection that is to be; ValueError or TypeError."""
+    def prepare(self, host, port, tls, timeout_ms, wanted_id=None):
+        """A connection that is to be; ValueError or TypeError, ModemError if that id is in
+        use."""
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
         at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, 600000)
-        return Connection(host, port, tls)
+        connection = Connection(host, port, tls)
+        if wanted_id is not None:
+            at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
+            connection.wanted_id = wanted_id
+            self._check_unused(wanted_id)
+        negotime_s = (tls and tls.noted().get("negotime")) or 0
+        if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
+            from .tls_option import tell_negotime
+
+            self._told += ((tls.ssl_id, negotime_s),)
+            tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
+        return connection
+
+    def _check_unused(self, number):
+        # ModemError if an open connection has this id. Returns what else has it.
+        other = self._table[number]
+        if other and not self._may_reclaim(other):
+            raise ModemError(
+                "connection %d is in use (%s:%d): close it first, or leave the id to connect"
+                % (number, other.host, other.port)
+            )
+        return other
 
     def open_op(self, connection, timeout_ms):
         """Operation: ask the module for a connection; the URC +MIPOPEN brings its answer."""
@@ -227,7 +250,10 @@ class Connections:
             yield from tls.verify_op()
             yield from tls.check_present_op()
             if self._clock_boot != modem.boot_count and tls.checks_dates():
-                yield from self._check_clock_op()
+                from .clock import check_op
+
+                yield from check_op(modem)
+                self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
         ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
@@ -313,6 +339,11 @@ class Connections:
         tls_max = connection.tls and modem.require_model().tls_links
         if tls_max and sum([1 for other in table if other and other.tls]) >= tls_max:
             yield from self._reclaim_op(True)
+        wanted = connection.wanted_id
+        if wanted is not None:
+            other = self._check_unused(wanted)
+            if other:
+                yield from self._take_back_op(other)
         while True:
             free = cooling = None
             for offset in range(len(table), 0, -1):
@@ -320,7 +351,7 @@ class Connections:
                 if table[number] is None:
                     if self._is_cooling(number):
                         cooling = number
-                    else:
+                    elif wanted is None or wanted == number:
                         free = number
             # An id that cools down may still count as one of the few with TLS.
             if free is not None and not (tls_max and cooling is not None):
@@ -352,19 +383,8 @@ class Connections:
         # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing
         # it, and finalisers must not talk to the module.
         for connection in self._table:
-            if (
-                connection
-                and (connection.tls or not tls)
-                and (
-                    connection.user_saw_error
-                    or connection.close_reason
-                    or connection.error
-                    or connection.in_transfer
-                    or self._is_gone(connection)
-                )
-            ):
-                yield from self.close_op(connection)
-                connection.error = "after it had failed, its id was needed for another"
+            if connection and (connection.tls or not tls) and self._may_reclaim(connection):
+                yield from self._take_back_op(connection)
                 return
         model = self._modem.require_model()
         raise ModemError(
@@ -372,17 +392,18 @@ class Connections:
             % (model, len(self._table), model.tls_links or "all")
         )
 
-    def _check_clock_op(self):
-        from .network import read_clock_op
+    def _may_reclaim(self, connection):
+        return (
+            connection.user_saw_error
+            or connection.close_reason
+            or connection.error
+            or connection.in_transfer
+            or self._is_gone(connection)
+        )
 
-        now = yield from read_clock_op(self._ch)
-        if not isinstance(now, tuple):
-            raise ClockError(
-                "the module's clock says %s, so it cannot judge a certificate's dates: call "
-                "modem.clock(), which asks the network, before connecting, "
-                "or configure with ignorestamp=True" % now
-            )
-        self._clock_boot = self._modem.boot_count
+    def _take_back_op(self, connection):
+        yield from self.close_op(connection)
+        connection.error = "after it had failed, its id was needed for another"
 
     def _configure_op(self, connection):
         ch = self._ch
@@ -475,7 +496,7 @@ class Connections:
 
     def _is_closed_op(self, number):
         ch = self._ch
-        closed = True
+        closed = False  # no line that can be read tells nothing
         ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
         try:
             while (event := ch.poll()) != DONE:

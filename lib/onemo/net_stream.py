@@ -144,15 +144,15 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         return -_EINVAL
 
 
-def open_stream(modem, host, port, tls, timeout_ms):
+def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None):
     """A Stream: see onemo.Modem.connect."""
-    return Stream(modem, open_connection(modem, host, port, tls, timeout_ms))
+    return Stream(modem, open_connection(modem, host, port, tls, timeout_ms, wanted_id))
 
 
-def open_connection(modem, host, port, tls, timeout_ms):
+def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None):
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
-    connection = connections.prepare(host, port, tls, timeout_ms)
+    connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
     try:
         modem.run_operation(connections.open_op(connection, timeout_ms))
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))

@@ -40,7 +40,7 @@ from .at_syntax import PAYLOAD_MAX, check_text
 from .cert_list import find_digest_op, list_op
 from .cert_store import CERT, KEY, PSK, discard_op, find_op, remove_op
 from .errors import CommandError, ModemError, Unsupported, VerifyError
-from .profile import KIND, checked, settings
+from .profile import KIND, check_endpoint, checked, settings
 from .tls import TLSContext
 
 _MISSING_FILE = const(2)  # errno
@@ -390,10 +390,10 @@ class Rotation:
     endpoint: host, port and ssl_id of the connection that decides; None for a trial function."""
 
     def __init__(self, modem, profile, trial, old, journal):
+        self._new = checked(profile)
         self.endpoint = None if callable(trial) else find_endpoint(profile, trial)
         self.error = None
         self._modem = modem
-        self._new = checked(profile)
         self._given = modem.profile if old is None else checked(old)
         if self._given is None:
             raise ValueError(
@@ -437,9 +437,9 @@ class Rotation:
                 yield from _write_op(modem, item, None, journal)
         journal.end_series()
         try:
-            yield from _set_contexts_op(modem, _without_sessions(new), False, [])
+            yield from _send_contexts_op(modem, _without_sessions(new))
         except Unsupported:
-            yield from _set_contexts_op(modem, new, False, [])  # its firmware has no sessions
+            yield from _send_contexts_op(modem, new)  # its firmware has no sessions
         return ch.set_result(True)
 
     def _begin_entry(self, before, held):
@@ -491,7 +491,7 @@ class Rotation:
         entry = self._entry
         if self.error is None:
             new = self._new
-            yield from _set_contexts_op(modem, new, False, [])
+            yield from _send_contexts_op(modem, new)
             digests = {}
             for item in new["objects"]:
                 code = yield from _module_digest_op(modem, item)
@@ -509,7 +509,7 @@ class Rotation:
             modem.profile = self._given
             return modem.channel.set_result(True)
         if entry:
-            yield from _set_contexts_op(modem, self._old, False, [])
+            yield from _send_contexts_op(modem, self._old)
             for name in _leftovers(entry, self._old):
                 yield from _remove_op(modem, name)
             journal.end_series()
@@ -576,12 +576,14 @@ def find_endpoint(profile, trial):
     """host, port and ssl_id of the connection that decides: `trial`, a dict as config.json's
     "endpoint", or that of the profile."""
     trial = trial or profile.get("endpoint")
-    try:
-        return trial["host"], trial["port"], trial.get("ssl_id", profile["contexts"][0]["ssl_id"])
-    except (TypeError, KeyError, IndexError, AttributeError):
+    if not isinstance(trial, dict):
         raise ValueError(
             'the trial needs an endpoint, {"host": ..., "port": ..., "ssl_id": ...}, or a function'
         )
+    if "ssl_id" not in trial and profile["contexts"]:
+        trial = dict(trial, ssl_id=profile["contexts"][0]["ssl_id"])
+    check_endpoint(trial)
+    return trial["host"], trial["port"], trial["ssl_id"]
 
 
 # What both do
@@ -589,8 +591,14 @@ def find_endpoint(profile, trial):
 
 def _check_contexts(modem, profile):
     # ValueError and Unsupported before anything is sent.
-    for context in profile["contexts"]:
-        modem.tls(context["ssl_id"])  # ValueError if the model has not so many
+    model = modem.require_model()
+    for i in range(len(profile["contexts"])):
+        context = profile["contexts"][i]
+        if context["ssl_id"] >= model.ssl_ids:
+            raise ValueError(
+                "contexts[%d].ssl_id is %d; it must be an integer from 0 to %d on %s"
+                % (i, context["ssl_id"], model.ssl_ids - 1, model)
+            )
         TLSContext(modem, context["ssl_id"]).configure(send=False, **settings(context))
 
 
@@ -812,3 +820,11 @@ def _set_contexts_op(modem, profile, dry_run, done):
             done.append(("configure", ssl_id))
             if not dry_run:
                 yield from tls.apply_op()
+
+
+def _send_contexts_op(modem, profile):
+    # What differs is known: one damaged answer must not make it look the same.
+    for context in profile["contexts"]:
+        tls = modem.tls(context["ssl_id"])
+        tls.configure(send=False, **settings(context))
+        yield from tls.apply_op()

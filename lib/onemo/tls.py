@@ -52,23 +52,22 @@ _OPTIONS = (
     _Option("session", ("session",), _FLAG, 0, 1, None, 1),
     _Option("ignorestamp", ("ignorestamp",), _FLAG, 0, 1, None, 0),
     _Option("ignoreverify", ("ignoreverify",), _FLAG, 0, 1, None, 0),
+    _Option("sni", ("sni",), _FLAG, 0, 1, "sni", None),
 )
 _NO_RISK = ("encoding", "negotime", "session")  # no connection is less safe by these
 
-OPTIONS = tuple([option.name for option in _OPTIONS])
-# configure()'s keywords that are not names of objects, but for `auth`
-SETTINGS = tuple(
-    [
-        option.arguments[0]
-        for option in _OPTIONS
-        if option.kind != _NAMES and option.name not in ("auth", "encoding")
-    ]
-) + ("allow_broken",)
+# Those of the manual V5.3.0: all but "sni", which later ones have
+OPTIONS = tuple([option.name for option in _OPTIONS if option.name != "sni"])
 
 
 def context_of(modem, ssl_id):
     """A modem's context `ssl_id`, made when first used."""
-    at_syntax.check_range(ssl_id, "ssl_id", 0, modem.require_model().ssl_ids - 1)
+    model = modem.require_model()
+    if not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    at_syntax.check_range(ssl_id, "ssl_id", 0, model.ssl_ids - 1)
     if ssl_id not in modem.contexts:
         modem.contexts[ssl_id] = TLSContext(modem, ssl_id)
     return modem.contexts[ssl_id]
@@ -94,12 +93,13 @@ class TLSContext:
         cert: "str | None" = None,
         key: "str | None" = None,
         pskid: "str | None" = None,
-        version: int = TLS1_2,
-        ciphersuite: int = 0,
-        negotime_s: int = 45,
-        session: bool = True,
-        ignorestamp: bool = False,
-        ignoreverify: bool = False,
+        version: "int | None" = TLS1_2,
+        ciphersuite: "int | None" = 0,
+        negotime_s: "int | None" = 45,
+        session: "bool | None" = True,
+        ignorestamp: "bool | None" = False,
+        ignoreverify: "bool | None" = False,
+        sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
     ):
@@ -107,8 +107,9 @@ class TLSContext:
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
         `ciphersuite`: an id of the manual's appendix 5.1; 0 leaves the choice to module and
-        server; a broken one needs `allow_broken`. With `send=False` the settings are noted only,
-        and sent when they are first needed.
+        server; a broken one needs `allow_broken`. `sni`: tell the server which host is meant,
+        which MR880A can (manual V5.4.5, 3.1); None: where the model can, and `auth` verifies.
+        With `send=False` the settings are noted only, and sent when they are first needed.
 
         Modules are not documented to compare the server's name with its certificate: whoever holds
         a certificate that `ca` vouches for is accepted for any host. Use a CA of your own as `ca`,
@@ -119,28 +120,14 @@ class TLSContext:
         Unsupported if another value than the default was asked for. `auth` and the names must be
         there, and an `ignoreverify` that stays on is an error.
 
+        None for `negotime_s`, `version`, `ciphersuite`, `session`, `ignorestamp` or `ignoreverify`
+        leaves the option as the module has it: a fresh one checks no dates and takes SSL 3.0.
+
+        AUTH_SERVER needs `ca`, unless `pskid` or `ignoreverify` takes its place; AUTH_MUTUAL needs
+        `ca`, `cert` and `key`.
+
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
-        model = self._modem.require_model()
-        if auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
-            raise ValueError(
-                "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
-            )
-        if auth != AUTH_NONE and ca is None:
-            raise ValueError(
-                "auth needs ca=, the name of the CA's certificate in the module; "
-                "AUTH_NONE verifies nothing"
-            )
-        if auth == AUTH_MUTUAL and (cert is None or key is None):
-            raise ValueError(
-                "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
-            )
-        if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
-            raise ValueError(
-                "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
-            )
-        if ciphersuite:
-            self._check_suite(ciphersuite, allow_broken)
         arguments = {
             "auth": auth,
             "ca": ca,
@@ -153,23 +140,81 @@ class TLSContext:
             "session": session,
             "ignorestamp": ignorestamp,
             "ignoreverify": ignoreverify,
+            "sni": self._modem.require_model().sni and auth != AUTH_NONE if sni is None else sni,
         }
-        settings = {}
+        for option in _OPTIONS:
+            name = option.arguments[0]
+            if option.default is not None and arguments.get(name, 0) is None:
+                del arguments[name]
+        self.check_values(arguments, allow_broken)
+        settings = {"encoding": None}
         for option in _OPTIONS:
             if option.arguments[0] in arguments:
-                settings[option.name] = _checked(option, arguments)
-        missing = None
-        if version not in model.versions:
-            missing = "TLS version %d; use TLS1_2" % version
-        if self._modem.certs.encoding not in model.encodings:
-            missing = "certs.encoding %r (manual 3.1, note 4)" % (self._modem.certs.encoding,)
-        if pskid is not None and not model.psk:
-            missing = "PSKs (manual 3.1, note 3); use certificates"
-        if missing:
-            raise Unsupported("%s has no %s" % (model, missing))
+                settings[option.name] = self.checked_value(option, arguments)
         self._settings = settings
         self._boot = -1
         return self._modem.run_operation(self.apply_op()) if send else None
+
+    def check_values(self, arguments, allow_broken):
+        """ValueError or Unsupported for a value that no module, or this model, takes, and for what
+        does not go together. `arguments`: those of configure(), or some of them. For the library's
+        own parts."""
+        model = self._modem.require_model()
+        get = arguments.get
+        auth = get("auth", AUTH_NONE)
+        if isinstance(auth, bool) or auth not in (AUTH_NONE, AUTH_SERVER, AUTH_MUTUAL):
+            raise ValueError(
+                "auth is %r; it must be AUTH_NONE, AUTH_SERVER or AUTH_MUTUAL" % (auth,)
+            )
+        if auth and "ca" in arguments:
+            # A PSK takes the place of certificates; ignoreverify says that nothing is verified.
+            excused = auth == AUTH_SERVER and (get("pskid") is not None or get("ignoreverify"))
+            if get("ca") is None and not excused:
+                raise ValueError(
+                    "auth needs ca=, the name of the CA's certificate in the module; "
+                    "AUTH_NONE verifies nothing"
+                )
+            if auth == AUTH_MUTUAL and (get("cert") is None or get("key") is None):
+                raise ValueError(
+                    "AUTH_MUTUAL needs cert= and key=, the names of the client's in the module"
+                )
+        version = get("version", TLS1_2)
+        if isinstance(version, bool) or version not in (SSL3, TLS1_0, TLS1_1, TLS1_2, TLS_ANY):
+            raise ValueError(
+                "version is %r; it must be SSL3, TLS1_0, TLS1_1, TLS1_2 or TLS_ANY" % (version,)
+            )
+        if get("ciphersuite"):
+            self._check_suite(arguments["ciphersuite"], allow_broken)
+        missing = None
+        if version not in model.versions:
+            missing = "TLS version %d; use TLS1_2" % version
+        encoding = get("encoding", self._modem.certs.encoding)
+        if encoding not in model.encodings:
+            missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
+        if get("pskid") is not None and not model.psk:
+            missing = "PSKs (manual 3.1, note 3); use certificates"
+        if get("sni") and not model.sni:
+            missing = "SNI (manual V5.4.5, 3.1, note 3); leave sni out"
+        if missing:
+            raise Unsupported("%s has no %s" % (model, missing))
+
+    def checked_value(self, option, arguments):
+        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
+        names = option.arguments
+        if option.kind == _NAMES:
+            for name in names:
+                if arguments[name] is not None:
+                    at_syntax.check_text(arguments[name], name)
+        value = arguments[names[0]]
+        if len(names) > 1:
+            return tuple([arguments[name] for name in names])
+        if option.kind == _FLAG:
+            if value not in (False, True):  # "false" would be true
+                raise TypeError("%s is %r; it must be True or False" % (names[0], value))
+            return int(value)
+        if option.kind != _NAMES:
+            at_syntax.check_range(value, names[0], option.low, option.high)
+        return value
 
     def _check_suite(self, ciphersuite, allow_broken):
         try:
@@ -200,26 +245,55 @@ class TLSContext:
                 found[names[0]] = None
             if not self._has(option):
                 continue
-            value = yield from self._kept_op(option)
-            if value is _REFUSED:
-                value = None
+            value = yield from self.shown_op(option)
             if len(names) > 1:
                 for i in range(len(names)):
                     found[names[i]] = value and value[i]
             else:
-                flag = option.kind == _FLAG and value is not None
-                found[names[0]] = bool(value) if flag else value
+                found[names[0]] = value
         return self._ch.set_result(found)
 
     def read_all(self, option: str):
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
-        if option not in OPTIONS:
-            raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(OPTIONS)))
-        row = _OPTIONS[OPTIONS.index(option)]
+        from .tls_option import find_row
+
+        row = find_row(self._modem, _OPTIONS, option)
         if not self._has(row):
-            raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % self._modem.require_model())
+            raise Unsupported("the module's firmware has no %s (MSSLCFG)" % option)
         return self._modem.run_operation(self._read_all_op(row))
+
+    def set(self, option: str, value, *, allow_broken: bool = False):
+        """Set one option of this context alone and read it back (manual 3.1). `option` and `value`
+        are as in configure(), or the manual's: "negotime_s" or "negotime", "pskid" or "psk". The
+        value of "cert" is the CA's name, which is written in the manual's short form and unbinds
+        the other two, or (ca, cert, key) with None for what is not used. "encoding" is one for all
+        contexts: `certs.encoding` follows.
+
+        A context that configure() was called for keeps the value from now on; for one that it was
+        not, configure() is still needed before connect. What configure() refuses is refused here,
+        before anything is sent; Unsupported, VerifyError."""
+        from .tls_option import set_op
+
+        alone = TLSContext(self._modem, self.ssl_id)  # that knows of one option only
+        return self._modem.run_operation(
+            set_op(self._modem, _OPTIONS, self, alone, option, value, allow_broken)
+        )
+
+    def get(self, option: str):
+        """One option of this context as the module has it now, with the types of read();
+        (ca, cert, key) for "cert". None: unset, or the firmware does not have it. ValueError,
+        Unsupported."""
+        from .tls_option import get_op
+
+        return self._modem.run_operation(get_op(self._modem, _OPTIONS, self, option))
+
+    def options(self):
+        """The options that the firmware says it has: a list of the names in the test form
+        AT+MSSLCFG=? (manual 3.1). Firmware exists that takes more than it lists."""
+        from .tls_option import options_op
+
+        return self._modem.run_operation(options_op(self._ch))
 
     def _read_all_op(self, option):
         ch = self._ch
@@ -238,6 +312,12 @@ class TLSContext:
         """True once configure() was called."""
         return bool(self._settings)
 
+    def noted(self, settings=None):
+        """What configure() was asked for, {option: value}. `settings` takes its place."""
+        if settings is not None:
+            self._settings = settings
+        return self._settings
+
     def names(self):
         """The names of the objects that it uses."""
         names = self._settings.get("cert", ()) + (self._settings.get("psk"),)
@@ -246,8 +326,8 @@ class TLSContext:
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
-        return settings["auth"] != AUTH_NONE and not (
-            settings["ignorestamp"] or settings["ignoreverify"]
+        return bool(settings["auth"] and settings["cert"][0]) and not (
+            settings.get("ignorestamp") or settings.get("ignoreverify")
         )
 
     def apply_op(self, again=False):
@@ -262,10 +342,10 @@ class TLSContext:
         if self._boot >= 0 and not again and modem.require_model().volatile:
             yield from self._check_names_op()
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 yield from self._set_or_miss_op(option)
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 yield from self._check_kept_op(option, (yield from self._kept_op(option)))
         self._boot = modem.boot_count
         self._ch.set_result(None)
@@ -274,7 +354,7 @@ class TLSContext:
         """Operation: the first option that the module keeps otherwise than configured, as (option,
         kept, wanted); None if there is none, so that nothing needs to be sent."""
         for option in _OPTIONS:
-            if self._has(option):
+            if self._asks_for(option):
                 kept = yield from self._kept_op(option)
                 wanted = self._wanted(option)
                 if kept is _REFUSED:
@@ -291,7 +371,7 @@ class TLSContext:
         differs: the module may have rebooted without a word, or a command to another context may
         have been damaged into one to this. VerifyError if it stays different."""
         for option in _OPTIONS:
-            if not self._has(option) or option.name in _NO_RISK:
+            if not self._asks_for(option) or option.name in _NO_RISK:
                 continue
             yield from self._check_kept_op(option, (yield from self._kept_op(option)))
 
@@ -301,6 +381,15 @@ class TLSContext:
         for name in self._settings["cert"]:
             if name:
                 yield from find_digest_op(self._ch, name)
+
+    def shown_op(self, option):
+        """Operation: one option as the module has it, and the application sees it."""
+        value = _REFUSED
+        if self._has(option):
+            value = yield from self._kept_op(option)
+        if value is _REFUSED:
+            return None
+        return bool(value) if option.kind == _FLAG and value is not None else value
 
     # Inside
 
@@ -400,11 +489,15 @@ class TLSContext:
         # How certificates are written is one for all contexts, and not configure's.
         if option.name == "encoding":
             return self._modem.certs.encoding
-        return self._settings[option.name]
+        return self._settings.get(option.name)
+
+    def _asks_for(self, option):
+        # False for what the firmware does not have, or configure() leaves as it is.
+        return option.name in self._settings and self._has(option)
 
     def _has(self, option):
         if option.name in self._modem.absent:
-            if self._settings and self._wanted(option) != option.default:
+            if self._settings and self._wanted(option) not in (None, option.default):
                 self._miss(option)
             return False
         return not option.capability or getattr(self._modem.require_model(), option.capability)
@@ -421,28 +514,28 @@ class TLSContext:
             for name in names:
                 ch.quote(name or "")
         elif option.kind == _HEX:
-            ch.verbatim("%X" % value)
+            # ML307X wants 0x before it (manual V5.4.5, 3.1, note 8).
+            ch.verbatim(("0x%X" if self._modem.require_model().suite_0x else "%X") % value)
         else:
             ch.number(value)
         ch.send(REPLY_MS)
         try:
             while ch.poll() != DONE:
                 yield
-        except CommandError as error:
-            # A module that knows no empty name: whatever it keeps instead is seen as it is read
-            # back.
-            if error.code != _BAD_PARAMETER or not names:
+        except CommandError:
+            # The module may know no empty name: the last ones are left out then, as in the
+            # manual's own example. What it keeps instead is seen as it is read back.
+            if not names or names[-1]:
                 raise
-            if len(names) > 1 and names[0]:
+            while names and not names[-1]:
+                names = names[:-1]
+            if names:
                 self._begin(option)
                 for name in names:
-                    if name:
-                        ch.quote(name)
+                    ch.quote(name or "")
                 ch.send(REPLY_MS)
                 while ch.poll() != DONE:
                     yield
-            elif any(names):
-                raise
 
     def _get_op(self, option):
         ch = self._ch
@@ -467,25 +560,6 @@ class TLSContext:
             except (ValueError, TypeError):
                 return None
         return ch.value(2)
-
-
-def _checked(option, arguments):
-    # The value of an option, from the arguments that it takes; ValueError, TypeError.
-    names = option.arguments
-    if option.kind == _NAMES:
-        for name in names:
-            if arguments[name] is not None:
-                at_syntax.check_text(arguments[name], name)
-    value = arguments[names[0]]
-    if len(names) > 1:
-        return tuple([arguments[name] for name in names])
-    if option.kind == _FLAG:
-        if value not in (False, True):  # "false" would be true
-            raise TypeError("%s is %r; it must be True or False" % (names[0], value))
-        return int(value)
-    if option.kind == _NUMBER:
-        at_syntax.check_range(value, names[0], option.low, option.high)
-    return value
 
 
 def _name(text):

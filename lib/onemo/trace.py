@@ -10,7 +10,8 @@
 #        0.131 > <1261 bytes>
 #        0.204 < OK
 #
-# Seconds since the first line, ">" to the module, "<" from it. Payload is counted, whatever it is.
+# Seconds since the first line, ">" to the module, "<" from it. Payload is counted, whatever it is,
+# and so is what identifies the module or its SIM (IMEI, ICCID, IMSI), unless it is asked for.
 
 from . import _port
 from ._port import const
@@ -22,10 +23,12 @@ _COUNTED = (b"+MSSLCERTRD:", 1, b"+MIPRD:", 3)  # and before counted data
 
 class Trace:
     """To be given as `trace=`. Writes lines into sink.write; `flush()` writes what has begun. The
-    driver masks keys and PSKs already; here they are not let through either."""
+    driver masks keys and PSKs already; here they are not let through either. `identifiers`: show
+    IMEI, ICCID and IMSI as well."""
 
-    def __init__(self, sink):
+    def __init__(self, sink, identifiers=False):
         self._sink = sink
+        self.identifiers = identifiers  # the driver looks at it once, see at_masking
         self._start = None
         self._out = bytearray()  # a command, as far as it is shown
         self._out_size = 0  # bytes of it, or of payload

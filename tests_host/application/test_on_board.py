@@ -27,7 +27,7 @@ def test_on_micropython_a_wrong_entry_ends_at_the_prompt_without_a_traceback(tmp
     with on_board(tmp_path, endpoint__port="8883", watchdog_s=1) as board:
         board.output.wait_for(">>> ", timeout=20)
         said = str(board.output)
-    assert 'config.json: endpoint.port is "8883"; it must be 1 to 65535' in said
+    assert 'config.json: endpoint.port is "8883"; it must be an integer from 1 to 65535' in said
     assert "Traceback" not in said
 
 

@@ -25,3 +25,9 @@ def test_in_real_time_it_is_the_same_conversation(device):
     found = wire.paced(device, wire.PACKET, 921600, 1)
     assert found.extra == wire.exact(wire.PACKET, 921600).extra
     assert found.ratio >= 1
+
+
+def test_the_proof_of_a_connection_keeps_to_its_limits():
+    found = wire.proof(115200)
+    assert 300 < found.extra <= limits.ceiling("proof_extra")
+    assert found.extra * 10 / 115.2 * 0.99 < found.ms <= limits.ceiling("proof_ms")

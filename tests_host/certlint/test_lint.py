@@ -3,6 +3,7 @@
 
 import base64
 import datetime
+import ipaddress
 import json
 import os
 import stat
@@ -12,9 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from onemo_tools.certlint.checks import Config, File, lint
+from onemo_tools.certlint.checks import Config, File, NoServer, lint
 from onemo_tools.certlint.findings import CODES, Finding, status
 from onemo_tools.cli.main import app
+from onemo_tools.deploy.packages import ROOT as ROOT_FOLDER
 from typer.testing import CliRunner
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
@@ -272,14 +274,182 @@ def test_a_device_that_passes_over_dates_is_only_warned():
         (b"[1, 2]", "bad-config", (None, None)),
         (b"[" * 100000, "bad-config", (None, None)),
         (b'{"objects": []}', "bad-config", (None, None)),
+        (b'{"objects": [],\n "contexts": [],\n  "objects": []}', "bad-config", (3, 3)),
+        (
+            b'{"objects": [], "contexts": [],\n"uart":{"id":1,"id":1,"baud":9600}}',
+            "bad-config",
+            (2, 16),
+        ),
+        (config(module={"anp": "x"}).data, "bad-config", (29, None)),
+        (config(wachdog_s=60).data, "bad-config", (28, None)),
+        (config(retry={"first_s": 0, "most_s": 5}).data, "bad-config", (29, None)),
+        (config(retry={"first_s": 9, "most_s": 5}).data, "bad-config", (30, None)),
+        (config(retry={"first_s": 9}).data, "bad-config", (28, None)),
+        (config(endpoint=[]).data, "bad-config", (28, None)),
+        (
+            config(contexts=[{"ssl_id": 1, "auth": "server", "ca": "dev.key"}]).data,
+            "bad-config",
+            (23, None),
+        ),
+        (config(contexts=[7]).data, "bad-config", (20, None)),
         (config(contexts=[{"ssl_id": 9, "auth": "none"}]).data, "bad-config", (21, None)),
         (config(contexts=[{"ssl_id": 1, "auth": "maybe"}]).data, "bad-config", (22, None)),
     ],
 )
 def test_a_config_that_cannot_be(data, code, place):
-    found = lint([], Config("config.json", data))
+    found = lint([], Config("config.json", data, complete=False))
     assert [(one.code, one.severity) for one in found] == [(code, "error")]
     assert (found[0].line, found[0].column) == place
+
+
+def test_all_that_is_wrong_in_a_config_is_told_at_once():
+    table = {
+        "uart": {"id": True, "baud": "115200", "tx": 17, "rx": 18},
+        "module": {"model": 307},
+        "objects": [{"name": "ca.pem", "kind": "cert", "source": "/certs/ca.pem", "size": "1"}],
+        "contexts": [{"ssl_id": 1, "auth": "none", "ignoreverify": "false"}],
+        "watchdog_s": 0,
+    }
+    data = json.dumps(table, indent=1).encode()
+    found = lint([], Config("config.json", data, complete=False))
+    lines = data.decode().split("\n")
+    for one, name in zip(
+        found, ("id", "baud", "model", "size", "ignoreverify", "watchdog_s"), strict=True
+    ):
+        assert f'"{name}"' in lines[one.line - 1]
+        assert one.text.split(" ")[0].endswith(name)
+
+
+def test_a_config_for_main_py_has_all_that_it_needs_and_nothing_else():
+    whole = json.loads((ROOT_FOLDER / "config.json").read_bytes())
+    own = {name: whole[name] for name in ("objects", "contexts")} | {"sensors": 4}
+
+    def found(table, **settings):
+        data = json.dumps(table).encode()
+        return [
+            (one.code, one.severity, one.text.split(" ")[0])
+            for one in lint([], Config("config.json", data, complete=False, **settings))
+        ]
+
+    assert found(whole, whole=True) == found(whole) == []
+    assert found(own) == [("unknown-entry", "warning", "sensors")]
+    assert found(own, whole=True) == [
+        ("bad-config", "error", name)
+        for name in ("sensors", "uart", "module", "endpoint", "retry")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uart", "watchdog_s", "port", "wrong"),
+    [
+        ({"id": 1, "baud": 9600, "tx": 4, "rx": 5}, 60, None, []),
+        ({"id": 1, "baud": 9600, "tx": 4, "rx": 5}, 60, "rp2", ["watchdog_s"]),
+        ({"id": 2, "baud": 9600, "tx": 4, "rx": 5}, 8, "rp2", ["uart.id"]),
+        ({"id": "XA", "baud": 9600, "rts": True}, 32, None, []),
+        ({"id": 2, "baud": 9600}, 60, None, ["watchdog_s"]),
+        ({"id": 2, "baud": 9600}, None, "esp32", ["uart.tx", "uart.rx"]),
+        ({"id": 2, "baud": 300}, None, "pyboard", ["uart.baud"]),
+    ],
+)
+def test_a_config_is_for_a_port(uart, watchdog_s, port, wrong):
+    settings = config(uart=uart, watchdog_s=watchdog_s)
+    found = lint([], Config("c", settings.data, complete=False, port=port))
+    assert [one.text.split(" ")[0] for one in found] == wrong
+
+
+def test_an_object_that_the_module_has_already_needs_no_file():
+    objects = json.loads(config().data)["objects"]
+    objects[0] = {"name": "ca.pem", "kind": "cert", "md5": "f" * 32}
+    assert codes(*GOOD[1:], config=config(objects=objects)) == set()
+
+
+def server_cert(*hosts, name="broker", by="root", usages=None):
+    names = [
+        x509.IPAddress(ipaddress.ip_address(host)) if host[-1].isdigit() else x509.DNSName(host)
+        for host in hosts
+    ]
+    subject, issuer = (
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, n)]) for n in (name, by)
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(new_key(name).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + 300 * DAY)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+    if usages:
+        oids = [getattr(x509.ExtendedKeyUsageOID, usage) for usage in usages]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(oids), False)
+    return builder.sign(new_key(by), hashes.SHA256()).public_bytes(PEM)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "name", "host", "severity"),
+    [
+        (("broker.example",), "b", "broker.example", None),
+        (("other.example", "broker.example"), "b", "BROKER.example.", None),
+        (("*.example.org",), "b", "broker.example.org", None),
+        (("10.0.0.1",), "b", "10.0.0.1", None),
+        (("broker.example", "2001:db8::1"), "b", "2001:0db8:0::1", None),
+        (("broker.example",), "b", "broker.example.org", "e"),
+        (("*.example.org",), "b", "example.org", "e"),
+        (("*.example.org",), "b", "a.b.example.org", "e"),
+        (("*.org",), "b", "example.org", "e"),
+        (("b*.example.org",), "b", "broker.example.org", "e"),
+        (("10.0.0.1",), "b", "10.0.0.2", "e"),
+        (("10.0.0.1",), "10.0.0.2", "10.0.0.2", "e"),
+        (("other.example",), "broker.example", "broker.example", "e"),
+        ((), "broker.example", "broker.example", "w"),
+        ((), "other.example", "broker.example", "e"),
+    ],
+)
+def test_a_servers_certificate_is_for_its_host(hosts, name, host, severity):
+    pem = server_cert(*hosts, name=name)
+    found = lint([], None, None, NOW, server=File("server.pem", pem), host=host)
+    assert [(one.code, one.severity[0]) for one in found] == (
+        [("wrong-host", severity)] if severity else []
+    )
+    # Without being told which file it is: not the device's own, and no CA's.
+    device = [
+        File("ca.pem", ROOT),
+        File("dev.pem", LEAF + INTER),
+        File("dev.key", key_pem("leaf")),
+    ]
+    found = lint([*device, File("server.pem", pem)], None, None, NOW, host=host)
+    assert [(one.file, one.code, one.severity[0]) for one in found] == (
+        [("server.pem", "wrong-host", severity)] if severity else []
+    )
+
+
+def test_which_certificate_is_a_servers():
+    client = server_cert("dev.example", name="dev", usages=["CLIENT_AUTH"])
+    both = server_cert("dev.example", name="dev", usages=["CLIENT_AUTH", "SERVER_AUTH"])
+    server = server_cert("dev.example", name="dev", usages=["SERVER_AUTH"])
+    key = File("dev.key", key_pem("dev"))
+    for files, is_one in (
+        ([File("c.pem", client)], False),
+        ([File("c.pem", both)], True),
+        ([File("c.pem", both), key], False),
+        ([File("c.pem", server), key], True),
+        ([File("c.pem", server)], True),
+        ([File("ca.pem", ROOT)], False),
+    ):
+        if is_one:
+            [found] = lint(files, None, None, NOW, host="broker.example")
+            assert found.code == "wrong-host"
+            assert lint(files, None, None, NOW, host="dev.example") == []
+        else:
+            with pytest.raises(NoServer, match="--server-cert"):
+                lint(files, None, None, NOW, host="broker.example")
+    with pytest.raises(NoServer, match="--server-name"):
+        lint([], None, None, NOW, server=File("c.pem", server))
+    found = lint([File("c.pem", b"no PEM")], None, None, NOW, host="broker.example")
+    assert [one.code for one in found] == ["not-pem"]
 
 
 def test_names_in_a_config_that_look_alike():
@@ -321,6 +491,37 @@ def test_the_command(tmp_path):
     assert onemo(tmp_path / "none")[0] == 2
     assert onemo("--config", tmp_path / "none.json")[0] == 2
     assert onemo("--config", settings)[0] == 0, "without files only the config is looked at"
+
+
+def test_the_command_and_a_server(tmp_path):
+    (tmp_path / "server.pem").write_bytes(server_cert("broker.example"))
+    (tmp_path / "ca.pem").write_bytes(ROOT)
+    endpoint = {"host": "broker.example", "port": 1, "ssl_id": 1, "topic": "t", "every_s": 1}
+    settings = tmp_path / "config.json"
+    settings.write_bytes(config(endpoint=endpoint).data)
+    server = ("--server-cert", tmp_path / "server.pem")
+    assert onemo(*server, "--server-name", "broker.example")[0] == 0
+    assert onemo(*server, "--config", settings)[0] == 0
+    assert onemo(*server, "--config", settings, "--server-name", "x.example")[0] == 2
+    code, out, _ = onemo(tmp_path / "server.pem", "--server-name", "x.example")
+    assert code == 2 and "server.pem:1: error [wrong-host]" in out
+    assert "is for broker.example, not for x.example" in out
+    code, _, err = onemo(*server)
+    assert code == 2 and "Give --server-name" in err
+    code, _, err = onemo(tmp_path / "ca.pem", "--server-name", "x.example")
+    assert code == 2 and "Give it as --server-cert" in err
+    assert onemo("--server-cert", tmp_path / "none.pem", "--server-name", "x")[0] == 2
+
+
+def test_the_command_and_a_port(tmp_path):
+    settings = tmp_path / "config.json"
+    settings.write_bytes(config(watchdog_s=60).data)
+    assert onemo("--config", settings)[0] == 0
+    assert onemo("--config", settings, "--platform", "esp32")[0] == 0
+    code, out, _ = onemo("--config", settings, "--platform", "rp2")
+    assert code == 2 and "config.json:28: error [bad-config] watchdog_s is 60" in out
+    code, _, err = onemo("--config", settings, "--platform", "rp2040")
+    assert code == 2 and "none of esp32, rp2, stm32" in err
 
 
 def test_status_and_codes():

@@ -138,7 +138,7 @@ for name in {modules()!r}:
     __import__("onemo" if name == "__init__" else "onemo." + name)
 print(json.dumps("onemo.modem" in sys.modules))
 """
-    assert run(script, lib=mpy) is True
+    assert run(script, lib=mpy, heap="512K") is True  # all at once, as no program has them
 
 
 UART = """

@@ -44,6 +44,15 @@ def test_another_beginning_can_be_expected(rig):
     assert rig.modem.command("+X", expect="+Y:") == [b"+Y: 1"]
 
 
+@pytest.mark.parametrize("timeout_ms", [300, 1500, 20000])
+def test_the_query_that_confirms_an_empty_answer_keeps_to_the_callers_time(rig, timeout_ms):
+    rig.module.reply(b"AT+X?", b"OK")
+    rig.module.reply(b"AT+CMEE?", b"")  # the module has gone to sleep over it
+    start = rig.clock.now()
+    assert rig.modem.command("+X?", timeout_ms=timeout_ms) == []
+    assert rig.clock.now() - start <= min(timeout_ms, 5000) / 1000 + 0.1
+
+
 # Re-entry
 
 

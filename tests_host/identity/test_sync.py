@@ -23,6 +23,61 @@ def changes(device, since):
     ]
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "value", "said"),
+    [
+        ("objects", "name", 7, "objects[0].name is 7; it must be"),
+        ("objects", "kind", "pem", 'objects[0].kind is "pem"; it must be "cert", "key" or "psk"'),
+        ("objects", "path", "/x", "objects[0].path is not known"),
+        ("contexts", "auth", 2, "contexts[0].auth is 2; it must be"),
+        ("contexts", "session", 1, "contexts[0].session is 1; it must be true or false"),
+        ("contexts", "ignoreVerify", True, '("ignoreVerify": did you mean "ignoreverify"?)'),
+        ("contexts", "ssl_id", 6, "contexts[0].ssl_id is 6; it must be an integer from 0 to 5"),
+        ("contexts", "ca", "ca-B.pem", 'contexts[0].ca is "ca-B.pem"; it must be the name of a'),
+        (None, "objectts", [], '("objectts": did you mean "objects"?)'),
+        (None, "contexts", {}, "contexts is {}; it must be a list of TLS contexts"),
+    ],
+)
+def test_a_wrong_profile_is_refused_before_anything_is_sent(device, place, name, value, said):
+    wrong = copy.deepcopy(device.a)
+    (wrong[place][0] if place else wrong)[name] = value
+    since = len(device.rig.module.commands)
+    for call in (device.modem.sync, device.modem.rotate):
+        with pytest.raises(ValueError) as caught:
+            call(wrong, journal=device.journal)
+        assert said in str(caught.value)
+    assert device.rig.module.commands[since:] == []
+    assert not os.path.exists(device.journal)
+
+
+@pytest.mark.parametrize("wrong", [None, [], [1], "config.json", 7])
+def test_what_is_no_profile_at_all(device, wrong):
+    since = len(device.rig.module.commands)
+    with pytest.raises(ValueError, match="it must be an object with"):
+        device.modem.sync(wrong, journal=device.journal)
+    assert device.rig.module.commands[since:] == []
+
+
+def test_an_ssl_id_that_the_model_does_not_have_is_named_with_its_place():
+    with Rig("MN316") as rig:
+        rig.modem.start()
+        since = len(rig.module.commands)
+        contexts = [{"ssl_id": 4, "auth": "none"}, {"ssl_id": 5, "auth": "none"}]
+        with pytest.raises(ValueError, match=r"contexts\[1\].ssl_id is 5; .*0 to 4 on MN316"):
+            rig.modem.sync({"objects": [], "contexts": contexts})
+        assert rig.module.commands[since:] == []
+
+
+def test_a_suite_by_name_is_not_set_again(device):
+    device.modem.sync(device.a, journal=device.journal)
+    done = []
+    for suite in ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "0xC030", 0xC030):
+        device.a["contexts"][0]["ciphersuite"] = suite
+        done += device.modem.sync(device.a, journal=device.journal)
+    assert done == [("configure", 1)]
+    assert device.rig.module.contexts.get(1, "ciphersuite") == (0xC030,)
+
+
 def test_an_empty_module_gets_everything_in_order(device):
     done = device.modem.sync(device.a, journal=device.journal)
     assert done == [

@@ -13,14 +13,24 @@ from onemo.tls import TLSContext
 from onemo_tools.deploy.mpy import compile_mpy
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
-METHODS = ["start", "command", "reboot", "on_urc", "attach", "clock", "set_baud", "restore"]
+METHODS = [
+    "start",
+    "command",
+    "reboot",
+    "on_urc",
+    "attach",
+    "clock",
+    "info",
+    "set_baud",
+    "restore",
+]
 METHODS += ["tls", "sync", "rotate", "connect", "socket_module", "ciphers", "certs"]
 STORE = ["write", "read", "list", "remove", "digest", "algorithms", "write_psk"]
 FACES: list[tuple[type, list[str]]] = [
     *((front, METHODS) for front in (Modem, aio.Modem)),
     (certs.CertStore, STORE),
 ]
-FACES.append((TLSContext, ["configure", "read", "read_all"]))
+FACES.append((TLSContext, ["configure", "read", "read_all", "set", "get", "options"]))
 
 
 @pytest.mark.parametrize(("face", "names"), FACES)
@@ -31,7 +41,7 @@ def test_every_method_is_seen_and_explained(face, names):
         function = member.fget if isinstance(member, property) else member
         assert inspect.getdoc(function), name
         for parameter in list(inspect.signature(function).parameters.values())[1:]:
-            free = ("uart", "reopen", "handler", "progress", "source", "sink", "trial")
+            free = ("uart", "reopen", "handler", "progress", "source", "sink", "trial", "value")
             assert parameter.annotation is not parameter.empty or parameter.name in free, name
 
 

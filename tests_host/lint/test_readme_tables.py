@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from onemo import AUTH_NONE, KEY, SHA256
 from onemo_simulator import EchoPeer, LoopNetwork, certs, contexts
-from onemo_simulator.profiles import SERIES
+from onemo_simulator.profiles import NEWER, SERIES
 from onemo_tools.lint import tables
 from onemo_tools.proofs.rig import Rig
 
@@ -58,19 +58,42 @@ def test_models_agree_with_the_profiles():
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in block("models").splitlines()[2:]
     ]
-    assert [row[0] for row in rows] == [profile.series for profile in SERIES]
-    for row, profile in zip(rows, SERIES, strict=True):
-        assert row[1].split() == [n.removeprefix(profile.series) for n in profile.submodels]
-        assert row[2] == f"0..{profile.ssl_ids - 1}"
+    # ML307H has two profiles, and a row for each beside that of its other sub-models.
+    names = {p.submodels[0] if p.series == "ML307H" else p.series: p for p in (*SERIES, *NEWER)}
+    assert [row[0] for row in rows if row[0] != "ML307H"] == list(names)
+    for row in rows:
+        profile = names.get(row[0], names["ML307H-DU"])
+        if profile.series != "ML307H":
+            listed = profile.submodels + profile.later_submodels
+            assert row[1].split() == [n.removeprefix(row[0]) for n in listed if n != row[0]]
         assert row[3] == str(profile.conn_ids)
+        asleep = profile.factory_sleepmode and profile.power_saving != "permanent"
+        assert (row[12] == "sleeps") is bool(asleep)
+        if not profile.tls:
+            assert row[2] == "" and row[4:12] == ["", "", "", "", "", "", "none", ""]
+            continue
+        assert row[2] == f"0..{profile.ssl_ids - 1}"
         assert row[4] == ("behind `>`" if profile.data_mode else "in the command")
         assert row[5] == ("all" if len(profile.encodings) == 3 else "escaped")
         assert row[6] == ("all" if len(profile.digests) == 4 else "MD5")
         assert row[7] == ("yes" if profile.psk else "no")
         assert row[8] == ("yes" if profile.ciphers else "no")
-        assert row[9] == ("`restore()`" if profile.volatile else "kept")
-        assert row[10].startswith("yes") is profile.mipcfg_ssl
+        kept = not profile.volatile and profile.store_memory == "flash"
+        assert (row[9] == "kept") is kept
+        assert ("each boot" in row[9]) is (profile.store_memory == "ram")
+        if row[0] != "ML307H":
+            assert row[10].startswith("yes") is profile.mipcfg_ssl
         assert row[10].endswith("2 at once") is (profile.tls_links == 2)
+        versions = {"SSL 3.0": 0, "TLS 1.0": 1, "TLS 1.1": 2, "TLS 1.2": 3}
+        shown = row[11].removesuffix(", SNI")
+        found = [versions[n] for n in shown.split(", ")] if shown != "all" else [0, 1, 2, 3]
+        assert [*found, 255] == list(profile.versions)
+        assert row[11].endswith("SNI") is profile.sni
+
+
+def test_every_row_says_where_it_is_known_from():
+    for line in block("models").splitlines()[2:]:
+        assert re.search(r"(manuals?|field|source)", line.split("|")[-2]), line
 
 
 def test_every_ssl_command_of_the_manual_has_a_row():
@@ -86,7 +109,9 @@ def connect(modem):
 
 
 METHODS = {
-    'modem.command("+MSSLCFG=?")': lambda modem: modem.command("+MSSLCFG=?"),
+    "tls.options()": lambda modem: modem.tls(0).options(),
+    "tls.get(option)": lambda modem: modem.tls(0).get("auth"),
+    "tls.set(option, value)": lambda modem: modem.tls(0).set("auth", 1),
     "tls.read_all(option)": lambda modem: modem.tls(0).read_all("auth"),
     "tls.read()": lambda modem: modem.tls(0).read(),
     "tls.configure(…)": lambda modem: modem.tls(0).configure(AUTH_NONE),

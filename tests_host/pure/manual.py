@@ -31,3 +31,25 @@ SUBMODELS = {
     series: tuple(names.split("/"))
     for series, names in (line.split(": ") for line in _SERIES.split("\n") if line)
 }
+
+_NEWER = """
+ML307C: DL-CN/DC-CN/GC-CN/DC-EM/DL-EM
+ML307M: DL/DA/DH
+ML307N: DC/DL
+ML307X: DB/DC
+ML307Y: DL
+ML307H: MU/DC/GC
+ML307H-DU:
+ML307H-GU:
+MR880A:
+MN316A: D/DC
+MN318: BX/LC/LX
+MN319: DL
+MN326A: DG
+"""  # SSL manual V5.4.5 1.1, TCP/IP manual V5.1.5 1.1, and for ML307C, H and Y the market
+
+NEWER = {
+    series: tuple(f"{series}-{name}" for name in names.strip().split("/") if name)
+    for series, names in (line.split(":") for line in _NEWER.split("\n") if line)
+}
+LATER = {"ML307G": ("ML307G-DC",), "ML307R": ("ML307R-BL", "ML307R-MC", "ML307R-ML")}

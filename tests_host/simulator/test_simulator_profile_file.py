@@ -9,10 +9,19 @@ import sys
 from dataclasses import replace
 
 import pytest
-from onemo_simulator import PROFILES, Module
+import typer
+from onemo_simulator import PROFILES, Module, Quirks
+from onemo_simulator.__main__ import main as simulate
 from onemo_simulator.profile import Profile
-from onemo_simulator.profile_file import from_dict, load, to_dict
+from onemo_simulator.profile_file import (
+    from_dict,
+    load,
+    quirks_from_dict,
+    quirks_to_dict,
+    to_dict,
+)
 from onemo_simulator.profiles import find
+from typer.testing import CliRunner
 
 OWN = {"series": "ML307B", "submodels": ["ML307B-DC-CN"]}
 
@@ -138,3 +147,101 @@ def test_the_command_serves_the_profile(tmp_path):
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+QUIRKS = {
+    "prompt": "\r\n> ",
+    "same_name": "763",
+    "ignored_options": ["version", "session"],
+    "data_timeout": 3,
+    "data_timeout_answer": "error",
+    "series_timeout": "never",
+    "baud": "factory",
+    "refuse_once": [["AT+CGMM", "ERROR"]],
+    "boot_chatter": ["+CEREG: 1"],
+    "date": "2026-01-02T03:04:05+00:00",
+    "echo": None,
+}
+
+
+def test_quirks_in_the_file(make_host, tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"base": "ML307R", "quirks": QUIRKS, "tls_links": None}))
+    quirks = Module(profile=path).quirks
+    assert quirks.prompt == b"\r\n> "
+    assert quirks.same_name == "763"
+    assert quirks.ignored_options == frozenset({"version", "session"})
+    assert quirks.data_timeout == 3 and quirks.data_timeout_answer is None
+    assert quirks.series_timeout is None and quirks.baud == "factory"
+    assert quirks.refuse_once == ((b"AT+CGMM", b"ERROR"),)
+    assert quirks.boot_chatter == (b"+CEREG: 1",)
+    assert quirks.date is not None and quirks.date.year == 2026
+    assert quirks.echo is True
+    assert Module(profile=path, prompt=b"\r\n>", same_name="replace").quirks.prompt == b"\r\n>"
+    host = make_host(profile=str(path))
+    assert host.command('AT+MSSLCERTWR="a",0,3', 0.1).endswith(b"\r\n> ")
+
+
+def test_quirks_survive_json():
+    quirks = quirks_from_dict({"quirks": QUIRKS})
+    again = json.loads(json.dumps(quirks_to_dict(quirks)))
+    assert quirks_from_dict({"quirks": again}) == quirks
+    everything = {name: getattr(Quirks(), name) for name in Quirks.names()}
+    known = {name: value for name, value in everything.items() if value is not None}
+    assert quirks_from_dict({"quirks": json.loads(json.dumps(quirks_to_dict(known)))}) == known
+
+
+def test_null_is_what_the_base_has():
+    names = dict.fromkeys(to_dict(find("ML307X")[0]))
+    assert from_dict({"base": "ML307X", **names}) == find("ML307X")[0]
+    with pytest.raises(ValueError, match="series and submodels missing"):
+        from_dict({"series": None, "submodels": None})
+
+
+def test_what_the_probe_says_besides_is_passed_over():
+    data = {**OWN, "unknown": {"volatile": "not tried"}, "observed": {"names": []}}
+    assert from_dict(data) == from_dict(OWN)
+
+
+@pytest.mark.parametrize(
+    ("quirks", "complaint"),
+    [
+        ([], "quirks is a JSON object, not"),
+        ({"promt": ">"}, "no such quirk: promt; Quirks has echo, "),
+        ({"prompt": 7}, "quirks.prompt cannot be 7"),
+        ({"prompt": "\u2192"}, "quirks.prompt cannot be"),
+        ({"echo": "yes"}, "quirks.echo cannot be 'yes'"),
+        ({"echo": 1}, "quirks.echo cannot be 1"),
+        ({"same_name": "append"}, "quirks.same_name cannot be 'append'"),
+        ({"ignored_options": "version"}, "quirks.ignored_options cannot be 'version'"),
+        ({"ignored_options": [1]}, "quirks.ignored_options cannot be"),
+        ({"data_timeout": True}, "quirks.data_timeout cannot be True"),
+        ({"refuse_once": [["AT"]]}, "quirks.refuse_once cannot be"),
+        ({"date": "yesterday"}, "quirks.date cannot be 'yesterday'"),
+        ({"baud": "quick"}, "quirks.baud cannot be 'quick'"),
+    ],
+)
+def test_a_wrong_quirk_is_named(quirks, complaint, tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({**OWN, "quirks": quirks}))
+    with pytest.raises(ValueError, match=complaint):
+        Module(profile=path)
+
+
+@pytest.mark.parametrize("words", [[], ["--echo"], ["--no-echo"], ["--clock-unset"]])
+def test_the_commands_options_come_after_the_profiles(words, tmp_path, monkeypatch):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({**OWN, "quirks": {"echo": False, "date": "2026-01-01"}}))
+    given = {}
+    monkeypatch.setattr(
+        "onemo_simulator.__main__.serve_until_signalled", lambda *args, **kw: given.update(kw)
+    )
+    app = typer.Typer()
+    app.command()(simulate)
+    assert CliRunner().invoke(app, ["--profile", str(path), *words]).exit_code == 0
+    given.pop("profile")
+    assert given == {
+        "--echo": {"echo": True},
+        "--no-echo": {"echo": False},
+        "--clock-unset": {"date": "unset"},
+    }.get("".join(words), {})

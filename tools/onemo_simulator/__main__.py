@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,9 @@ def main(
     host: Annotated[
         list[str] | None, typer.Option(help="NAME=ADDRESS, looked at before DNS.")
     ] = None,
-    echo: Annotated[bool, typer.Option(help="Command echo after power-up.")] = True,
+    echo: Annotated[
+        bool | None, typer.Option(help="Command echo after power-up; else the profile's.")
+    ] = None,
     profile: Annotated[
         str | None, typer.Option(help="JSON file of a series, instead of --model.")
     ] = None,
@@ -43,11 +45,13 @@ def main(
 ) -> None:
     """A simulated OneMO module to talk to from a terminal program, until Ctrl-C."""
     hosts = dict(_host(text) for text in host or [])
-    date = "unset" if clock_unset else None
+    quirks: dict[str, Any] = {"date": "unset"} if clock_unset else {}
+    if echo is not None:
+        quirks["echo"] = echo
     if profile is not None:
         _check_profile(profile)
     try:
-        serve_until_signalled(model, port, baud, hosts, profile=profile, echo=echo, date=date)
+        serve_until_signalled(model, port, baud, hosts, profile=profile, **quirks)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:

@@ -156,7 +156,7 @@ def _read(module: Module, form: str, args: list[Arg]) -> object:
     found = module.store.find(name, (CERT,))
     if found is None:
         key = module.store.find(name, (KEY, PSK))
-        raise Refusal(module.quirks.key_read_code if key else 762)
+        raise Refusal(module.quirks.key_read_code if key else module.quirks.missing_code)
     line = b"+MSSLCERTRD: %d,%s" % (len(found[1]), found[1])
     return [line + b"\r\n" * module.quirks.certrd_blank]
 
@@ -188,7 +188,7 @@ def _remove(module: Module, form: str, args: list[Arg]) -> object:
     if open_one:  # the way out of 765
         store.series = None
     if not open_one and not any(data is not None for data in gone):
-        raise Refusal(762)
+        raise Refusal(module.quirks.missing_code)
     return ()
 
 
@@ -229,7 +229,7 @@ def _check(module: Module, form: str, args: list[Arg]) -> object:
     kinds = (CERT, KEY, PSK) if module.quirks.check_psk else (CERT, KEY)
     found = module.store.find(name, kinds)
     if found is None:
-        raise Refusal(762)
+        raise Refusal(module.quirks.missing_code)
     return [b"+MSSLCHECK: " + check_code(found[1], algorithm)]
 
 

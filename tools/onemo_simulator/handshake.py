@@ -53,5 +53,7 @@ def request(module: Module, ssl_id: int) -> TlsRequest:
         date=module.date(),
         bad_pem_code=module.quirks.bad_pem_code,
         resumes=module.quirks.session_resumes and bool(contexts.value(ssl_id, "session")),
+        sni=module.quirks.host_sent == "always" or bool(contexts.value(ssl_id, "sni")),
+        check_host=module.quirks.host_checked,
         oldest=module.profile.versions[0],
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .module import Handler, Module
 
 SERIAL = b"ML0123456789ABCD"
+_BASIC = ("E", "I", "O", "Q", "V", "Z", "&F", "&W")  # listed as well (3GPP TS 27.007, 8.37)
 
 
 def model(module: Module) -> bytes:
@@ -78,7 +79,10 @@ def _gsn(module: Module, form: str, args: list[Arg]) -> object:
 def _clac(module: Module, form: str, args: list[Arg]) -> object:
     if form != "exec":
         return only_test(form)
-    return [f"AT+{name}".encode() for name in module.command_names()]
+    basic = [name for name in _BASIC if module.has_command(name)]
+    return [f"AT{name}".encode() for name in basic] + [
+        f"AT+{name}".encode() for name in module.command_names()
+    ]
 
 
 COMMANDS: dict[str, Handler] = {

@@ -62,8 +62,9 @@ class Module(Terminal):
 
     model: a series ("ML307R") or sub-model ("MN316-DLVS"). clock: default `MonotonicClock`.
     network: `LoopNetwork` (default, nobody listens) or `SystemNetwork`. profile: a series of
-    one's own instead of `model`, a `Profile` or the path of its JSON. Every other keyword is a
-    field of `Quirks`. Single-threaded: one caller at a time.
+    one's own instead of `model`, a `Profile` or the path of its JSON, which may hold quirks as
+    well. Every other keyword is a field of `Quirks`, and has the last word. Single-threaded: one
+    caller at a time.
     """
 
     deferred = DEFERRED
@@ -77,12 +78,16 @@ class Module(Terminal):
         network: Network | None = None,
         **quirks: Any,
     ) -> None:
-        super().__init__(clock, Quirks(**quirks))
         if profile is None:
             self.profile, self.submodel = find(model)
         else:
-            self.profile = profile if isinstance(profile, Profile) else profile_file.load(profile)
+            if isinstance(profile, Profile):
+                self.profile = profile
+            else:
+                self.profile, own = profile_file.load_module(profile)
+                quirks = own | quirks
             self.submodel = self.profile.submodels[0]
+        super().__init__(clock, Quirks(**quirks))
         self.max_line = self.quirks.max_line or self.profile.line
         self.data_mode = (
             self.profile.data_mode if self.quirks.data_mode is None else self.quirks.data_mode

@@ -32,6 +32,8 @@ class TlsRequest:
     date: datetime  # by the module's own clock
     bad_pem_code: int = 769
     resumes: bool = False  # an earlier session with this server may be resumed
+    sni: bool = False  # send the host's name
+    check_host: bool = False  # and compare it with the certificate
     oldest: int = 0  # MSSLCFG's number of the oldest version that 255 comprises
 
 

@@ -65,9 +65,10 @@ def _mntp(module: Module, form: str, args: list[Arg]) -> object:
 
 
 def _ntp_done(module: Module) -> None:
-    module.set_date(module.network_date())
+    if module.quirks.ntp_syncs:
+        module.set_date(module.network_date())
     zone = module.quirks.zone
-    module.urc(b'+MNTP: 0,"%s"' % _stamp(module.date(), zone, zone))
+    module.urc(b'+MNTP: 0,"%s"' % _stamp(module.network_date(), zone, zone))
 
 
 def _ipr(module: Module, form: str, args: list[Arg]) -> object:

@@ -59,7 +59,8 @@ class Profile:
     call_cids: tuple[int, int] = (1, 15)  # of MIPCALL
     only_cid_stays: bool = False  # MIPCALL cannot end the only context
     cgact_off: Literal["ok", "undone", "error"] = "ok"  # what becomes of AT+CGACT=0
-    cclk: Literal["local", "utc-fields"] = "local"  # CCLK; utc-fields: UTC that still says +32
+    cclk: Literal["local", "utc-fields", "utc"] = "local"
+    # CCLK; utc-fields: UTC that still says +32; utc: with +00
     line: int = 4096  # longest command line; not published, so roomy
     factory_baud: int = 115200  # speed at delivery; 0: follows the host up to 115200
     power_saving: Literal["full", "mode", "dtr", "permanent", "none"] = "full"  # MLPMCFG's kind

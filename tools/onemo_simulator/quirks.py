@@ -57,6 +57,7 @@ class Quirks:
     list_quotes: bool = True
     certrd_blank: int = 0  # extra CR LF pairs before the OK of MSSLCERTRD (0..4)
     key_read_code: int = 766
+    missing_code: int = 762  # MSSLCERTRD, MSSLCHECK, MSSLRM of a name that is not there
     check_psk: bool = True  # MSSLCHECK answers for a PSK id
     rm_psk: bool = True  # MSSLRM takes a PSK id
     psk_repeat: Literal["replace", "763"] = "replace"
@@ -92,6 +93,8 @@ class Quirks:
     partial_send: int | None = None  # accept at most so many bytes of a MIPSEND
     stack_delay: float = 0.0  # accepted bytes are on the network so much later
     close_drops_unsent: bool | None = None  # MIPCLOSE drops them; None: the profile's (ML307H)
+    host_sent: Literal["option", "always"] = "option"  # SNI: with "sni" 1, or unasked
+    host_checked: bool = False  # its certificate must have the name of the server
     session_resumes: bool = False  # with "session" 1 TLS sessions are resumed, unverified
     transparent_guard: float | None = None  # s of silence round +++; None: the profile's
     close_delay: float = 0.01
@@ -145,6 +148,7 @@ class Quirks:
     cclk: Literal["local", "utc-fields", "utc"] | None = None  # CCLK; None: the profile's
     zone: int = 32  # quarters of an hour
     ntp: bool = True  # MNTP succeeds
+    ntp_syncs: bool = True  # and sets the module's clock
     wake_lost: int = 0  # bytes lost after deep sleep
     store_memory: Literal["flash", "ram", "noinit"] | None = None  # None: the profile's
     # ram: certificates are lost at reboot and power-off; noinit: at power-off only

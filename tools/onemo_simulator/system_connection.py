@@ -90,7 +90,8 @@ class SystemConnection:
         self._closing = False
         try:
             if tls is not None:
-                self._context = tlsmod.client_context(tls, network.check_hostname)
+                checks = network.check_hostname or tls.check_host
+                self._context = tlsmod.client_context(tls, checks)
             self._lookup = network.begin_lookup(host)
         except Refusal as refusal:
             self._fail(refusal.code or TLS_FAILED)
@@ -220,7 +221,7 @@ class SystemConnection:
         session = None
         if known is not None:  # OpenSSL resumes only in the context that the session is from
             self._context, session = known
-        sends_name = self._network.sni or self._context.check_hostname
+        sends_name = self._network.sni or self.tls.sni or self._context.check_hostname
         self._set_events(0)
         try:
             self._sock = self._context.wrap_socket(

@@ -133,6 +133,8 @@ def _wasm(device: Device, ours: Values, plain: Values) -> str | None:
 
 
 def _exact(ours: Values) -> list[dict[str, Any]]:
+    proof = wire.proof(wire.BAUDS[0])
+    ours.update(proof_extra=proof.extra, proof_ms=proof.ms)
     rows = []
     for packet in wire.PACKETS:
         row: dict[str, Any] = {"packet": packet}

@@ -3,6 +3,7 @@
 at a time, for a dialogue has no other way. The simulated module itself takes no time here."""
 
 import io
+import itertools
 import json
 import os
 import select
@@ -12,9 +13,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from onemo_simulator import Module, SimulatedUart
+from onemo import AUTH_MUTUAL, KEY
+from onemo_simulator import LoopNetwork, Module, Peer, SimulatedUart
 
 from onemo_tools.proofs.rig import Rig
+from onemo_tools.servers import pki
 
 from .device import BenchError, Device, finish, pem
 
@@ -48,6 +51,59 @@ def exact(packet: int, baud: int) -> Transfer:
             raise BenchError("the simulated module's store was not empty")
         count = rig.uart.bytes_written + rig.uart.bytes_read - before
         return _transfer(rig.clock.now() - start, count, baud)
+
+
+# What a driver sends that proves nothing: settings of the connection, and the opening.
+_BARE = (b'AT+MIPCFG="ssl",1,', b'AT+MIPCFG="encoding",', b'AT+MIPCFG="autofree",', b"AT+MIPOPEN=")
+
+
+@dataclass
+class Proof:
+    """What the proof in an opening costs that a driver without it saves: that the context is the
+    one asked for, the names are there, the peer is the right one. Both directions."""
+
+    extra: int  # bytes
+    ms: float
+
+
+def proof(baud: int) -> Proof:
+    """Of the second connection with mutual TLS to one host; the first one's id is 0."""
+    sent: list[tuple[bytes, float, int]] = []
+    network = LoopNetwork()
+    network.listen("broker.example", 8883, Peer())
+
+    def trace(way: str, data: bytes) -> None:
+        if way == ">" and data.startswith(b"AT"):
+            sent.append((data, rig.clock.now(), rig.uart.bytes_read))
+
+    with Rig(
+        uart={"baud": baud},
+        driver={"baud": baud, "trace": trace},
+        baud=baud,
+        network=network,
+        **_AT_ONCE,
+    ) as rig:
+        modem = rig.modem
+        modem.start()
+        modem.attach()
+        modem.clock()
+        for name in ("ca.pem", "client.pem"):
+            modem.certs.write(name, io.BytesIO(pem(1024)))
+        key = pki.Authority("bench", algorithm="ec").issue("device", algorithm="ec").key
+        modem.certs.write("client.key", io.BytesIO(key), KEY)
+        context = modem.tls(1)
+        context.configure(AUTH_MUTUAL, ca="ca.pem", cert="client.pem", key="client.key")
+        modem.connect("broker.example", 8883, context).close()
+        rig.clock.advance(1.0)
+        sent.clear()
+        modem.connect("broker.example", 8883, context)
+        sent.append((b"", rig.clock.now(), rig.uart.bytes_read))
+    found = Proof(0, 0.0)
+    for (command, began, read), (_, ended, read_after) in itertools.pairwise(sent):
+        if not command.startswith(_BARE):
+            found.extra += len(command) + read_after - read
+            found.ms += (ended - began) * 1000
+    return found
 
 
 def paced(device: Device, packet: int | None, baud: int, runs: int) -> Transfer:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from onemo import profile
+from onemo import profile, profile_check, schema
 
 from onemo_tools.certlint import loading, rules
 from onemo_tools.certlint.findings import ERROR, WARNING, Finding
+from onemo_tools.certlint.places import Places
 
+PORTS = {"esp32": "esp32", "rp2": "rp2", "stm32": "pyboard"}  # name -> the board's sys.platform
 _ENDINGS = (".pem", ".crt", ".cer", ".cert", ".der", ".key")
 
 
@@ -29,13 +31,20 @@ class File:
     kind: str | None = None
 
 
+class NoServer(ValueError):
+    """Nobody says what a server's certificate is to be compared with."""
+
+
 @dataclass(frozen=True)
 class Config:
-    """A config.json. `complete`: all that it names has to be among the files."""
+    """A config.json. `complete`: all that it names has to be among the files. `whole`: it is for
+    main.py, so that all must be there, and nothing else. `port`: sys.platform of the board."""
 
     path: str
     data: bytes
     complete: bool = True
+    whole: bool = False
+    port: str | None = None
 
 
 def lint(
@@ -43,9 +52,13 @@ def lint(
     config: Config | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
     now: datetime.datetime | None = None,
+    server: File | None = None,
+    host: str | None = None,
 ) -> list[Finding]:
     """All findings, in the order of the files. `pairs`: (certificate's path, key's path) that have
-    to belong together."""
+    to belong together. `server`: the certificate of the server that is connected to; `host`: the
+    name that it is connected by, else the configuration's. Without `server` each of the files that
+    can be one is taken for it, if there is a `host`; NoServer if there is none."""
     now = now or datetime.datetime.now(datetime.UTC)
     found: list[Finding] = []
     table = _read_config(config, found) if config else None
@@ -71,7 +84,22 @@ def lint(
         loaded.append(one)
     if uses:
         pairs = [*(pairs or ()), *uses.pairs]
-    found += rules.together(loaded, pairs, uses.roles if uses else ())
+    roles = uses.roles if uses else ()
+    found += rules.together(loaded, pairs, roles)
+    if server is not None:
+        host = host or (uses.host if uses else None)
+        one = loading.load(server.path, server.data, loading.CERT)
+        found += [*one.findings, *rules.one_file(one, now, True)]
+        if host is not None:
+            found += rules.server(one, host)
+        elif not _has_errors(found):
+            raise NoServer("which host is the server's? Give --server-name, or --config")
+    elif host is not None:
+        servers = rules.servers(loaded, pairs, roles)
+        if not servers and not _has_errors(found):
+            raise NoServer("which file is the server's certificate? Give it as --server-cert")
+        for one in servers:
+            found += rules.server(one, host)
     if not uses:
         for folder in sorted({PurePosixPath(file.path).parent for file in files}):
             names = [
@@ -80,6 +108,10 @@ def lint(
             found += rules.look_alike(names, str(folder))
     place = {file.path: number for number, file in enumerate(files)}
     return sorted(dict.fromkeys(found), key=lambda finding: place.get(finding.file, -1))
+
+
+def _has_errors(found: Sequence[Finding]) -> bool:
+    return any(finding.severity == ERROR for finding in found)
 
 
 def _unwanted(file: File, why: str) -> list[Finding]:
@@ -96,10 +128,11 @@ def _looks_like_pem(file: File) -> bool:
 
 
 def _read_config(config: Config, found: list[Finding]) -> dict[str, Any] | None:
-    """The table, checked as the device checks it; None where it cannot be read at all."""
+    """The table, checked as the device checks it; None where it says nothing of the files."""
 
     def say(code: str, text: str, line: int | None = None, column: int | None = None) -> None:
-        found.append(Finding(config.path, code, ERROR, text, line, column))
+        severity = WARNING if code == "unknown-entry" else ERROR
+        found.append(Finding(config.path, code, severity, text, line, column))
 
     data = config.data
     if data.startswith(codecs.BOM_UTF8):
@@ -114,46 +147,41 @@ def _read_config(config: Config, found: list[Finding]) -> dict[str, Any] | None:
         return None
     try:
         table = json.loads(text)
+        places = Places(text)
     except json.JSONDecodeError as error:
         say("bad-config", f"no JSON: {error.msg}", error.lineno, error.colno)
         return None
     except RecursionError:
         say("bad-config", "no JSON that a board reads: it is nested too deep")
         return None
+    for path, line, column in places.twice:
+        say("bad-config", f"{path} is there a second time: take one away", line, column)
     if not isinstance(table, dict):
         say("bad-config", 'it must be an object: {"objects": [...], "contexts": [...]}')
         return None
-    try:
-        profile.checked(table)
-    except (ValueError, TypeError) as error:
-        said = str(error)
-        say("bad-config", said, _line_of(text, table, said))
-        return None
-    return table
+    usable = True
+    for said in _faults(table, config):
+        say("bad-config", said, places.line_of(said))
+        usable = usable and not said.startswith(profile.PARTS)
+    if not config.whole:
+        known = [row[0] for row in schema.children("", "")]
+        for name in table:
+            if name not in known and not schema.nearest(name, known):
+                text = f"{name} is not known to main.py: take it away, or read it yourself"
+                say("unknown-entry", text, places.line_of(name))
+    return table if usable else None
 
 
-def _line_of(text: str, table: dict[str, Any], said: str) -> int | None:
-    """The line of the entry that a sentence of the profile's is about, if it can be told."""
-    where = said.split(" ", 1)[0]  # such as contexts[0].ca
-    group, _, rest = where.partition("[")
-    number, _, entry = rest.partition("].")
-    if not (entry and number.isdigit() and f'"{group}"' in text):
-        return None
-    at = text.index(f'"{group}"')
-    decoder = json.JSONDecoder()
-    at = text.find("[", at) + 1
-    for turn in range(int(number) + 1):
-        while at < len(text) and text[at] in " \t\r\n,":
-            at += 1
-        try:
-            end = decoder.raw_decode(text, at)[1]
-        except ValueError:
-            return None
-        if turn == int(number):
-            inside = text.find(f'"{entry}"', at, end)
-            return text.count("\n", 0, inside if inside >= 0 else at) + 1
-        at = end
-    return None
+def _faults(table: dict[str, Any], config: Config) -> list[str]:
+    """In the words of the device. Where nobody says which port the board is of, it is the one for
+    which least is wrong."""
+    known = [row[0] for row in schema.children("", "")]
+    part = None if config.whole else [n for n in known if n in table or n in profile.PARTS]
+    ports = [config.port] if config.port else PORTS.values()
+    return min(
+        (list(profile_check.faults(table, part, port=port)) for port in ports),
+        key=len,
+    )
 
 
 class _Uses:
@@ -169,6 +197,8 @@ class _Uses:
         self.kinds: dict[str, str] = {}
         paths: dict[str, str] = {}  # object's name -> path
         for item in table["objects"]:
+            if not item.get("source"):
+                continue  # it has an md5: the module has it already
             path = _file_of(item["source"], files)
             if path is None:
                 if config.complete:
@@ -188,6 +218,9 @@ class _Uses:
                     self.roles.append((paths[context[role]], role))
             if context.get("cert") in paths and context.get("key") in paths:
                 self.pairs.append((paths[context["cert"]], paths[context["key"]]))
+        endpoint = table.get("endpoint")
+        host = endpoint.get("host") if isinstance(endpoint, dict) else None
+        self.host = host if isinstance(host, str) and host else None
         # A device that passes over dates takes what has expired.
         contexts = table["contexts"]
         self.dates = not contexts or not all(c.get("ignorestamp") for c in contexts)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from onemo_tools.certlint.checks import Config, File, lint
+from onemo_tools.certlint.checks import PORTS, Config, File, NoServer, lint
 from onemo_tools.certlint.findings import ERROR, WARNING, Finding, status
 from onemo_tools.certlint.loading import load
 from onemo_tools.certlint.mend import KEY, Mended, mend
@@ -31,6 +31,22 @@ def lint_command(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="A private key, to belong to --cert.")] = None,
     cert: Annotated[Path | None, typer.Option(help="A certificate, to belong to --key.")] = None,
+    server_cert: Annotated[
+        Path | None,
+        typer.Option(help="The server's certificate: is it for the host that is connected to?"),
+    ] = None,
+    server_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST", help="The host that is connected to; else endpoint.host of --config."
+        ),
+    ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(PORTS), help="The board's port, whose limits --config has to keep."
+        ),
+    ] = None,
     fix: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Writes mended copies into DIR, and looks at these."),
@@ -45,16 +61,27 @@ def lint_command(
     `--fix` takes PEM blocks out of text, JSON, base64 and DER, wraps their lines, and puts chains
     in order; keys are written for their owner only, and no file is ever overwritten.
 
+    `--server-cert` and `--server-name` look whether the server's certificate is for its host,
+    which modules do not. Without `--server-cert` that is each certificate that is neither a CA's
+    nor the device's own.
+
     Exit status: 0 clean, 1 warnings only, 2 errors (and wrong usage)."""
     given = [*(paths or ()), *(path for path in (cert, key) if path is not None)]
-    if not given and config is None:
+    if not given and config is None and server_cert is None:
         raise fail("certs", "say what to look at: files, a folder, or --config", 2)
+    if platform is not None and platform not in PORTS:
+        raise fail("certs", f"--platform {platform} is none of {', '.join(PORTS)}", 2)
     found: list[Finding] = []
     files = list({file.path: file for file in gather(given, cert, key, found)}.values())
     settings = None
     if config is not None:
         need_file("certs", config, "a config.json", 2)
-        settings = Config(str(config), _read(config), complete=bool(given))
+        port = PORTS[platform] if platform else None
+        settings = Config(str(config), _read(config), complete=bool(given), port=port)
+    server = None
+    if server_cert is not None:
+        need_file("certs", server_cert, "the server's certificate", 2)
+        server = File(str(server_cert), _read(server_cert))
     pairs = [(str(cert), str(key))] if cert and key else None
     if fix is not None:
         try:
@@ -64,7 +91,10 @@ def lint_command(
         for file in unmended:
             found += [finding for finding in lint([file]) if finding.severity == ERROR]
         pairs = _pairs_after(pairs, files)
-    found += lint(files, settings, pairs)
+    try:
+        found += lint(files, settings, pairs, server=server, host=server_name)
+    except NoServer as error:
+        raise fail("certs", error, 2) from None
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found]))
     else:

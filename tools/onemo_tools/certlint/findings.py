@@ -7,7 +7,7 @@ ERROR, WARNING = "error", "warning"
 
 # Each code, and what it is about. Codes stay as they are, for programs rely on them.
 CODES = {
-    "bad-config": "config.json is no JSON, or its objects and contexts are not what they must be",
+    "bad-config": "config.json is no JSON, or an entry of it is not what it must be",
     "bom": "a byte order mark at the beginning of a file",
     "ca-does-not-sign": "a CA has the issuer's name, but its key did not sign the certificate",
     "ca-key-present": "the private key of a CA lies among what goes to the device",
@@ -26,10 +26,12 @@ CODES = {
     "not-pem": "the file is no PEM file that a module takes",
     "not-utf8": "config.json is not UTF-8",
     "not-yet-valid": "the certificate is not valid yet",
+    "unknown-entry": "config.json has an entry that main.py does not know",
     "unreadable": "a file that cannot be read",
     "unsupported-key": "an algorithm or a curve that modules do not take",
     "weak-key": "an RSA key of less than 2048 bits",
     "weak-signature": "a signature with MD5 or SHA-1",
+    "wrong-host": "the server's certificate is for other hosts than the one connected to",
 }
 
 

@@ -2,6 +2,7 @@
 """The rules: what is wrong with certificates and keys, alone and with one another."""
 
 import datetime
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 from pathlib import PurePosixPath
@@ -27,6 +28,10 @@ _EDWARDS = (
 )
 _WEAK_HASHES = ("md5", "sha1")
 _SHA1_ENDED = 2017  # since then no public CA may sign with it
+
+_ANY = x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+_SERVER = {x509.ExtendedKeyUsageOID.SERVER_AUTH, _ANY}
+_CLIENT = {x509.ExtendedKeyUsageOID.CLIENT_AUTH, _ANY}
 
 Say = Callable[..., None]
 
@@ -268,6 +273,84 @@ def _issuers(every: list[tuple[Loaded, x509.Certificate, int]], say: Say) -> Non
             if not _is_self_issued(issuer) and (why := _not_a_ca(issuer)):
                 text = f"{name(issuer)} issued {name(cert)}, but {why}: peers will refuse that"
                 say(where, "not-a-ca", WARNING, text, None)
+
+
+def servers(
+    files: Sequence[Loaded],
+    pairs: Iterable[tuple[str, str]] | None = None,
+    roles: Iterable[tuple[str, str]] = (),
+) -> list[Loaded]:
+    """The files whose first certificate may be a server's: no CA, no device's own."""
+    every = [(file, cert, line) for file in files for cert, line in file.certs]
+    own = {path for path, role in roles if role == "cert"} | {path for path, _ in pairs or ()}
+    found = []
+    for file in files:
+        if not file.certs or file.path in own or _acts_as_ca(file.certs[0][0], every):
+            continue
+        cert = file.certs[0][0]
+        usages = _extended_usages(cert)
+        has_key = any(one.key is not None and _same_key(one.key, cert) for one in files)
+        if usages is None:
+            if not has_key:
+                found.append(file)
+        elif usages & _SERVER and not (has_key and usages & _CLIENT):
+            found.append(file)
+    return found
+
+
+@quiet
+def server(file: Loaded, host: str) -> Iterator[Finding]:
+    """Whether a server's certificate is for `host`, which no module is documented to compare."""
+    for cert, line in file.certs[:1]:
+        names, addresses = _hosts(cert)
+        common = cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        try:
+            good = ipaddress.ip_address(host) in addresses
+        except ValueError:
+            good = any(_matches(host, pattern) for pattern in names)
+        if good:
+            continue
+        listed = [*names, *map(str, addresses)]
+        if not listed and common and _matches(host, str(common[0].value)):
+            text = (
+                f"{name(cert)} names its host in the subject only, where TLS stacks do not look: "
+                f"have it issued with subjectAltName=DNS:{host}"
+            )
+            yield Finding(file.path, "wrong-host", WARNING, text, line)
+            continue
+        is_for = ", ".join(listed[:5]) or f"{name(cert)}, without a subjectAltName"
+        text = (
+            f"the server's certificate is for {is_for}, not for {host}: correct endpoint.host, or "
+            "give the certificate of that host"
+        )
+        yield Finding(file.path, "wrong-host", ERROR, text, line)
+
+
+def _hosts(cert: x509.Certificate) -> tuple[list[str], list[Any]]:
+    """Names and addresses in a certificate's subjectAltName."""
+    try:
+        found = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return [], []
+    names = found.get_values_for_type(x509.DNSName)
+    return names, found.get_values_for_type(x509.IPAddress)
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """RFC 9525: the whole name, or `*` for all of its first label."""
+    host, pattern = host.lower().rstrip("."), pattern.lower().rstrip(".")
+    if not pattern.startswith("*."):
+        return host == pattern
+    label, _, rest = host.partition(".")
+    return bool(label) and rest == pattern[2:] and "." in rest
+
+
+def _extended_usages(cert: x509.Certificate) -> set[x509.ObjectIdentifier] | None:
+    """What a certificate is for; None where it does not say."""
+    try:
+        return set(cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except (x509.ExtensionNotFound, ValueError):
+        return None
 
 
 def look_alike(names: Iterable[str], file: str) -> Iterator[Finding]:

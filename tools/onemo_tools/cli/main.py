@@ -12,6 +12,7 @@ from onemo_tools.cli.parts import BOARD_OR_PORT
 from onemo_tools.cli.size import size
 from onemo_tools.cli.trace import main as trace
 from onemo_tools.deploy.cli import deploy
+from onemo_tools.probe.cli import probe, probe_server
 from onemo_tools.proofs.testdevice_cli import test_device
 from onemo_tools.store import cli as certs_cli
 
@@ -27,6 +28,8 @@ app.command("board")(board)
 app.command("deploy", context_settings=BOARD_OR_PORT)(deploy)
 app.command("test-device", context_settings=BOARD_OR_PORT)(test_device)
 app.command("size")(size)
+app.command("probe")(probe)
+app.command("probe-server")(probe_server)
 app.command("trace")(trace)
 app.add_typer(certs_cli.app, name="certs")
 

@@ -177,7 +177,8 @@ def _lint(
     settings = None
     if "config.json" in chosen.files:
         where = config or (app or Path()) / "config.json"
-        settings = Config(str(where), chosen.files["config.json"], complete=False)
+        content = chosen.files["config.json"]
+        settings = Config(str(where), content, complete=False, whole=app is None)
         if config is None and not _is_profile(settings.data):
             settings = None  # an application of one's own may keep anything there
     return lint(files, settings)

@@ -9,7 +9,6 @@ deploy did not put there stays as it is, unless it is told to overwrite; see man
 
 import hashlib
 import json
-import tempfile
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from typing import Any
 from onemo_board.mpremote import mpremote
 
 from onemo_tools.deploy import manifest, mpy, romfs
+from onemo_tools.deploy.handover import Handover
 from onemo_tools.deploy.manifest import Manifest
 
 ROOT_FILES = ("boot.py", "main.py", "mqtt.py", "config.json")
@@ -440,22 +440,17 @@ def _change(
     rename = _RENAME.format(new=manifest.NEW, path=manifest.PATH)
     steps: list[list[str]] = [["exec", make]] if result.copied else []
 
-    def record(name: str, content: bytes | None) -> None:
+    def record(content: bytes | None) -> None:
         if content is not None:
-            local = Path(folder) / name
-            local.write_bytes(content)
-            steps.append(["fs", "cp", "-f", str(local), f":{manifest.NEW}"])
+            steps.append(["fs", "cp", "-f", local.path(content), f":{manifest.NEW}"])
             steps.append(["exec", rename])
 
-    with tempfile.TemporaryDirectory() as folder:
-        record(".manifest before", result.pending)
+    with Handover() as local:
+        record(result.pending)
         steps += [["fs", "rm", f":{path}"] for path in result.removed]
         for path in result.copied:
-            local = Path(folder) / path
-            local.parent.mkdir(parents=True, exist_ok=True)
-            local.write_bytes(files[path])
-            steps.append(["fs", "cp", "-f", str(local), f":{path}"])
-        record(".manifest after", result.manifest)
+            steps.append(["fs", "cp", "-f", local.path(files[path]), f":{path}"])
+        record(result.manifest)
         words = [word for step in steps for word in ("+", *step)][1:]
 
         def told(line: str) -> None:

@@ -13,12 +13,21 @@ from onemo import models
 
 _ENCODINGS = ("ascii", "hex", "escaped")
 _ALGORITHMS = ("MD5", "SHA", "SHA256", "CRC")
+_VERSIONS = {0: "SSL 3.0", 1: "TLS 1.0", 2: "TLS 1.1", 3: "TLS 1.2"}
+_SOURCES = (
+    ("M", "SSL manual V5.3.0"),
+    ("N", "later manuals"),
+    ("F", "field"),
+    ("Q", "one other source"),
+)
 
 # Command as typed, its section in the SSL manual, the method that sends it. A test runs each.
 COMMANDS = (
-    ("AT+MSSLCFG=?", "3.1", 'modem.command("+MSSLCFG=?")'),
+    ("AT+MSSLCFG=?", "3.1", "tls.options()"),
     ('AT+MSSLCFG="<option>"', "3.1", "tls.read_all(option)"),
+    ('AT+MSSLCFG="<option>",<ssl_id>', "3.1", "tls.get(option)"),
     ('AT+MSSLCFG="<option>",<ssl_id>', "3.1", "tls.read()"),
+    ('AT+MSSLCFG="<option>",<ssl_id>,…', "3.1", "tls.set(option, value)"),
     ('AT+MSSLCFG="<option>",<ssl_id>,…', "3.1", "tls.configure(…)"),
     ("AT+MSSLCERTWR=?", "3.2", 'modem.command("+MSSLCERTWR=?")'),
     ('AT+MSSLCERTWR="<name>",…', "3.2", "certs.write(name, source)"),
@@ -46,8 +55,47 @@ def _of(names: tuple[str, ...], numbers: tuple[int, ...]) -> str:
 
 
 def _tls(model: models.Model) -> str:
+    if not model.tls:
+        return "none"
+    if not model.certain:
+        return "the module is asked"
     links = "" if model.tls_links is None else f", {model.tls_links} at once"
     return ("yes" if model.mipcfg_ssl else "if the module takes it") + links
+
+
+def _versions(model: models.Model) -> str:
+    if not model.tls:
+        return ""
+    names = [_VERSIONS[n] for n in model.versions if n in _VERSIONS]
+    text = "all" if len(names) == len(_VERSIONS) else ", ".join(names)
+    return text + (", SNI" if model.sni else "")
+
+
+def _store(model: models.Model) -> str:
+    if model.ram_store:
+        return "`restore()`, after each boot too"
+    return "`restore()`" if model.volatile else "kept"
+
+
+def _sources(model: models.Model) -> str:
+    return ", ".join(text for letter, text in _SOURCES if letter in model.source)
+
+
+def _as_delivered(model: models.Model) -> str:
+    if model.sleep_permanent:
+        return "not known"
+    return "sleeps" if model.sleeps else "awake"
+
+
+def _store_cells(model: models.Model) -> tuple[str, ...]:
+    return (
+        "behind `>`" if model.prompt else "in the command",
+        _of(_ENCODINGS, model.encodings),
+        _of(_ALGORITHMS, model.algorithms),
+        "yes" if model.psk else "no",
+        "yes" if model.ciphers else "no",
+        _store(model),
+    )
 
 
 def model_table() -> str:
@@ -64,20 +112,21 @@ def model_table() -> str:
         "MSSLCIPHER",
         "after deep sleep",
         "TLS connections",
+        "versions",
+        "as delivered",
+        "known from",
     )
     rows: list[tuple[str, ...]] = [
         (
             model.name,
             " ".join("-" + name[len(model.name) + 1 :] for name in submodels),
-            f"0..{model.ssl_ids - 1}",
+            f"0..{model.ssl_ids - 1}" if model.tls else "",
             str(model.connections),
-            "behind `>`" if model.prompt else "in the command",
-            _of(_ENCODINGS, model.encodings),
-            _of(_ALGORITHMS, model.algorithms),
-            "yes" if model.psk else "no",
-            "yes" if model.ciphers else "no",
-            "`restore()`" if model.volatile else "kept",
+            *(_store_cells(model) if model.tls else ("",) * 6),
             _tls(model),
+            _versions(model),
+            _as_delivered(model),
+            _sources(model),
         )
         for model, submodels in models.every()
     ]

@@ -5,10 +5,20 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from onemo import _port, at_syntax, cert_list, cert_pem, models, profile, suites
+from onemo import (
+    _port,
+    at_syntax,
+    cert_list,
+    cert_pem,
+    models,
+    profile,
+    profile_check,
+    schema,
+    suites,
+)
 from onemo import trace as trace_module
 from onemo.at_channel import DATA, DONE, LINE, PROMPT, SENT, Channel
 from onemo.certs import CERT, KEY
@@ -287,21 +297,31 @@ def on_suites(data: bytes, rng: random.Random) -> None:
 
 
 def on_profile(data: bytes, rng: random.Random) -> None:
-    """JSON of any shape. Raises ValueError and TypeError only."""
+    """JSON of any shape. Raises ValueError only, and tells the same faults one by one."""
     values: tuple[Any, ...] = (None, True, 7, "", "ca.pem", "cert", "mutual", [], {}, 1.5, [[]])
 
-    def anything(depth: int) -> Any:
+    def anything(names: Sequence[str], depth: int) -> Any:
         if depth and rng.random() < 0.6:
-            keys = rng.sample(("name", "kind", "source", "ssl_id", "auth", "ca", "cert", "key"), 4)
+            keys = rng.sample(names, min(len(names), 4))
             if rng.random() < 0.5:
-                return {key: anything(depth - 1) for key in keys}
-            return [anything(depth - 1) for _ in range(rng.randrange(3))]
+                return {key: anything(keys, depth - 1) for key in keys}
+            return [anything(names, depth - 1) for _ in range(rng.randrange(3))]
         return rng.choice(values)
 
-    given = {"objects": anything(2), "contexts": anything(2)}
-    with contextlib.suppress(ValueError, TypeError):
+    given = {}
+    for name, _, _ in schema.children("", ""):
+        inside = schema.ROWS.get(name) or schema.ROWS.get(f"{name}[]") or name
+        names = [row.split(" ")[0] for row in inside.split("\n")]
+        given[name] = anything(names, 2)
+    faults = list(profile_check.faults(given))
+    assert all(fault.strip() for fault in faults)
+    of_profile = list(profile_check.faults(given, profile.PARTS))
+    try:
         found = profile.checked(given)
-        assert profile.checked(found) == found
+    except ValueError as error:
+        assert str(error) == of_profile[0]
+    else:
+        assert not of_profile and profile.checked(found) == found
 
 
 class _Sink:

@@ -59,6 +59,8 @@ SLICES: dict[str, tuple[str, ...]] = {
         "identity/test_proven.py",
         "identity/test_fronts.py",
     ),
+    "schema": ("pure/test_schema.py",),
+    "profile_check": ("pure/test_schema.py", "pure/test_profile.py", "identity/test_sync.py"),
     "profile": ("pure/test_profile.py", "identity/test_sync.py"),
     "cert_upload_inline": ("driver/test_inline.py",),
     "cert_psk": ("driver/test_psk.py", "driver/test_restore.py", "identity/test_sync.py"),

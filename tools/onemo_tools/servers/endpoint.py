@@ -43,6 +43,7 @@ class Seen:
     version: str | None = None  # "TLSv1.2"; None on plain TCP and before the handshake is over
     cipher: str | None = None
     server_name: str | None = None  # SNI
+    resumed: bool = False  # the TLS session is one of an earlier connection
     received: int = 0  # bytes
     sent: int = 0
     sha256: str | None = None  # of what was received, by sink
@@ -336,6 +337,7 @@ class Endpoint:
 def _note(sock: ssl.SSLSocket, seen: Seen) -> None:
     """What the handshake agreed on."""
     seen.version = sock.version()
+    seen.resumed = bool(sock.session_reused)
     cipher = sock.cipher()
     seen.cipher = cipher[0] if cipher else None
     der = sock.getpeercert(binary_form=True)

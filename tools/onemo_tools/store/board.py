@@ -45,6 +45,8 @@ try:
             raise ValueError("there is no config.json on the board: onemo deploy puts it there")
         except ValueError:
             raise ValueError("config.json on the board is no JSON: onemo deploy replaces it")
+        if not isinstance(settings, dict):
+            raise ValueError("config.json on the board is no object: onemo deploy replaces it")
         uart = open_uart(settings["uart"])
         modem = Modem(uart, baud=settings["uart"]["baud"])
         modem.start()
