@@ -75,7 +75,7 @@ lint: $(READY) types imports
 # Tools and tests under CPython; the library and the application against each port's stubs.
 PORTS := esp32 stm32
 .PHONY: types
-types: $(READY) $(PORTS:%=build/stubs/%/.ready)
+types: $(READY) $(VENV)/.pyright $(PORTS:%=build/stubs/%/.ready)
 	$(BIN)/mypy
 	for port in $(PORTS); do \
 	  MYPYPATH=build/stubs/$$port:lib $(BIN)/mypy --config-file tools/typecheck/mypy.ini \
@@ -119,6 +119,11 @@ $(VENV)/.bench: tools/requirements/bench.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# pyright, for what a user's editor sees; it brings a node of its own.
+$(VENV)/.pyright: tools/requirements/pyright.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # mutmut, which only make mutants needs.
 $(VENV)/.mutants: tools/requirements/mutants.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -134,7 +139,7 @@ $(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	for more in bench mutants atheris; do \
+	for more in bench mutants atheris pyright; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
 	    tools/requirements/$$more.in; \

@@ -12,11 +12,10 @@ import machine
 from onemo.aio import Modem
 from onemo.errors import ClockError
 from onemo.profile import read
-from onemo.uart import open_uart
+from onemo.supervisor import Supervisor, Watchdog
+from onemo.uart import open_uart, reopen
 
 from mqtt import Client
-
-WATCHDOG_MARGIN_S = 600  # without progress, beyond the pauses configured, until it expires
 
 
 class Product:
@@ -24,24 +23,19 @@ class Product:
         self.config = config
         self.modem = Modem(uart, baud=config["uart"]["baud"], model=config["module"].get("model"))
         self.modem.on_event(lambda kind, text: print("%s: %s" % (kind, text)))
+        if config.get("power"):
+            from onemo.power import Power
+
+            self.modem.power = Power(config["power"])
+        self.supervisor = Supervisor(
+            self.modem, config.get("recovery"), config["retry"], reopen(config["uart"])
+        )
         self.device = hexlify(machine.unique_id()).decode()
-        self.line, self.failures = 1, 0  # the next line of telemetry; failures in a row
-        self.note_progress()
-
-    def note_progress(self):
-        pauses = self.config["endpoint"]["every_s"], self.config["retry"]["most_s"]
-        self.watchdog_budget_s = WATCHDOG_MARGIN_S + max(pauses)
-
-    async def feed_watchdog(self, watchdog):
-        period_s = self.config["watchdog_s"] / 4
-        while self.watchdog_budget_s > 0:
-            watchdog.feed()
-            await asyncio.sleep(period_s)
-            self.watchdog_budget_s -= period_s
-        print("no progress, letting the watchdog expire")
+        self.line = 1  # the next line of telemetry
+        self.report = None  # that line, while it is not acknowledged
 
     def progress(self, name, done, total):
-        self.note_progress()
+        self.supervisor.alive()
         if done % 512 == 0 or done == total:
             print("%s %d/%d" % (name, done, total))
 
@@ -57,60 +51,94 @@ class Product:
         if not [name for what, name in done if what != "configure"]:
             print("certificates and keys unchanged")
 
-    async def session(self):
-        """Brings a module in any state up and sends telemetry, until something fails."""
-        modem, broker = self.modem, self.config["endpoint"]
+    async def attach(self):
+        """Brings a module in any state online."""
+        modem, module = self.modem, self.config["module"]
         await modem.start()
         print("module %s found" % modem.model)
-        addresses = await modem.attach(self.config["module"].get("apn"))
+        if module.get("sleep") is not None:
+            await modem.sleep_mode(module["sleep"])
+        addresses = await modem.attach(
+            module.get("apn"),
+            pdp_type=module.get("pdp_type"),
+            user=module.get("user"),
+            password=module.get("password"),
+            auth=module.get("auth") or "chap",
+            pin=module.get("sim_pin"),
+        )
         print("attached, address %s" % " and ".join(addresses))
+
+    async def send_line(self, client, topic):
+        """Publishes the next line of telemetry, or the last one once more if nobody knows whether
+        the broker has it: as a duplicate then, so that it can tell."""
+        again = self.report is not None
+        if not again:
+            signal = b" ".join(await self.modem.command("+CSQ")).decode()
+            report = {"device": self.device, "line": self.line, "signal": signal}
+            if self.supervisor.counts:
+                report["recovery"] = self.supervisor.counts
+            self.report = json.dumps(report)
+        packet_id = 32768 + self.line % 32768
+        await client.publish(topic, self.report.encode(), dup=again, packet_id=packet_id)
+        self.supervisor.progress()
+        print("published " + self.report)
+        self.line, self.report = self.line + 1, None
+
+    async def session(self):
+        """Sends telemetry and takes commands until something fails."""
+        modem, broker = self.modem, self.config["endpoint"]
+        await self.attach()
         await self.provision()
         try:
             print("the time is %d-%02d-%02d %02d:%02d:%02d" % (await modem.clock())[:6])
         except ClockError as error:  # connect refuses where dates are to be checked
             print(error)
         stream = await modem.connect(broker["host"], broker["port"], modem.tls(broker["ssl_id"]))
-        client = Client(stream, lambda topic, message: print("command %s" % message))
+        client = Client(
+            stream,
+            lambda topic, message: print("command %s" % message),
+            keepalive_s=broker.get("keepalive_s") or 60,
+        )
         try:
-            await client.connect(self.device)
+            await client.connect(
+                self.device, user=broker.get("user"), password=broker.get("password")
+            )
             print("connected to %s:%d" % (broker["host"], broker["port"]))
             topic = "%s/%s/" % (broker["topic"], self.device)
             await client.subscribe(topic + "commands")
             while True:
-                self.note_progress()
-                signal = b" ".join(await modem.command("+CSQ")).decode()
-                report = json.dumps({"device": self.device, "line": self.line, "signal": signal})
-                await client.publish(topic + "telemetry", report.encode())
-                print("published " + report)
-                # Only now: a line that was not acknowledged is sent again.
-                self.line, self.failures = self.line + 1, 0
-                await client.wait(broker["every_s"])
+                await self.send_line(client, topic + "telemetry")
+                for pause_s in self.supervisor.slices(broker["every_s"]):
+                    await client.wait(pause_s)
         finally:
             await client.close()
 
     async def run(self, watchdog):
         if watchdog:
-            self.watchdog_task = asyncio.create_task(self.feed_watchdog(watchdog))
-        retry = self.config["retry"]
+            self.watchdog_task = asyncio.create_task(self.feed(watchdog))
         while True:
-            self.note_progress()
+            error = None
             try:
                 await self.session()
-            except (OSError, ValueError, MemoryError) as error:
+            except (OSError, ValueError, MemoryError) as failure:
+                error = failure
                 print("failed: %s" % error)
-            # Twice as long each time; not all devices at once when their broker comes back.
-            jitter = random.uniform(0.5, 1)
-            pause = min(retry["most_s"], retry["first_s"] << self.failures) * jitter
-            self.failures = min(self.failures + 1, 16)
+            await self.supervisor.failed(error)
+            pause = self.supervisor.pause_s()
             print("retrying in %.1f s" % pause)
-            await asyncio.sleep(pause)
+            for pause_s in self.supervisor.slices(pause):
+                await asyncio.sleep(pause_s)
+
+    async def feed(self, watchdog):
+        await self.supervisor.feed(watchdog)
+        print("no progress, letting the watchdog expire")
 
 
 def main():
     try:
         config = read("config.json")
         product = Product(config, open_uart(config["uart"]))
-        watchdog = config.get("watchdog_s") and machine.WDT(timeout=config["watchdog_s"] * 1000)
+        watchdog = config.get("watchdog_s") and Watchdog(config["watchdog_s"])
     except (OSError, ValueError) as error:
         print("config.json: %s" % error)
         return  # retrying is of no use: to the prompt

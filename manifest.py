@@ -19,6 +19,7 @@ PROVISION = (
     "at_channel.py",
     "at_masking.py",
     "at_resync.py",
+    "at_retry.py",
     "at_syntax.py",
     "baud.py",
     "blocking.py",
@@ -33,6 +34,7 @@ PROVISION = (
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
+    "error_numbers.py",
     "error_texts.py",
     "errors.py",
     "md5.py",
@@ -43,6 +45,7 @@ PROVISION = (
     "models.py",
     "modem.py",
     "network.py",
+    "reboot.py",
     "schema.py",
     "start.py",
     "tls.py",
@@ -50,17 +53,27 @@ PROVISION = (
     "uart.py",
 )
 SOCKETS = (
+    "cert_der.py",
     "info.py",
     "net_flow.py",
     "net_links.py",
     "net_socket.py",
+    "net_stand_in.py",
     "net_stream.py",
+    "net_tls.py",
+    "net_udp.py",
+    "net_udp_socket.py",
+    "power.py",
+    "power_sleep.py",
     "suites.py",
+    "supervisor.py",
     "trace.py",
 )
 AIO = (
     "aio.py",
+    "aio_socket.py",
     "aio_stream.py",
+    "aio_udp.py",
 )
 IDENTITY = (
     "profile.py",

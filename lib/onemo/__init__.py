@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from .cert_upload_inline import ASCII as ASCII
     from .cert_upload_inline import ESCAPED as ESCAPED
     from .cert_upload_inline import HEX as HEX
+    from .errors import ClockError as ClockError
+    from .errors import CommandError as CommandError
+    from .errors import ConnectionLost as ConnectionLost
+    from .errors import ModemError as ModemError
+    from .errors import ModemReset as ModemReset
+    from .errors import ProtocolError as ProtocolError
+    from .errors import Timeout as Timeout
+    from .errors import Unsupported as Unsupported
+    from .errors import VerifyError as VerifyError
     from .tls import AUTH_MUTUAL as AUTH_MUTUAL
     from .tls import AUTH_NONE as AUTH_NONE
     from .tls import AUTH_SERVER as AUTH_SERVER
@@ -45,6 +54,10 @@ else:
                 home = __import__("onemo." + module, None, None, (name,))
                 value = globals()[name] = getattr(home, name)
                 return value
+        if "A" <= name[0] <= "Z":  # an error's class
+            from . import errors
+
+            return getattr(errors, name)
         try:
             return __import__("onemo." + name, None, None, (name,))
         except ImportError:

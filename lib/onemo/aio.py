@@ -22,7 +22,11 @@ except ImportError:
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from .aio_stream import Stream
+    from .aio_udp import Datagrams
+    from .net_stand_in import SocketModule
     from .tls import TLSContext
 
 _SLEEP_MAX_MS = const(20)
@@ -53,7 +57,7 @@ class AsyncModem(BaseModem):
                 sleep = self._next_sleep(sleep, received)
                 received = ch.bytes_received
                 try:
-                    await sleep_ms(min(sleep, ch.max_sleep_ms()))
+                    await sleep_ms(min(max(sleep, ch.min_sleep_ms()), ch.max_sleep_ms()))
                 except asyncio.CancelledError as error:
                     if not shield:
                         raise
@@ -63,6 +67,8 @@ class AsyncModem(BaseModem):
             return ch.result
         finally:
             ch.cancel()
+            if self.power:
+                self.rest()
             self._unlock()
 
     def _next_sleep(self, sleep, received):
@@ -95,9 +101,9 @@ class AsyncModem(BaseModem):
         else:
             self._locked = False
 
-    async def wait_news(self, connection, timeout_ms: int) -> None:
-        """Return as soon as there is news of a connection, or the time is over. For the library's
-        own parts."""
+    async def wait_news(self, connection, timeout_ms: int, each_turn=None) -> None:
+        """Return as soon as there is news of a connection, or the time is over, or each_turn(),
+        which is called again and again, is true. For the library's own parts."""
         from .net_links import connections_of
 
         ch = self.channel
@@ -111,6 +117,8 @@ class AsyncModem(BaseModem):
             left = timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)
             if left <= 0 or connections.has_news(connection):
                 return
+            if each_turn and each_turn():
+                return
             sleep = self._next_sleep(sleep, received)
             received = ch.bytes_received
             await sleep_ms(min(sleep, left))
@@ -123,7 +131,7 @@ class AsyncModem(BaseModem):
                 self.channel.poll()
             await sleep_ms(_SLEEP_MAX_MS)
 
-    def ciphers(self):
+    def ciphers(self) -> "AsyncIterator[int]":
         """Iterate (async for) the ids of the cipher suites that the module supports (manual 3.9);
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
@@ -138,6 +146,7 @@ class AsyncModem(BaseModem):
         tls: "TLSContext | None" = None,
         timeout_ms: int = 60000,
         *,
+        ssl=None,
         id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
@@ -145,23 +154,38 @@ class AsyncModem(BaseModem):
         together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while
         the module connects.
 
+        `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
+        with `host` as the name that the server's certificate must have; see docs/tls-where.md.
+        The stream is one of asyncio's own then, and as always there the handshake is part of its
+        first `drain` or read, which raises what is wrong.
+
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
         VerifyError if TLS would not be used."""
+        if ssl:
+            from .aio_socket import open_tls
+
+            return await open_tls(self, host, port, tls, timeout_ms, ssl, id)
         from .aio_stream import Stream
         from .net_links import connections_of
 
+        connection = connections_of(self).prepare(host, port, tls, timeout_ms, id)
+        await self.open_connection(connection, timeout_ms)
+        return Stream(self, connection, None)
+
+    async def open_connection(self, connection, timeout_ms: int, each_turn=None) -> None:
+        """Open a connection that was prepared. For the library's own parts."""
+        from .net_links import connections_of
+
         connections = connections_of(self)
-        connection = connections.prepare(host, port, tls, timeout_ms, id)
         try:
             await self.run_operation(connections.open_op(connection, timeout_ms))
-            await self.wait_news(connection, timeout_ms)
+            await self.wait_news(connection, timeout_ms, each_turn)
             connections.check_opened(connection, timeout_ms)
             await self.run_operation(connections.check_peer_op(connection))
         except BaseException:
             connections.drop(connection)
             raise
-        return Stream(self, connection, None)
 
     async def rotate(
         self,
@@ -177,12 +201,30 @@ class AsyncModem(BaseModem):
 
         return await rotate_async(self, profile, trial, old, journal)
 
-    def socket_module(self, tls: "TLSContext | None" = None):
-        """Not here: what stands in for `socket` blocks, so it needs the blocking onemo.Modem."""
-        raise NotImplementedError("what stands in for `socket` blocks: use onemo.Modem for it")
+    async def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
+        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+        from .aio_udp import open_udp
+
+        return await open_udp(self, host, port, timeout_ms)
+
+    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
+        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
+        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
+        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
+        blocking onemo.Modem."""
+        from .aio_socket import AsyncSockets
+
+        return AsyncSockets(self, tls)
 
 
-Modem = AsyncModem
+if TYPE_CHECKING:
+    from ._awaited import Modem as Modem  # noqa: PLC0414 (so that pyright takes it for public)
+else:
+    Modem = AsyncModem
 
 
 class _Ciphers:

@@ -18,7 +18,7 @@ class Stream(ConnectionBuffer):
     _failure = None  # why what was written could not be sent before closing
     _closer = None  # the task that closes it
 
-    def settimeout(self, seconds):
+    def settimeout(self, seconds: "float | None") -> None:
         """Reads raise Timeout after so long. None: they wait."""
         self._timeout_ms = None if seconds is None else max(1, int(seconds * 1000))
 
@@ -31,12 +31,12 @@ class Stream(ConnectionBuffer):
                 await modem.run_operation(operation, True, True)
         return self._result
 
-    async def readinto(self, buf):
+    async def readinto(self, buf) -> int:
         """Fills `buf` as far as there is something, and waits until there is; how many bytes, 0 at
         the end."""
         return await self._run(self._readinto_steps(buf, len(buf)))
 
-    async def read(self, n=-1):
+    async def read(self, n: int = -1) -> bytes:
         """Up to `n` bytes, as soon as there are some; all up to the end without `n`."""
         if n < 0:
             return bytes(await self._run(self._read_steps(-1)))
@@ -46,35 +46,40 @@ class Stream(ConnectionBuffer):
         got = await self._run(self._readinto_steps(buf, len(buf)))
         return bytes(buf[:got])
 
-    async def readexactly(self, n):
+    async def readexactly(self, n: int) -> bytes:
         """`n` bytes; EOFError where the stream ends before."""
         got = await self._run(self._read_steps(n))
         if len(got) < n:
             raise EOFError("the stream ended after %d of %d bytes" % (len(got), n))
         return bytes(got)
 
-    async def readline(self, n=-1):
+    async def readline(self, n: int = -1) -> bytes:
         """A line with its line end, or its first `n` bytes; what there is at the end of the
         stream. ProtocolError, which loses nothing, without a line end in `line_max` bytes (16,384
         at first)."""
         return bytes(await self._run(self._read_steps(n, True)))
 
-    def write(self, data):
+    def write(self, data) -> None:
         """Takes `data` (bytes-like, or str as UTF-8). It is sent by `drain`, or with the next
         read or close: small writes go out together."""
         self._connections.check(self._connection)
         self._queue(as_buffer_len(data)[0])
 
-    def writelines(self, lines):
+    def writelines(self, lines) -> None:
         for line in lines:
             self.write(line)
 
-    async def drain(self):
+    async def awrite(self, data) -> None:
+        """`write` and `drain`, as MicroPython's streams have it."""
+        self.write(data)
+        await self.drain()
+
+    async def drain(self) -> None:
         """Sends what was written. Returns once the module has it."""
         if self._out:
             await self._modem.run_operation(self._flush_op(), True, True)
 
-    def close(self):
+    def close(self) -> None:
         """Begins to close: what was written goes out first. `wait_closed` waits for it."""
         self._connection.user_saw_error = (
             True  # its id may be taken back, should closing be cancelled
@@ -82,7 +87,7 @@ class Stream(ConnectionBuffer):
         if not self._closer:
             self._closer = asyncio.create_task(self._close())
 
-    async def wait_closed(self):
+    async def wait_closed(self) -> None:
         """Returns once the connection is closed, and closes it if that has not begun. Raises the
         error if what was written could not be sent before."""
         self.close()
@@ -91,6 +96,10 @@ class Stream(ConnectionBuffer):
         self._failure = None
         if failure:
             raise failure
+
+    async def aclose(self):
+        """The same, as MicroPython's streams have it."""
+        await self.wait_closed()
 
     async def _close(self):
         try:
@@ -104,13 +113,13 @@ class Stream(ConnectionBuffer):
         except OSError:
             pass  # it is over already
 
-    def is_closing(self):
+    def is_closing(self) -> bool:
         return self._closer is not None
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> "Stream":
         return self
 
-    async def __aexit__(self, kind, *exc):
+    async def __aexit__(self, kind, *exc) -> None:
         try:
             await self.wait_closed()
         except OSError:

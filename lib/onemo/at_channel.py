@@ -60,6 +60,7 @@ REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line
 
 _CHUNK = const(64)  # bytes a read: a larger piece is not faster, a smaller one is slower
 _JOINED_MAX = const(2048)  # longest line that is put together
+_BURST = const(32)  # bytes of announced data that are waited for together
 _READS_PER_POLL = const(64)
 _READS_PER_FLUSH = const(512)
 _GRACE_MS = const(1000)
@@ -119,6 +120,8 @@ class Channel:
         self.strays = 0  # final results that no command was waiting for, modulo 256
         self.rebooted = False  # it said that it started anew
         self.cold = True  # nothing is known of it: it may be in any mode
+        self.sleep_ms = None  # after a command it is awake for so long; None: it does not sleep
+        self._sent_ms = 0  # ticks of the last command
 
         # What is received
         self.data_remaining = 0  # bytes of data that read_chunk() has still to hand out
@@ -238,6 +241,8 @@ class Channel:
         self._stop = len(out) - 1 if line_open else len(out)
         self.phase = _COMMAND
         self.set_deadline(timeout_ms, len(out))
+        if self.sleep_ms is not None:
+            self._sent_ms = _port.ticks_ms()
 
     def _refuse_send(self):
         # What came since the command before does not allow another one.
@@ -276,6 +281,11 @@ class Channel:
             return _SOURCE_WAIT_MS  # in a payload it is the source that has nothing yet
         return max(1, min(_SLEEP_MAX_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
 
+    def min_sleep_ms(self):
+        """How long a front had better sleep though bytes come: announced data is taken together,
+        not byte by byte. No longer than the smallest UART's buffer takes it."""
+        return min(self.data_remaining, _BURST) * 10000 // self.baud
+
     def command_text(self):
         """The command sent last, as str, without its secrets."""
         return at_syntax.ascii_str(self.out[: self.public_len])
@@ -293,7 +303,20 @@ class Channel:
         if self.phase >= _COMMAND:
             return False
         self._flush()
-        return not (self.out_of_sync or self.rebooted or self.payload_remaining)
+        return not (
+            self.out_of_sync or self.rebooted or self.payload_remaining or self.may_sleep()
+        )
+
+    def may_sleep(self):
+        """Whether the module may be asleep by now: the bytes that wake it would be lost."""
+        if self.sleep_ms is None:
+            return False
+        # Weeks may have passed, so that ticks have wrapped.
+        return not 0 <= _port.ticks_diff(_port.ticks_ms(), self._sent_ms) < self.sleep_ms
+
+    def set_sleep(self, sleep_ms):
+        """Note that the module may sleep once no command came for so long; None: it does not."""
+        self.sleep_ms = sleep_ms
 
     def cancel(self):
         """Leave whatever is under way, or is waited for; the next command recovers first."""
@@ -388,9 +411,10 @@ class Channel:
                 self.phase = _ANSWER
             return SENT  # an answer that is there already is for the next call
         event = self._next_event()
-        reads = _READS_PER_POLL
-        while event == WAIT and reads and self._read(_CHUNK):
-            reads -= 1  # a UART that never falls silent must not keep us
+        reads = _READS_PER_POLL  # a UART that never falls silent must not keep us
+        while event == WAIT and reads:
+            # Less than a chunk is all there was: what comes meanwhile is for the next call.
+            reads = reads - 1 if self._read(_CHUNK) == _CHUNK else 0
             event = self._next_event()
         if event == WAIT:
             if self._pushing:
@@ -471,7 +495,8 @@ class Channel:
 
     def read_chunk(self):
         """The next chunk of the data, valid until the next call; empty: nothing yet.
-        `data_remaining` counts down to 0."""
+        `data_remaining` counts down to 0. `drained`: wait before the next call, if there is one:
+        there is no more yet."""
         rx = self._rx
         if self._rx_handed_out:
             rx[:] = b""
@@ -485,8 +510,9 @@ class Channel:
             self.data_remaining = 0
             return rx[: self._rx_pos]
         wanted = min(self.data_remaining, self._rx_room)
-        while len(rx) < wanted and self._read(wanted - len(rx)):
+        while len(rx) < wanted and self._read(wanted - len(rx)) == _CHUNK:
             pass
+        self.drained = len(rx) < wanted
         if rx:
             self.data_remaining -= len(rx)
             self._rx_handed_out = True
@@ -541,14 +567,14 @@ class Channel:
         return self._at >= self._stop
 
     def _read(self, size):
-        # Append what the UART has, at most `size` bytes and a piece. False: nothing there.
+        # Append what the UART has, at most `size` bytes and a piece. Returns how much that was.
         n = self.uart.any()
         if not n:
-            return False
+            return 0
         piece = self._piece
         n = self.uart.readinto(piece, min(n, size, _CHUNK))
         if not n:
-            return False
+            return 0
         if self._trace:
             self._trace.received(piece, n)
         self.bytes_received = (self.bytes_received + n) & 0xFFFFFF
@@ -556,11 +582,11 @@ class Channel:
         if self._rx_pos:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
-        n += len(rx)
+        size = n + len(rx)
         rx += piece
-        if n < len(rx):
-            rx[n:] = b""
-        return True
+        if size < len(rx):
+            rx[size:] = b""
+        return n
 
     def _flush(self):
         # What comes between commands is URCs, or late; a line that has only begun stays.

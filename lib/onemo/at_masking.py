@@ -8,7 +8,8 @@ from ._port import as_buffer
 
 # Commands that are answered by an identifier: of the module, of its SIM, of its owner
 _IDENTIFIERS = (b"+CGSN", b"+GSN", b"+ICCID", b"+MCCID", b"+CCID", b"+CIMI", b"+CNUM", b"+MEID")
-_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3))  # so many commas stand before the secret
+# So many commas stand before the secret.
+_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3), (b"+CPIN=", 0), (b"+CGAUTH=", 3))
 
 
 def checked(text, line_max):
@@ -29,7 +30,7 @@ def checked(text, line_max):
 
 def begin_raw(ch, text):
     """Begin a command that the application wrote, keeping what is secret in it out of traces and
-    errors: a PSK, a key, and whatever looks like one."""
+    errors: a PSK, a key, a PIN, an APN's password, and whatever looks like a key."""
     data = bytes(as_buffer(text)) if isinstance(text, (bytes, bytearray)) else text.encode()
     public = len(data)
     upper = data.upper()

@@ -4,7 +4,8 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, LINE, REPLY_MS, SENT
+from .at_channel import DONE, LINE, SENT
+from .at_retry import ask_op, listen_op
 from .at_syntax import PAYLOAD_MAX
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
@@ -35,6 +36,7 @@ def resync_op(ch, timeout_ms):
     """Get in step; echo off and numbered errors on where the module may have lost them. Returns
     True if it started anew, as far as can be told. Timeout, ModemReset."""
     started_anew = ch.rebooted
+    end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
     attempts = _REBOOTS_MAX
     while True:
         attempts -= 1
@@ -44,9 +46,7 @@ def resync_op(ch, timeout_ms):
                 return False
             ch.lose_sync()  # until the settings are made
             for setting in (b"E0", b"+CMEE=1"):
-                ch.command(setting).send(REPLY_MS)
-                while ch.poll() != DONE:
-                    yield
+                yield from ask_op(ch, setting, end)
             ch.set_in_sync()
             ch.set_rebooted(False)
             return True
@@ -167,14 +167,3 @@ def _escape_op(ch):
     if escaped:  # that OK may have been the peer's: silence behind "+++", too
         yield from listen_op(ch, _GUARD_MS)
     return escaped
-
-
-def listen_op(ch, ms):
-    """Serve URCs for `ms` milliseconds. ModemReset if the module says that it rebooted."""
-    ch.set_deadline(ms)
-    try:
-        while True:
-            ch.poll()
-            yield
-    except Timeout:
-        pass

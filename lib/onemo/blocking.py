@@ -10,8 +10,11 @@ from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
-    from .net_socket import SocketModule
+    from collections.abc import Iterator
+
+    from .net_stand_in import SocketModule
     from .net_stream import Stream
+    from .net_udp import Datagrams
     from .tls import TLSContext
 
 
@@ -44,6 +47,8 @@ class Modem(BaseModem):
             self.drive(operation)
         finally:
             self.running = False
+            if self.power:
+                self.rest()
         return ch.result
 
     def connect(
@@ -53,29 +58,45 @@ class Modem(BaseModem):
         tls: "TLSContext | None" = None,
         timeout_ms: int = 60000,
         *,
+        ssl=None,
         id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together. `id`: the connect_id to use; None takes a free one.
 
+        `ssl`: an SSLContext of MicroPython's `ssl`: TLS on the board instead of in the module,
+        with `host` as the name that the server's certificate must have; see docs/tls-where.md.
+
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
-        VerifyError if TLS would not be used."""
-        from .net_stream import open_stream
+        VerifyError if TLS would not be used; ModemError with the reason of `ssl`."""
+        if ssl:
+            from .net_tls import open_stream
+        else:
+            from .net_stream import open_stream
+        return open_stream(self, host, port, tls, timeout_ms, id, ssl)
 
-        return open_stream(self, host, port, tls, timeout_ms, id)
+    def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: send(data), recv(n), recv_into(buf), settimeout,
+        close. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+        from .net_udp import open_udp
+
+        return open_udp(self, host, port, timeout_ms)
 
     def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
         """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
-        `umqtt.simple.socket = modem.socket_module(tls)`. Connections are TLS by the configured
-        context `tls`, else TCP; for HTTPS use a URL such as http://host:443/, since https:// would
-        begin TLS of the board's own."""
-        from .net_socket import SocketModule
+        `umqtt.simple.socket = modem.socket_module(tls)`; see `use_as_socket`. Connections are TLS
+        by the configured context `tls`, else TCP. Reads end after its `default_timeout`, 300 s at
+        first, where that code sets no timeout."""
+        from .net_socket import BlockingSockets
 
-        return SocketModule(self, tls)
+        return BlockingSockets(self, tls)
 
-    def ciphers(self):
+    def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
         from .suites import iterate_supported
@@ -109,6 +130,7 @@ class Modem(BaseModem):
     def drive(self, operation) -> None:
         """Run an operation to its end. For the library's own parts."""
         for _ in operation:
+            _port.sleep_ms(self.channel.min_sleep_ms())
             self.wait(self.channel.max_sleep_ms())
 
     def wait(self, ms: int) -> None:

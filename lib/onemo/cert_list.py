@@ -43,7 +43,7 @@ def _read_op(ch, name, sink):
             event = ch.read_chunk()
             if event:
                 sink.write(event)
-            else:
+            if ch.data_remaining and ch.drained:
                 yield
     if name is not None:
         raise ProtocolError("%s: OK, but no data came" % ch.command_text())

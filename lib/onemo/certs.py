@@ -4,7 +4,12 @@
 # 3.8). Content streams through the channel's buffer: nothing here holds more of a PEM than that.
 
 from . import at_syntax
+from ._port import const
 from .cert_store import CERT, KEY, remove_op
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import List  # `list` is a method here
 
 
 class CertStore:
@@ -34,7 +39,7 @@ class CertStore:
         progress=None,
         inline: bool = False,
         check_length: "str | None" = None,
-    ):
+    ) -> bool:
         """Write a PEM certificate (CERT) or private key (KEY) into the module and check it there
         (manual 3.2, 3.3).
 
@@ -83,7 +88,7 @@ class CertStore:
             self._uploader = Uploader(self._modem)
         return self._uploader
 
-    def read(self, name: str, sink):
+    def read(self, name: str, sink) -> int:
         """Stream a certificate into sink.write as the module holds it; returns the number of bytes
         (manual 3.4). Private keys cannot be read. The buffer that sink.write gets is valid during
         the call only."""
@@ -91,13 +96,13 @@ class CertStore:
 
         return self._modem.run_operation(read_op(self._modem, name, sink))
 
-    def list(self, kind: int = CERT):
+    def list(self, kind: int = CERT) -> "List[tuple[str, int]]":
         """[(name, size in bytes), ...] of the CERTs, KEYs or PSKs in the module (manual 3.5)."""
         from .cert_list import list_op
 
         return self._modem.run_operation(list_op(self._modem, kind))
 
-    def remove(self, name: str, missing_ok: bool = False, *, in_use_ok: bool = False):
+    def remove(self, name: str, missing_ok: bool = False, *, in_use_ok: bool = False) -> bool:
         """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
         it was there: without `missing_ok` a missing one is CommandError 762. VerifyError if it is
         still there.
@@ -109,7 +114,7 @@ class CertStore:
             self._modem.check_unused(name)
         return self._modem.run_operation(remove_op(self._modem, name, missing_ok, True))
 
-    def digest(self, name: str, algorithm: int = 0):
+    def digest(self, name: str, algorithm: int = 0) -> str:
         """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All
         models have MD5 (0); SHA1, SHA256 and CRC are MN316-S's: Unsupported elsewhere, nothing is
         sent."""
@@ -117,14 +122,14 @@ class CertStore:
 
         return self._modem.run_operation(digest_op(self._modem, name, algorithm))
 
-    def algorithms(self):
+    def algorithms(self) -> "List[int]":
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8). A list of
         MD5, SHA1, SHA256, CRC."""
         from .cert_list import algorithms_op
 
         return self._modem.run_operation(algorithms_op(self._modem))
 
-    def write_psk(self, pskid: str, psk: "str | bytes"):
+    def write_psk(self, pskid: str, psk: "str | bytes") -> bool:
         """Add a pre-shared key (manual 3.7; no 4G model has it). `psk`: 1..8192 printable ASCII
         characters without quote or backslash, and the command must fit the module's line. It is
         checked by MSSLCHECK if the module answers that for a PSK, else by its length in MSSLLIST:

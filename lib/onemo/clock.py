@@ -8,7 +8,7 @@
 from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_resync import listen_op
+from .at_retry import listen_op
 from .errors import ClockError, CommandError, Timeout
 
 _RETRY_MS = const(500)

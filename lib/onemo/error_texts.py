@@ -8,9 +8,13 @@
 _CODES = (
     -1, "connecting failed, no reason given|check address, port and signal, then retry",
     1, "connecting failed (NB modules never say why)|check address, port, signal, certificates",
+    3, "not allowed now|wait some seconds and retry",
     10, "no SIM|insert the SIM, check its holder, then reboot the module",
+    11, "the SIM asks for its PIN|pass modem.attach(pin=...), or switch the PIN off with a phone",
+    12, "the SIM asks for its PUK|unlock it with a phone",
     13, "SIM failure|clean or change the SIM, then reboot the module",
     14, "SIM busy|wait some seconds and retry",
+    16, "wrong PIN or password|check it before the next try: three wrong PINs block a SIM",
     50, "parameter error|check the values against the manual, and that this model has the command",
     550, "unknown TCP/IP error|close the connection and retry; if it stays, reboot the module",
     551, "connection id not in use|open the connection first",

@@ -4,13 +4,14 @@
 # finds what it expects and a traceback on a board says what happened; str() adds the meaning of a
 # code and what to do.
 
+from errno import ECONNRESET, ETIMEDOUT  # which are others on the ESP32
+
 from ._port import const
 
-# MicroPython has no errno names on every port; these are Linux's and MicroPython's numbers.
 _EIO = const(5)
 _ENOTSUP = const(95)
-_ECONNRESET = const(104)
-_ETIMEDOUT = const(110)
+
+_NET_FIRST = const(550)  # the first code of connections
 
 
 class ModemError(OSError):
@@ -25,19 +26,29 @@ class ModemError(OSError):
     def __str__(self):
         return self.args[1]
 
+    def __repr__(self):
+        # What MicroPython prints of an uncaught error; by itself it would show nothing but the
+        # arguments: "[Errno 5] EIO: ...", without the remedy.
+        return "%s: %s" % (type(self).__name__, self)
+
 
 class Timeout(ModemError):
     """The module did not answer within the deadline. The next command resynchronises by itself."""
 
-    errno = _ETIMEDOUT
+    errno = ETIMEDOUT
 
 
 class CommandError(ModemError):
     """The module refused. `code`: its number (manual 5.2), None after a plain ERROR or a text.
-    `command`: the command that was refused, without its secrets."""
+    `command`: the command that was refused, without its secrets. `errno`: for a connection's code
+    what `socket` would raise, such as ECONNREFUSED for 557; else EIO."""
 
     def __init__(self, code, command, text=""):
         self.code = code
+        if code and not 1 < code < _NET_FIRST:
+            from .error_numbers import errno_of
+
+            self.errno = errno_of(code)
         self.command = command
         reason = str(code) if code is not None else text or "ERROR"
         super().__init__(command + ": " + reason)
@@ -67,13 +78,13 @@ class ModemReset(ModemError):
     """The module rebooted: its sockets are gone, its settings are sent again before they are next
     used."""
 
-    errno = _ECONNRESET
+    errno = ECONNRESET
 
 
 class ConnectionLost(ModemError):
     """The connection was lost without an orderly close; reconnect."""
 
-    errno = _ECONNRESET
+    errno = ECONNRESET
 
 
 class ProtocolError(ModemError):

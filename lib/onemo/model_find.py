@@ -9,7 +9,7 @@ import gc
 from . import _port
 from ._port import const
 from .at_channel import ALL, DONE, LINE, REPLY_MS
-from .at_resync import listen_op
+from .at_retry import listen_op
 from .at_syntax import ascii_str
 from .errors import CommandError, ModemReset, ProtocolError, Timeout, Unsupported
 from .models import identify, kind, row_of, words_of

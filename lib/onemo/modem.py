@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .certs import CertStore
     from .model_info import ModelInfo
+    from .net_stand_in import StandIns
     from .tls import TLSContext
 
 _BUFFER_MIN = const(32)
@@ -74,6 +75,7 @@ class BaseModem:
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self._certs = None
         self._event_handler = None
+        self.power = None  # power.Power: the pins beside the UART
         self.module_clock = None  # what is known of it, see clock.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
@@ -88,6 +90,9 @@ class BaseModem:
         def run_operation(self, operation, recover: bool = True) -> Any:
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
+
+        def socket_module(self, tls: "TLSContext | None" = None) -> Any:
+            """A stand-in for the module `socket`. Each front has its own."""
 
     # The model
 
@@ -134,7 +139,7 @@ class BaseModem:
 
     # In step with the module
 
-    def start(self, timeout_ms: int = RESYNC_MS):
+    def start(self, timeout_ms: int = RESYNC_MS) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
         (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
         `model_info`. One that the library does not know is asked what it can do.
@@ -150,10 +155,16 @@ class BaseModem:
     def resync_op(self, timeout_ms=RESYNC_MS):
         """Operation: get in step with a module in an unknown state, and remove what an upload
         that broke off left behind. Timeout, ModemReset."""
+        if self.channel.may_sleep():
+            from .power_sleep import wake_op
+
+            if (yield from wake_op(self)):
+                return
         from .at_resync import resync_op
 
         started_anew = yield from resync_op(self.channel, timeout_ms)
         _port.unload("at_resync")
+        _port.unload("at_retry")
         if started_anew:
             self.boot_count += 1
             if self.boot_count > 1:
@@ -169,16 +180,16 @@ class BaseModem:
             yield from discard_op(self, name)
             self.partial_upload = None
 
-    def reboot(self, timeout_ms: int = RESYNC_MS):
+    def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
         contexts are sent again before they are next used.
 
         Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
-        from .network import reboot_op
+        from .reboot import reboot_op
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
-    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000):
+    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
         it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
         its speed over resets; a module that an earlier run left at another speed is found.
@@ -201,7 +212,7 @@ class BaseModem:
         timeout_ms: int = REPLY_MS,
         *,
         expect: "str | bytes | None" = None,
-    ):
+    ) -> "list[bytes]":
         """Send `AT` + `text`; returns the list of its information lines, as bytes. A pasted line
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
@@ -245,6 +256,8 @@ class BaseModem:
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
         "absent": an option that the firmware does not have. "negotime": connect has less time than
         the handshake may take. "clock": the module's clock is believed without a comparison.
+        "attach": what attach() did, or waits for and how long. "denied": the network denies
+        registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -268,17 +281,58 @@ class BaseModem:
 
     # The network
 
-    def attach(self, apn: "str | None" = None, timeout_ms: int = 120000):
-        """Wait for SIM and registration, and bring PDP context 1 up, with `apn` if given; returns
-        its addresses, a list of str.
+    def attach(
+        self,
+        apn: "str | None" = None,
+        *,
+        pdp_type: "str | None" = None,
+        user: "str | None" = None,
+        password: "str | None" = None,
+        auth: str = "chap",
+        pin: "str | None" = None,
+        pin_file: str = "onemo.pin",
+        timeout_ms: int = 120000,
+    ) -> "list[str]":
+        """Make the module be online, and return the addresses of PDP context 1, a list of str:
+        radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
+        up. What is as wanted is left alone; what was done is told, see `on_event`.
 
-        CommandError 10 without a SIM; Timeout, after `timeout_ms` milliseconds, says what was
-        missing; ValueError or TypeError for an `apn` that cannot be one."""
+        `apn`: the context has this one and no other: it is set and dialled anew where it differs.
+        None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
+        has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
+        (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
+        accept it, for which `pin_file` remembers the attempt.
+
+        Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
+        denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
+        needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
+        parameter that cannot be one."""
         from .network import attach_op
 
-        return self.run_operation(attach_op(self, apn, timeout_ms))
+        _port.unload("network")
+        settings = (pdp_type, user, password, auth, pin, pin_file)
+        return self.run_operation(attach_op(self, apn, settings, timeout_ms))
 
-    def clock(self, timeout_ms: int = 30000):
+    def sleep_mode(self, enabled: bool, *, delay_s: "int | None" = None, permanent: bool = False):
+        """Let the module sleep while nothing goes on, or keep it awake (AT+MLPMCFG; vendor's
+        extended AT manual 4.10). From then on it is woken before a command: by its DTR pin if
+        `modem.power` has one, else by `AT` until it answers. Connections stay.
+
+        `delay_s`: seconds until it sleeps, 0 to 300; None: as the module has it. `permanent`: over
+        a reboot of the module as well.
+
+        Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
+        Timeout, ModemReset."""
+        from .power_sleep import sleep_mode_op
+
+        return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
+
+    def rest(self) -> None:
+        """Let the module sleep again after an operation. For the fronts."""
+        if self.power and self.channel.sleep_ms is not None:
+            self.power.allow_sleep(True)
+
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
         the network or a time server sets (AT+MNTP; the network must be attached). The first time
         after a boot of the module it is compared with the server's, for firmware is known whose
@@ -292,7 +346,7 @@ class BaseModem:
 
         return self.run_operation(clock_op(self, timeout_ms))
 
-    def info(self, identifiers: bool = True):
+    def info(self, identifiers: bool = True) -> "dict[str, Any]":
         """What the module says of itself and of the network, as a dict: "model", "firmware",
         "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
         "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
@@ -303,6 +357,18 @@ class BaseModem:
         from .info import info_op
 
         return self.run_operation(info_op(self, identifiers))
+
+    def use_as_socket(self, tls: "TLSContext | None" = None) -> "StandIns":
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
+        from .net_stand_in import StandIns
+
+        return StandIns(self, tls)
 
     # The store, TLS, what a device is to have
 
@@ -320,7 +386,7 @@ class BaseModem:
             self._certs = CertStore(self)
         return self._certs
 
-    def restore(self):
+    def restore(self) -> None:
         """Write every certificate, key and PSK again that is missing, and send every context's
         settings again, from their sources: for MN316 and MN326, which lose them all in deep sleep
         (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
@@ -344,7 +410,7 @@ class BaseModem:
         remove_foreign: bool = False,
         progress=None,
         journal: str = "onemo.rotate",
-    ):
+    ) -> "list[tuple[str, Any]]":
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
         finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
@@ -363,7 +429,7 @@ class BaseModem:
             sync_op(self, profile, dry_run, remove_foreign, progress, journal)
         )
 
-    def identity(self, journal: str = "onemo.rotate"):
+    def identity(self, journal: str = "onemo.rotate") -> "dict[str, Any]":
         """What is in force, as a dict: "objects" ({name: True if the module has it, with the
         digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
         "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),

@@ -13,14 +13,17 @@ from binascii import hexlify
 from . import _port
 from ._port import as_buffer, const
 from .at_channel import DATA, DONE, LINE, PROMPT, REPLY_MS, SENT
+from .at_retry import ask_op
 from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
-from .net_links import connections_of
+from .net_links import SILENCE_MS, connections_of
 
 HELD_MAX = const(1024)  # bytes of small writes that are held back
 
 _SEND_MS = const(15000)
 _STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
-_SILENCE_MS = const(10000)  # after this much silence poll MIPSTATE: a URC may have been lost
+_SILENCE_MAX_MS = const(
+    600000
+)  # between two looks at a silent connection: net_links has the first
 _GROW_MAX = const(65536)
 _SEND_OVERHEAD = const(24)  # characters of a MIPSEND around its data
 _HEX_CHUNK = const(64)  # bytes that are encoded at a time
@@ -51,6 +54,17 @@ class ConnectionBuffer:
         """ "peername": (host, port)."""
         connection = self._connection
         return (connection.host, connection.port) if name == "peername" else default
+
+    def _abandon(self):
+        # True if the heap is locked: a finaliser closes, of an `ssl` socket on top, and nothing
+        # can be said to the module now.
+        try:
+            bytearray(1)
+        except MemoryError:
+            if self._connection:
+                self._connection.abandoned = True
+            return True
+        return False
 
     # Operations
 
@@ -97,7 +111,7 @@ class ConnectionBuffer:
                         if chunk:
                             into[at : at + len(chunk)] = chunk
                             at += len(chunk)
-                        else:
+                        if ch.data_remaining and ch.drained:
                             yield
                 elif event == LINE:
                     self._check_count()
@@ -146,47 +160,56 @@ class ConnectionBuffer:
         raise error
 
     def _poll_state_op(self):
-        # Asks what the module should have told by itself. What is unread outlives an end.
+        # Asks what the module should have told by itself. What is unread outlives an end. Without
+        # news the next look can wait longer.
         ch = self._ch
         connection = self._connection
         self._begin()
         connection.last_heard_ms = _port.ticks_ms()
-        still_open = False
-        ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
+        number = b"%d" % connection.id
+        end = _port.ticks_add(connection.last_heard_ms, REPLY_MS)
         try:
-            while (event := ch.poll()) != DONE:
-                if event == LINE:
-                    self._check_id()
-                    still_open = ch.field_equals(4, b"CONNECTED")
-                else:
-                    yield
+            still_open = yield from ask_op(
+                ch, b"+MIPSTATE=" + number, end, self._look_at_state, b"+MIPSTATE:"
+            )
         except CommandError:
-            pass
-        ch.command(b"+MIPRD=").number(connection.id).send(REPLY_MS, b"+MIPRD:")
+            still_open = False
         try:
-            while (event := ch.poll()) != DONE:
-                if event == LINE:
-                    self._check_count()
-                else:
-                    yield
+            yield from ask_op(ch, b"+MIPRD=" + number, end, self._look_at_count, b"+MIPRD:")
         except CommandError:
             still_open = False
         if not still_open and not connection.close_reason:
             connection.close_reason = 2  # how is not known
             ch.lose_sync()  # it may have rebooted
+        if connection.unread or connection.close_reason:
+            connection.silence_ms = SILENCE_MS
+        else:
+            connection.silence_ms = min(2 * connection.silence_ms, _SILENCE_MAX_MS)
+
+    def _look_at_state(self, ch):
+        self._check_id()
+        return ch.field_equals(4, b"CONNECTED")
+
+    def _look_at_count(self, ch):
+        self._check_count()
+
+    def packet_max(self):
+        """Bytes that one MIPSEND takes, and brings within the module's 10 s for it."""
+        model = self._modem.require_model()
+        if model.prompt:
+            return min(model.send_prompt, self._ch.baud // 2)
+        return min(model.send_inline, self._modem.line_max - _SEND_OVERHEAD) // 2
 
     def _send_op(self, data, start, stop):
         # In the largest packets that the model takes, and that its 10 s for one allow.
-        ch = self._ch
         connection = self._connection
         modem = self._modem
         model = modem.require_model()
-        if model.prompt:
-            packet_max = min(model.send_prompt, ch.baud // 2)
-        else:
-            packet_max = min(model.send_inline, modem.line_max - _SEND_OVERHEAD) // 2
+        packet_max = self.packet_max()
         while start < stop:
             self._begin()
+            if connection.tls and not connection.accepted:
+                check_no_hello(data, start, stop)
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
@@ -341,7 +364,7 @@ class ConnectionBuffer:
             now = _port.ticks_ms()
             silence_ms = _port.ticks_diff(now, connection.last_heard_ms)
             # Below 0 weeks have passed, and ticks have wrapped.
-            wait_ms = _SILENCE_MS - silence_ms if silence_ms >= 0 else 0
+            wait_ms = connection.silence_ms - silence_ms if silence_ms >= 0 else 0
             if timeout_ms is not None:
                 left_ms = timeout_ms - _port.ticks_diff(now, began)
                 if left_ms > 0:
@@ -453,6 +476,17 @@ class ConnectionBuffer:
         connection = self._connection
         self._restore_partial()
         return self._at < self._stop or connection.unread or connection.close_reason
+
+
+def check_no_hello(data, start, stop):
+    """ModemError for a TLS ClientHello, as the first that is written into a connection that is TLS
+    already."""
+    # A record of type 22 (handshake), version 3.x, which holds a message of type 1.
+    if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 and data[start + 5] == 1:
+        raise ModemError(
+            "this connection is TLS by the module: use http:// or a plain socket, "
+            "for TLS inside TLS no server answers"
+        )
 
 
 def as_buffer_len(data, n=None):

@@ -19,6 +19,8 @@ from .errors import (
 
 OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MARGIN_MS
 OPEN_MS = const(60000)
+SILENCE_MS = const(10000)  # of a connection, until the module is asked: a URC may have been lost
+OPEN_MAX_MS = const(600000)
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
@@ -26,13 +28,20 @@ _CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
 _CLOSE_MAX = const(2)
 _CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
-_PULL = const(2)  # MIPOPEN's access mode
+_PULL = const(2)  # MIPOPEN's access modes
+_PACKETS = const(3)  # the same for UDP
 _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
 
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
 _NO_PDP = const(3)
+
+
+def check_context(tls):
+    """TypeError unless it is a TLS context, or None."""
+    if tls is not None and not hasattr(tls, "ssl_id"):  # modem.tls without its call, ssl_id alone
+        raise TypeError("tls is %r; it must be a context, modem.tls(ssl_id), or None" % (tls,))
 
 
 class Connection:
@@ -45,6 +54,7 @@ class Connection:
         self.host = host
         self.port = port
         self.tls = tls
+        self.udp = False
         self.names = tls.names() if tls else ()  # of the objects that it uses
         self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
@@ -53,8 +63,10 @@ class Connection:
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
         self.user_saw_error = False  # so it may have been left without being closed
+        self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
         self.last_heard_ms = 0  # ticks of the last sign of life
+        self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
         self.end_confirmed = False  # the module was asked whether the connection has ended
         self.accepted = 0  # bytes that the module took in all
@@ -118,7 +130,7 @@ class Connections:
         connection = None if number is None else self._table[number]
         if not connection or connection.result != 0:
             return  # late: of an earlier connection with this id
-        if at_syntax.same(buf, at, end, b"rtcp"):
+        if at_syntax.same(buf, at, end, b"rudp" if connection.udp else b"rtcp"):
             at = at_syntax.field(buf, at, end, 3)
             # A count that cannot be read is one all the same; what is no count at all is data, as
             # a module sends it in another mode than the one asked for.
@@ -214,7 +226,8 @@ class Connections:
         use."""
         at_syntax.check_text(host, "host", 253)
         at_syntax.check_range(port, "port", 1, 65535)
-        at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, 600000)
+        at_syntax.check_range(timeout_ms, "timeout_ms", OPEN_MIN_MS, OPEN_MAX_MS)
+        check_context(tls)
         connection = Connection(host, port, tls)
         if wanted_id is not None:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
@@ -245,6 +258,9 @@ class Connections:
         tls = connection.tls
         if self._cleared_boot != modem.boot_count:
             yield from self._clear_op()
+        for other in self._table:
+            if other and other.abandoned:
+                yield from self.close_op(other)
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()
@@ -256,9 +272,11 @@ class Connections:
                 self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
-        ch.command(b"+MIPOPEN=").number(connection.id).quote("TCP").quote(connection.host)
+        ch.command(b"+MIPOPEN=").number(connection.id)
+        ch.quote("UDP" if connection.udp else "TCP").quote(connection.host)
         ch.number(connection.port)
-        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))).number(_PULL)
+        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000)))
+        ch.number(_PACKETS if connection.udp else _PULL)
         ch.send(REPLY_MS)
         connection.command = ch.command_text()
         while ch.poll() != DONE:
@@ -286,7 +304,7 @@ class Connections:
                     yield
                 elif ch.value(0) == connection.id:
                     found = (
-                        ch.field_equals(1, b"TCP")
+                        ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
                         and ch.field_equals(2, connection.host.encode())
                         and ch.value(3) == connection.port
                         and (ch.text(4) in (None, "CONNECTED"))

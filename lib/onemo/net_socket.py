@@ -7,21 +7,33 @@
 # the air. A piece is held while it is, with those before it, an MQTT packet or the head of an
 # HTTP request that is not complete: the peer could do nothing with it yet. All else is sent at
 # once, and a read, a poll or a close sends whatever is held.
+#
+# Such code often sets no timeout, and a server that accepts and says nothing would hold it for
+# ever: where it says "no timeout", the module's `default_timeout` counts.
+
+from errno import EAGAIN
 
 from ._port import const
-from .errors import ModemError
 from .net_flow import HELD_MAX
-from .net_links import OPEN_MIN_MS, OPEN_MS
+from .net_links import OPEN_MAX_MS, OPEN_MIN_MS, OPEN_MS
+from .net_stand_in import Connected, NotConnected, SocketModule, check_option, keep_alive_op
 from .net_stream import Stream, open_connection
 
 _MQTT = const(1)
 _HTTP = const(2)
 _RAW = const(3)
 
+_HUP = const(16)
+_POLL = const(3)
+_SOL_SOCKET = const(1)
+_SO_KEEPALIVE = const(9)
+
 
 class Socket(Stream):
-    def __init__(self, modem, tls):
-        Stream.__init__(self, modem, None, None)
+    def __init__(self, modem, tls, default_ms=None):
+        Stream.__init__(self, modem, None, default_ms)
+        self._default_ms = default_ms
+        self._keep_alive = None
         self._tls = tls
         self._protocol = 0  # as far as the first bytes tell; 0: none were written
         self._remaining = 0  # bytes that are to come of an MQTT packet
@@ -30,19 +42,42 @@ class Socket(Stream):
 
     def connect(self, address):
         """Connects to (host, port); as long as `settimeout` says, 6 s at least, or 60 s."""
-        timeout_ms = max(self._timeout_ms or OPEN_MS, OPEN_MIN_MS)
+        timeout_ms = self._timeout_ms
+        if not timeout_ms or timeout_ms == self._default_ms:
+            timeout_ms = OPEN_MS
+        timeout_ms = min(max(timeout_ms, OPEN_MIN_MS), OPEN_MAX_MS)
         if self._connection:
-            raise ModemError("this socket was connected before: make a new one")
+            raise Connected("this socket was connected before: make a new one")
         self._connection = open_connection(
             self._modem, address[0], address[1], self._tls, timeout_ms
         )
+        if self._keep_alive is not None:
+            self.setsockopt(_SOL_SOCKET, _SO_KEEPALIVE, self._keep_alive)
 
-    def setsockopt(self, *args):
-        pass
+    @property
+    def tls(self):
+        """The module's TLS context that its connection uses; None: it is plain."""
+        return self._tls
+
+    def settimeout(self, seconds):
+        """0: reads give None where they would wait, `recv` raises EAGAIN. None: the default
+        timeout of the module (see `SocketModule`)."""
+        Stream.settimeout(self, seconds)
+        if seconds is None:
+            self._timeout_ms = self._default_ms
+
+    def setsockopt(self, level, option, value=1):
+        """SO_KEEPALIVE makes the module probe the peer when nothing comes (AT+MIPTKA: after 90 s,
+        then every 75 s, 3 times). SO_REUSEADDR and TCP's options change nothing; OSError with
+        ENOPROTOOPT for others."""
+        if check_option(level, option):
+            self._keep_alive = value
+            if self._connection:
+                self._modem.run_operation(keep_alive_op(self._ch, self._connection, value))
 
     def _require_connection(self):
         if not self._connection:
-            raise ModemError("the socket is not connected")
+            raise NotConnected("the socket is not connected")
 
     def readinto(self, buf, n=None):
         self._require_connection()
@@ -61,16 +96,23 @@ class Socket(Stream):
         return Stream.write(self, data, n)
 
     def ioctl(self, request, argument):
-        self._require_connection()
+        if request == _POLL and not self._connection:
+            return _HUP
         return Stream.ioctl(self, request, argument)
 
-    recv_into = readinto
+    def recv_into(self, buf, n=None):
+        """Up to `n` bytes, as soon as there are some; OSError with EAGAIN if it would have to wait
+        and must not."""
+        got = self.readinto(buf, n or None)
+        if got is None:
+            raise OSError(EAGAIN, "nothing to read yet")
+        return got
 
     def recv(self, n):
-        """Up to `n` bytes, as soon as there are some."""
+        """Up to `n` bytes, as soon as there are some; b"" at the end; OSError with EAGAIN if it
+        would have to wait and must not."""
         buf = bytearray(n)
-        got = self.readinto(buf)
-        return None if got is None else bytes(buf[:got])
+        return bytes(buf[: self.recv_into(buf)])
 
     def send(self, data):
         return self.write(data)
@@ -120,26 +162,14 @@ class Socket(Stream):
             at += 1
 
 
-class SocketModule:
-    """What `modem.socket_module(tls)` returns."""
-
-    AF_INET = 2
-    AF_INET6 = 10
-    SOCK_STREAM = 1
-    SOCK_DGRAM = 2
-    IPPROTO_TCP = 6
-    SOL_SOCKET = 1
-    SO_REUSEADDR = 2
-
-    def __init__(self, modem, tls):
-        self._modem = modem
-        self._tls = tls
+class BlockingSockets(SocketModule):
+    """What the blocking front's `socket_module(tls)` returns."""
 
     def socket(self, family=2, kind=1, protocol=0):
-        if kind != 1:
-            raise ValueError("the module connects by TCP only (SOCK_STREAM)")
-        return Socket(self._modem, self._tls)
+        if kind == self.SOCK_DGRAM:
+            from .net_udp_socket import DatagramSocket
 
-    def getaddrinfo(self, host, port, *hints):
-        """One entry; the name goes to the module as it is, which looks it up when it connects."""
-        return [(2, 1, 6, "", (host, port))]
+            return DatagramSocket(self._modem, self.default_ms())
+        if kind != self.SOCK_STREAM:
+            raise ValueError("a socket is SOCK_STREAM (TCP) or SOCK_DGRAM (UDP)")
+        return Socket(self._modem, self._tls, self.default_ms())

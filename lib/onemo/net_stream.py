@@ -34,11 +34,11 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         # CPython's IOBase would close, and so talk to the module, from the garbage collector.
         pass
 
-    def settimeout(self, seconds):
+    def settimeout(self, seconds: "float | None") -> None:
         """0: reads give None where they would wait. None: they wait until the connection ends."""
         self._timeout_ms = None if seconds is None else int(seconds * 1000)
 
-    def setblocking(self, flag):
+    def setblocking(self, flag: bool) -> None:
         self.settimeout(None if flag else 0)
 
     def _run(self, reader):
@@ -50,26 +50,26 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
                 modem.run_operation(operation)
         return self._result
 
-    def readinto(self, buf, n=None):
+    def readinto(self, buf, n: "int | None" = None) -> "int | None":
         """Up to `n` bytes, as soon as there are some; 0 at the end, None if it would have to wait
         and must not."""
         size = len(buf) if n is None else min(n, len(buf))
         return self._run(self._readinto_steps(buf, size)) if size else 0
 
-    def read(self, n=-1):
+    def read(self, n: int = -1) -> bytes:
         """Exactly `n` bytes, fewer only at the end; all up to the end without `n`. A Timeout loses
         nothing: what came before it is read next."""
         got = self._run(self._read_steps(-1 if n is None else n))
         return None if got is None else bytes(got)
 
-    def readline(self, n=-1):
+    def readline(self, n: int = -1) -> bytes:
         """A line with its line end, or its first `n` bytes; what there is at the end of the
         stream. A Timeout loses nothing. ProtocolError, which loses nothing either, without a line
         end in `line_max` bytes (16,384 at first)."""
         got = self._run(self._read_steps(n, True))
         return None if got is None else bytes(got)
 
-    def write(self, data, n=None):
+    def write(self, data, n: "int | None" = None) -> int:
         """Writes all of `data` (bytes-like, or str as UTF-8), or its first `n` bytes; how many
         that were."""
         data, n = as_buffer_len(data, n)
@@ -90,12 +90,12 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         # True while buffered data may stay buffered.
         return True
 
-    def flush(self):
+    def flush(self) -> None:
         """Send what is held back."""
         if self._out:
             self._modem.run_operation(self._flush_op())
 
-    def close(self):
+    def close(self) -> None:
         """Close the connection. Closing twice is harmless. What was held back is sent first; if
         that fails, the connection is closed all the same and the error raised."""
         failure = None
@@ -111,10 +111,10 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         if failure:
             raise failure
 
-    def __enter__(self):
+    def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(self, kind, *exc):
+    def __exit__(self, kind, *exc) -> None:
         try:
             self.close()
         except OSError:
@@ -139,20 +139,22 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
             self.flush()
             return 0
         if request == _CLOSE:
-            self.close()
+            if not self._abandon():
+                self.close()
             return 0
         return -_EINVAL
 
 
-def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_stream(modem, host, port, tls, timeout_ms, wanted_id=None, ssl=None):
     """A Stream: see onemo.Modem.connect."""
     return Stream(modem, open_connection(modem, host, port, tls, timeout_ms, wanted_id))
 
 
-def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None):
+def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None, udp=False):
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
     connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
+    connection.udp = udp
     try:
         modem.run_operation(connections.open_op(connection, timeout_ms))
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))

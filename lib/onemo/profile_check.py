@@ -93,10 +93,7 @@ def _name_faults(context, where, kinds):
         of_kind = [other for other in kinds if kinds[other] == kind]
         wanted = "the name of a %s in objects" % kind
         if name is None:
-            needed = k < 3 and auth > (k > 0)
-            if auth == 1 and (context.get("pskid") is not None or context.get("ignoreverify")):
-                needed = False  # what takes the place of a CA
-            if needed:
+            if k < 3 and auth > (k > 0):
                 yield "%s%s is missing; it must be %s" % (where, _NAMES[k], wanted)
         elif name not in of_kind:
             near = schema.nearest(name, of_kind)

@@ -741,7 +741,7 @@ def _write_op(modem, item, progress, journal):
         if attempt == 0 and broken_off:
             yield from discard_op(modem, broken_off)
         else:
-            from .network import reboot_op
+            from .reboot import reboot_op
 
             modem.tell(
                 "reboot",

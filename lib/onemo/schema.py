@@ -17,7 +17,7 @@ from .at_syntax import check_text
 # `kind?` may be left out, `kind~` may be null as well. `name@PORT`, right below the row of `name`,
 # is in its place on boards whose sys.platform begins so. [] is any element of a list.
 #
-#   object, list             what they hold has rows of its own
+#   object, list             what they hold has rows of its own; elements are objects
 #   int LOW HIGH             true, "45" and 45.0 are none
 #   bool                     1 and "true" are none
 #   of VALUE VALUE ...       one of these, in JSON's spelling
@@ -27,7 +27,9 @@ from .at_syntax import check_text
 #   hex DIGITS               a str of hexadecimal digits
 #   source LOW HIGH          a str, in Python also a stream
 #   suite                    a cipher suite: its name, "0xC02F" or 49199
+#   digits LOW HIGH          a str of so many digits
 #   id LOW HIGH              an int, or a name
+#   some VALUE VALUE ...     a list of these, in JSON's spelling
 #   none                     must not be there
 ROWS = {
     "": (
@@ -45,6 +47,10 @@ ROWS = {
         "endpoint object with host, port, ssl_id, topic and every_s\n"
         # Pauses after failures.
         'retry object such as {"first_s": 1, "most_s": 300}\n'
+        # What is tried when nothing gets on. Default: nothing, failures are only tried again.
+        'recovery object~ such as {"after": 3, "tries": 2, "rest_s": 1800}\n'
+        # Pins of the board that are wired to the module's, beside the UART. Default: none.
+        'power object~ such as {"power_key": 4, "reset": 5}\n'
         # Seconds without progress of the program after which the watchdog resets the board.
         # Default: no watchdog.
         "watchdog_s int~ 1 86400 seconds\n"
@@ -100,6 +106,18 @@ ROWS = {
         "model text~ 1 32\n"
         # The network's access point. Default: what the module has.
         "apn text~ 1 99\n"
+        # Kind of addresses. Default: what the module has.
+        'pdp_type of~ "IP" "IPV6" "IPV4V6"\n'
+        # User that the access point asks for. Default: none.
+        "user text~ 1 99\n"
+        # Password of that user.
+        "password text~ 1 99\n"
+        # How the password is sent. Default: "chap".
+        'auth of~ "pap" "chap"\n'
+        # PIN of the SIM, which is never tried twice. Default: the SIM asks for none.
+        "sim_pin digits~ 4 8\n"
+        # The module may sleep between messages, or not. Default: as the module has it.
+        "sleep bool~\n"
     ),
     "objects[]": (
         # Its name in the module, one that no other object has.
@@ -155,20 +173,71 @@ ROWS = {
         "ssl_id int 0 5 the ssl_id of one of the contexts\n"
         # How topics begin: TOPIC/DEVICE/telemetry and TOPIC/DEVICE/commands.
         "topic topic 1 200 how topics begin\n"
-        # Seconds from report to report; six days is what asyncio can wait on 32-bit boards.
-        "every_s int 1 518400 seconds from line to line\n"
+        # Seconds from report to report; weeks are fine.
+        "every_s int 1 31536000 seconds from line to line\n"
+        # MQTT's Keep Alive in seconds; NAT tables of cellular networks forget after some minutes.
+        # Default: 60.
+        "keepalive_s int~ 10 65535 seconds\n"
+        # MQTT's user name. Default: none, the certificate says who the device is.
+        "user str~ 1 255\n"
+        # MQTT's password.
+        "password str~ 1 255\n"
     ),
     "retry": (
         # Seconds after the first failure; the pause doubles with each further one in a row.
-        "first_s int 1 518400 seconds\n"
+        "first_s int 1 31536000 seconds\n"
         # Seconds that the longest pause has, first_s or more.
-        "most_s int 1 518400 seconds, first_s or more\n"
+        "most_s int 1 31536000 seconds, first_s or more\n"
+    ),
+    "recovery": (
+        # Failures in a row, without a message that was acknowledged, until the first step.
+        # Default: 3.
+        "after int~ 1 1000 failures\n"
+        # Failures after a step until the next one. Default: 2.
+        "tries int~ 1 1000 failures\n"
+        # Seconds of rest behind the last step, until all begins anew. Default: 1800.
+        "rest_s int~ 1 86400 seconds\n"
+        # The steps in their order: PDP context dialled again, radio off and on, module rebooted,
+        # UART opened anew, module restarted by its pins, board reset. Default: all.
+        'steps some~ "context" "radio" "module" "uart" "power" "board"\n'
+    ),
+    "power": (
+        # Pin of the power key; low at the module while it is pressed. Default: not wired.
+        "power_key int~ 0 99 a pin's number\n"
+        "power_key@pyboard id~ 0 99 a pin's number or name\n"
+        # Pin of the reset line, low at the module while in reset. Default: not wired.
+        "reset int~ 0 99 a pin's number\n"
+        "reset@pyboard id~ 0 99 a pin's number or name\n"
+        # Pin of DTR: low while the module must be awake. Default: not wired.
+        "dtr int~ 0 99 a pin's number\n"
+        "dtr@pyboard id~ 0 99 a pin's number or name\n"
+        # Pin that switches the module's supply: high while it is on. Default: not wired.
+        "enable int~ 0 99 a pin's number\n"
+        "enable@pyboard id~ 0 99 a pin's number or name\n"
+        # Pin that is high while the module is on. Default: not wired.
+        "status int~ 0 99 a pin's number\n"
+        "status@pyboard id~ 0 99 a pin's number or name\n"
+        # Pins behind a transistor that inverts their level. Default: none.
+        'inverted some~ "power_key" "reset" "dtr" "enable" "status"\n'
+        # Milliseconds that the power key is pressed to switch on. Default: 2500.
+        "start_ms int~ 1 60000 milliseconds\n"
+        # Milliseconds that it is pressed to switch off. Default: 4000.
+        "shutdown_ms int~ 1 60000 milliseconds\n"
+        # Milliseconds on the reset line. Default: 500.
+        "reset_ms int~ 1 60000 milliseconds\n"
+        # Milliseconds without supply. Default: 2000.
+        "discharge_ms int~ 1 60000 milliseconds\n"
+        # Milliseconds until a module that was switched on answers. Default: 8000.
+        "boot_ms int~ 1 60000 milliseconds\n"
+        # Milliseconds from DTR low until the module hears. Default: 100.
+        "wake_ms int~ 1 60000 milliseconds\n"
     ),
 }
 
 _MODULES = (("esp32", "esp32"), ("_rp2", "rp2"), ("stm", "pyboard"), ("mimxrt", "mimxrt"))
 _MODULES += (("samd", "samd"), ("renesas", "pyboard"), ("nrf", "nrf"))
 
+_SECRETS = ("password", "sim_pin")  # whose values are not shown
 _SHOWN_MAX = const(60)  # characters of a wrong value that are shown; of a longer one
 _SHOWN_CUT = const(20)  # so many, which of a key's PEM text are none that matter
 
@@ -245,9 +314,11 @@ def wanted(kind, wants):
         return wants
     words = wants.split(" ")
     if kind == "of":
-        return ", ".join(words[:-1]) + " or " + words[-1]
+        return ", ".join(words[:-1]) + " or " + words[-1] + null
+    if kind == "some":
+        return "a list of " + ", ".join(words[:-1]) + " or " + words[-1] + null
     if kind in ("object", "list"):
-        return ("an object " if kind == "object" else "a list ") + wants
+        return ("an object " if kind == "object" else "a list ") + wants + null
     used = 2
     if kind == "bool":
         said = "true or false"
@@ -258,6 +329,8 @@ def wanted(kind, wants):
     elif kind == "hex":
         said = "%s hexadecimal digits" % words[0]
         used = 1
+    elif kind == "digits":
+        said = "a string of %s to %s digits" % (words[0], words[1])
     elif kind in ("int", "id"):
         said = "an integer from %s to %s" % (words[0], words[1])
     else:
@@ -268,7 +341,8 @@ def wanted(kind, wants):
 
 def refusal(where, value, must):
     """The sentence about a wrong value, and what it must be."""
-    return "%s is %s; it must be %s" % (where or "it", _shown(value), must)
+    shown = "wrong" if where.split(".")[-1] in _SECRETS else _shown(value)
+    return "%s is %s; it must be %s" % (where or "it", shown, must)
 
 
 def nearest(name, known):
@@ -292,10 +366,10 @@ def _members(key):
 
 def _faults(value, key, where, kind, wants, part, unknown, port):
     # Iterate over the faults of a value, and of what is in it.
-    kind = kind.rstrip("?~")
-    if kind == "object" and isinstance(value, dict):
+    bare = kind.rstrip("?~")
+    if bare == "object" and isinstance(value, dict):
         yield from _inside(value, key, where, part, unknown, port)
-    elif kind == "list" and isinstance(value, list):
+    elif bare == "list" and isinstance(value, list):
         key += "[]"
         wants = _members(key)
         for i in range(len(value)):
@@ -328,7 +402,7 @@ def _inside(value, key, where, part, unknown, port):
             kind, wants, found
         ):
             continue
-        if kind in ("object", "list"):
+        if kind.rstrip("?~") in ("object", "list"):
             at = key + "." + name if key else name
             yield from _faults(found, at, where + name, kind, wants, None, unknown, port)
         elif kind[:4] == "text" and _is_right("str", wants, found):
@@ -372,6 +446,10 @@ def _is_right(kind, wants, value):
         return type(value) is bool
     if kind == "of":
         return isinstance(value, (int, str)) and json.dumps(value) in wants.split(" ")
+    if kind == "some":
+        return isinstance(value, list) and not [
+            one for one in value if not _is_right("of", wants, one)
+        ]
     if kind == "suite":
         return (type(value) is int and 0 <= value <= 0xFFFF) or (
             isinstance(value, str) and 0 < len(value) <= 64
@@ -391,6 +469,8 @@ def _is_right(kind, wants, value):
         return kind == "source" and hasattr(value, "readinto")
     if not int(words[0]) <= len(value) <= int(words[1]):
         return False
+    if kind == "digits":
+        return not value.strip("0123456789")
     if kind == "topic":
         return not [c for c in value if c in "#+\0"]
     if kind == "text":

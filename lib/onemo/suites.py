@@ -178,7 +178,7 @@ def _iterate_supported(ch):
                 ch.lose_sync()
                 raise ProtocolError("%s: the list has no end" % ch.command_text())
             chunk = ch.read_chunk()
-            if not chunk:
+            if ch.data_remaining and ch.drained:
                 yield
             for at in range(len(chunk)):
                 byte = chunk[at]

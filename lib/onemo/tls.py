@@ -13,6 +13,10 @@ from .cert_list import find_digest_op
 from .cert_store import CERT, KEY, PSK, find_op
 from .errors import CommandError, ModemReset, Unsupported, VerifyError
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 AUTH_NONE = const(0)
 AUTH_SERVER = const(1)
 AUTH_MUTUAL = const(2)
@@ -102,7 +106,7 @@ class TLSContext:
         sni: "bool | None" = None,
         allow_broken: bool = False,
         send: bool = True,
-    ):
+    ) -> None:
         """Set every option of this context and read each back (manual 3.1).
 
         `ca`, `cert`, `key`, `pskid`: names in the module's store. `negotime_s`: seconds, 10..300.
@@ -231,7 +235,7 @@ class TLSContext:
                 % (ciphersuite, suites.name(ciphersuite))
             )
 
-    def read(self):
+    def read(self) -> "dict[str, Any]":
         """Every option as the module has it now: a dict with configure's parameter names and
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
         have."""
@@ -253,7 +257,7 @@ class TLSContext:
                 found[names[0]] = value
         return self._ch.set_result(found)
 
-    def read_all(self, option: str):
+    def read_all(self, option: str) -> "list[tuple[int, Any]]":
         """One option of every ssl_id, as MSSLCFG="<option>" lists it: [(ssl_id, value), ...]. The
         value of "cert" is (ca, cert, key). ValueError, Unsupported."""
         from .tls_option import find_row

@@ -3,22 +3,27 @@
 # One option of a TLS context, set or read alone, and the list of those that the firmware has
 # (manual 3.1).
 
+from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .errors import CommandError, Unsupported, VerifyError
+from .errors import CommandError, ProtocolError, Unsupported, VerifyError
+
+_READS = const(4)
 
 
 def find_row(modem, rows, option):
     """The row of an option by its name, or by configure()'s name for its only value. ValueError,
     Unsupported."""
+    model = modem.require_model()
+    names = []
     for row in rows:
-        if option == row.name or (option,) == row.arguments:
-            model = modem.require_model()
-            if row.capability and not getattr(model, row.capability):
-                what = "SNI" if row.name == "sni" else "PSKs"
-                raise Unsupported("%s has no %s (manual 3.1, note 3)" % (model, what))
-            return row
-    names = ", ".join([row.name for row in rows])
-    raise ValueError("option is %r; it must be one of %s" % (option, names))
+        has = not row.capability or getattr(model, row.capability)
+        if has or row.name == "psk":  # of the manual's ten
+            names.append(row.name)
+            if option == row.name or (option,) == row.arguments:
+                if not has:
+                    raise Unsupported("%s has no PSKs (manual 3.1, note 3)" % model)
+                return row
+    raise ValueError("option is %r; it must be one of %s" % (option, ", ".join(names)))
 
 
 def set_op(modem, rows, context, alone, option, value, allow_broken):
@@ -94,7 +99,14 @@ def get_op(modem, rows, context, option):
 
 
 def _get_op(ch, context, row):
-    return ch.set_result((yield from context.shown_op(row)))
+    # A value counts once it has come twice: a damaged one looks like any other.
+    before = ch  # no value
+    for _ in range(_READS):
+        value = yield from context.shown_op(row)
+        if value == before:
+            return ch.set_result(value)
+        before = value
+    raise ProtocolError("the module says %s of %s, then something else" % (value, row.name))
 
 
 def options_op(ch):

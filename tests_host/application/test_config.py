@@ -85,17 +85,17 @@ from .conftest import MISSING, WRITES, count, put
         (
             "endpoint.every_s",
             MISSING,
-            "endpoint.every_s is missing; it must be an integer from 1 to 518400, seconds",
+            "endpoint.every_s is missing; it must be an integer from 1 to 31536000, seconds",
         ),
         (
             "retry.first_s",
             0,
-            "retry.first_s is 0; it must be an integer from 1 to 518400, seconds",
+            "retry.first_s is 0; it must be an integer from 1 to 31536000, seconds",
         ),
         (
             "retry.most_s",
             0.5,
-            "retry.most_s is 0.5; it must be an integer from 1 to 518400, seconds, first_s",
+            "retry.most_s is 0.5; it must be an integer from 1 to 31536000, seconds, first_s",
         ),
         (
             "endpoint.topic",
@@ -121,8 +121,16 @@ from .conftest import MISSING, WRITES, count, put
         ("objects.0.sourcce", "x", '("sourcce": did you mean "source"?)'),
         ("uart.tx_pin", 4, '("tx_pin": did you mean "tx"?)'),
         ("sensors", [], "sensors is not known; config.json has $schema, uart, module, objects"),
-        ("endpoint.every_s", 604800, "endpoint.every_s is 604800; it must be an integer from"),
-        ("retry.most_s", 604800, "retry.most_s is 604800; it must be an integer from 1 to 518400"),
+        (
+            "endpoint.every_s",
+            1 << 30,
+            "endpoint.every_s is 1073741824; it must be an integer from",
+        ),
+        (
+            "retry.most_s",
+            1 << 30,
+            "retry.most_s is 1073741824; it must be an integer from 1 to 31536000",
+        ),
         ("retry.first_s", 400, "retry.most_s is 300; it must be first_s or more"),
         ("contexts.0.ignoreverify", "false", 'contexts[0].ignoreverify is "false"; it must be'),
         ("contexts.0.version", True, "contexts[0].version is true; it must be 0, 1, 2, 3 or 255"),

@@ -30,6 +30,7 @@ def test_a_silent_module_is_tried_again_until_it_answers(start):
 def test_pauses_grow_to_the_most_and_are_jittered(start):
     device = start(off=True)
     device.config["retry"] = {"first_s": 2, "most_s": 20}
+    device.config["recovery"] = None
     told = pauses(device.boot(count("retrying ", 8)))
     for pause, whole in zip(told, (2, 4, 8, 16, 20, 20, 20, 20), strict=True):
         assert whole / 2 <= pause <= whole

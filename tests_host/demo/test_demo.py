@@ -35,12 +35,18 @@ def environment():
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
+def joined(text):
+    """Lines that were too long for 80 columns, in one again."""
+    return re.sub(r"\n {8}(?=\S)", " ", text)
+
+
 def test_it_shows_the_whole_job_and_ends_with_0():
     done = subprocess.run(
         COMMAND, env=environment(), capture_output=True, text=True, timeout=110, check=False
     )
-    said = done.stdout
-    assert done.returncode == 0, said + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    said = joined(done.stdout)
     assert done.stderr == ""
     assert "\x1b" not in said  # no terminal, no colours
     for sentence in (
@@ -65,8 +71,14 @@ def test_it_shows_the_whole_job_and_ends_with_0():
         r"board +command b'valve 1 open'",
         r"ok +the command came through the broker, with QoS 1",
         r"ok +the connection was cut, and the board came back by itself",
+        r"board +signal -\d+ dBm, CHINA MOBILE",
+        r"ok +3 lines and back, 3 looks at the signal",
+        r"board +rotated True",
+        r"ok +the broker saw device-0002; the old key is gone",
+        r"board +heap: \d+ of \d+ bytes in use",
         r"ok +\d+ commands, .* no violation of the protocol, no byte lost",
         r"ok +all of it, in \d+ s",
+        r"\S*onemo new thermometer ",
     ):
         assert re.search(f"^{sentence}", said, re.MULTILINE), f"{sentence!r} is not in:\n{said}"
     first, second = said.split("Second boot")
@@ -141,7 +153,7 @@ def test_it_fails_when_a_setting_is_not_kept(monkeypatch):
     monkeypatch.setattr(stage, "Module", lax)
     screen, paper = on_paper()
     assert play(screen) is False
-    last = paper.getvalue().splitlines()[-1]
+    last = joined(paper.getvalue()).splitlines()[-1]
     assert last.startswith("FAILED  the board printed 'failed: ")
     assert "keeps auth" in last
 
@@ -251,6 +263,27 @@ def test_bars_on_a_terminal():
     assert "8.2/8.2 kB" in paper.getvalue()
 
 
+def test_a_bar_comes_before_its_confirmation():
+    paper = io.StringIO()
+    screen = Screen(Console(file=paper, force_terminal=True, width=80, highlight=False))
+    for done in (1024, 8192):
+        screen.progress("ca.pem", done, 8192)
+    screen.board("ca.pem written, MD5 abc confirmed by the module")
+    screen.progress("client.pem", 10, 10)
+    said = paper.getvalue()
+    assert said.rindex("8.2/8.2 kB") < said.index("confirmed") < said.index("client.pem")
+
+
+def test_words_stay_whole_in_80_columns():
+    screen, paper = on_paper()
+    words = [f"word{n}" * (n % 7 + 1) for n in range(40)]
+    screen.proved(" ".join(words))
+    lines = paper.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80 and len(lines) > 5
+    assert " ".join(paper.getvalue().split()) == " ".join(["ok", *words])
+    assert all(line.startswith("        ") for line in lines[1:])
+
+
 # The command
 
 
@@ -264,15 +297,30 @@ def test_errors_are_a_sentence_and_a_status(tmp_path):
     assert wrong.exit_code == 1
     assert "is no flash image" in wrong.output
     assert "Traceback" not in wrong.output
+    for words, said in (
+        (["board", "f", "--clock-unset"], "go with --module ID"),
+        (["board", "f", "--module", "1", "--fault", "burn"], "not a fault: 'burn'"),
+        (["board", "f", "--module", "1", "--host", "x"], "a host is given as NAME=ADDRESS"),
+        (["simulate", "--fault", "drop > x"], "not a fault: 'drop > x'"),
+    ):
+        wrong = runner.invoke(app, words, env={"COLUMNS": "200"})
+        assert wrong.exit_code != 0 and said in wrong.output, wrong.output
     wrong = runner.invoke(app, ["sing"])
     assert wrong.exit_code != 0
     assert "sing" in wrong.output
 
 
 def test_simulate_and_board_run_until_they_are_told_to_end(tmp_path):
-    for words, said in (
-        (["simulate", "--port", "tcp:0"], r"ML307R-DC listens on tcp 127\.0\.0\.1:\d+"),
-        (["board", str(tmp_path / "flash.img")], r"/dev/pts/\d+"),
+    hosts = ["--host", "broker.example=10.0.0.1", "--clock-unset", "--fault", "drop > 9999"]
+    reach = "it reaches the hosts that this machine reaches, by its DNS"
+    listens = r"ML307R-DC listens on tcp 127\.0\.0\.1:\d+"
+    flash = ["board", str(tmp_path / "flash.img")]
+    module = [*flash, "--module", "1", *hosts]
+    for words, said, also in (
+        (["simulate", "--port", "tcp:0"], listens, [f"{reach}$"]),
+        (["simulate", *hosts, "--port", "tcp:0"], listens, [f"{reach}, broker.example at 10.0"]),
+        (flash, r"/dev/pts/\d+", []),
+        (module, f"the module at UART 1: {reach}, broker.example at 10.0", [r"/dev/pts/\d+"]),
     ):
         process = subprocess.Popen(
             [*COMMAND[:-1], *words],
@@ -285,6 +333,8 @@ def test_simulate_and_board_run_until_they_are_told_to_end(tmp_path):
         killer.start()
         try:
             assert re.match(said, process.stdout.readline())
+            for more in also:
+                assert re.match(more, process.stdout.readline())
             process.send_signal(signal.SIGTERM)
             rest = process.communicate(timeout=20)[0]
         finally:

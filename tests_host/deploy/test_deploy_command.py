@@ -157,20 +157,24 @@ def test_wrong_arguments_are_told_in_a_sentence(tmp_path, checkout):
     (checkout / "bad.json").write_text("{")
     (tmp_path / "empty").mkdir()
     nowhere = ("deploy", "--board", tmp_path / "none")
-    for words, expected in (
-        (nowhere, f"there is no port {tmp_path}/none: plug it in"),
-        (("deploy", "--port", tmp_path / "none"), f"there is no port {tmp_path}/none: plug"),
-        (("deploy", "--board", checkout / "main.py"), "main.py is a file, no serial port"),
-        (("deploy", "--board", "/dev/null"), "no board answers"),
-        ((*nowhere, "--config", checkout / "bad.json"), "bad.json is no JSON"),
-        ((*nowhere, "--config", checkout / "none.json"), "none.json: give a config.json"),
-        ((*nowhere, "--config", tmp_path), f"{tmp_path} is a folder: give a config.json"),
-        ((*nowhere, "--certs", tmp_path / "no"), "no: give the folder that holds the PEM files"),
-        ((*nowhere, "--certs", checkout / "main.py"), "main.py is a file: give the folder"),
-        ((*nowhere, "--certs", tmp_path / "empty"), "there is no file in"),
+    for ends, words, expected in (
+        (4, nowhere, f"there is no port {tmp_path}/none: plug it in"),
+        (4, ("deploy", "--port", tmp_path / "none"), f"there is no port {tmp_path}/none: plug"),
+        (4, ("deploy", "--board", checkout / "main.py"), "main.py is a file, no serial port"),
+        (5, ("deploy", "--board", "/dev/null"), "no board answers"),
+        (1, (*nowhere, "--config", checkout / "bad.json"), "bad.json is no JSON"),
+        (1, (*nowhere, "--config", checkout / "none.json"), "none.json: give a config.json"),
+        (1, (*nowhere, "--config", tmp_path), f"{tmp_path} is a folder: give a config.json"),
+        (
+            1,
+            (*nowhere, "--certs", tmp_path / "no"),
+            "no: give the folder that holds the PEM",
+        ),
+        (1, (*nowhere, "--certs", checkout / "main.py"), "main.py is a file: give the folder"),
+        (1, (*nowhere, "--certs", tmp_path / "empty"), "there is no file in"),
     ):
         status, out, err = onemo(*words)
-        assert (status, out) == (1, ""), err
+        assert (status, out) == (ends, ""), err
         assert err.startswith("deploy: ") and expected in err, err
         assert len(err.splitlines()) == 1 and "Errno" not in err, err
     status, _, err = onemo(*nowhere, "--romfs", "--source")

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from onemo_board import VirtualBoard, images
 from onemo_simulator import Line, Module
+from onemo_tools.cli import exits
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.packages import ROOT
 from onemo_tools.servers.pki import Authority
@@ -80,10 +81,37 @@ def test_an_error_stops_it_before_anything_is_copied(desk, deploy, name):
     else:
         (certs / "ca.pem").write_bytes(b"no PEM")
     status, flash, err = deploy("--certs", certs, "--config", config)
-    assert status == 1 and flash == {}
+    assert status == exits.REFUSED and flash == {}
     assert f"[{code}]" in err and "nothing was sent" in err
     status, done, _ = deploy("--certs", certs, "--config", config, "--no-lint", "--dry-run")
     assert status == 0 and len(done["copied"]) > 40
+
+
+def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
+    good = (desk / "config.json").read_bytes()
+    for data, code, line in (
+        (good.replace(b'"every_s": 60', b'"every_s": "60"'), "bad-config", 13),
+        (good.replace(b'"apn"', b'"anp"'), "bad-config", 3),
+        (good.replace(b'"watchdog_s"', b'"wachdog_s"'), "bad-config", 16),
+        (good.replace(b'"retry": {"first_s": 1, "most_s": 300},', b""), "bad-config", None),
+        (good.replace(b'"tx": 17', b'"tx": 17, "tx": 18'), "bad-config", 2),
+        (b"[]", "bad-config", None),
+        (b"\xef\xbb\xbf" + good, "bom", 1),
+        (good.decode().encode("utf-16"), "not-utf8", 1),
+    ):
+        config = desk / "mine.json"
+        config.write_bytes(data)
+        status, flash, err = deploy("--config", config)
+        assert (status, flash) == (1, {}), err
+        place = f"{config}:{line}:" if line else f"{config}:"
+        assert err.startswith(place) and f"[{code}]" in err, err
+    # An application of one's own needs no more than it asks for.
+    app = desk / "app"
+    app.mkdir()
+    (app / "main.py").write_text("print('mine')")
+    config.write_bytes(b'{"objects": [], "contexts": []}')
+    assert deploy("--config", config)[0] == 1
+    assert deploy("--config", config, "--app", app)[0] == 0
 
 
 def test_warnings_are_told_and_it_goes_on(desk, deploy):
@@ -117,7 +145,7 @@ def test_write_looks_first(desk):
     with Line(module, "pty") as line:
         words = ("certs", "write", "old.pem", old, "--serial", line.path)
         status, out, err = onemo(*words)
-        assert (status, out) == (1, "") and "[expired]" in err
+        assert (status, out) == (exits.REFUSED, "") and "[expired]" in err
         with line.locked():
             assert module.store.objects == {}
         assert onemo(*words, "--no-lint")[0] == 0

@@ -50,14 +50,46 @@ def test_data_that_is_slow(talk):
     assert talk.ch.read_chunk() == b"a" * 10
     assert talk.ch.data_remaining == 90
     assert not talk.ch.read_chunk()
+    assert talk.ch.drained
     talk.hear(b"b" * 50, b"c" * 20)
-    assert talk.ch.read_chunk() == b"b" * 50 + b"c" * 14  # as much as the buffer has room for
-    assert talk.ch.read_chunk() == b"c" * 6
+    assert talk.ch.read_chunk() == b"b" * 50  # less than a read takes: that was all there was
+    assert talk.ch.drained
+    assert talk.ch.read_chunk() == b"c" * 20
     assert talk.ch.data_remaining == 20
     talk.hear(b"d" * 10 + b"e" * 10 + b"\r\n\r\nOK\r\n")
     assert talk.ch.read_chunk() == b"d" * 10 + b"e" * 10
     assert talk.ch.data_remaining == 0
     assert talk.poll() == ["done"]
+
+
+def test_data_that_is_there_is_taken_until_the_buffer_is_full(monkeypatch):
+    talk = Talk(monkeypatch, buffer=150)
+    counted(talk)
+    assert talk.until(DATA, b"\r\n+X: 400,").data_remaining == 400
+    talk.hear(b"a" * 200 + b"b" * 64)
+    assert talk.ch.read_chunk() == b"a" * 150  # as much as the buffer has room for
+    assert not talk.ch.drained
+    assert talk.ch.read_chunk() == b"a" * 50 + b"b" * 64
+    assert talk.ch.drained
+    talk.hear(b"c" * 136 + b"\r\n\r\nOK\r\n")
+    assert talk.ch.read_chunk() == b"c" * 136
+    assert talk.ch.data_remaining == 0  # nothing more is waited for
+    assert talk.poll() == ["done"]
+
+
+def test_announced_data_is_waited_for_together(talk):
+    assert talk.ch.min_sleep_ms() == 0
+    counted(talk)
+    talk.until(DATA, b"\r\n+X: 100,")
+    assert talk.ch.min_sleep_ms() == 32 * 10000 // 115200 == 2
+    talk.hear(b"a" * 90)
+    while talk.ch.data_remaining > 10:
+        talk.ch.read_chunk()
+    assert talk.ch.min_sleep_ms() == 0  # 0.9 ms
+    talk.ch.set_baud(9600)
+    assert talk.ch.min_sleep_ms() == 10
+    talk.ch.reset()
+    assert talk.ch.min_sleep_ms() == 0
 
 
 def test_data_that_stays_away(talk):

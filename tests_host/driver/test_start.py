@@ -257,7 +257,7 @@ def test_a_query_of_a_urcs_name_is_answered(rig):
     assert seen == []
 
 
-@pytest.mark.parametrize("text", ["", "x" * 2000, "+CSQ\rAT+CFUN=0", "+CSQ\n", b"+CSQ\r"])
+@pytest.mark.parametrize("text", ["", "x" * 2000, "+CSQ\rAT+CFUN=0", "\n+CSQ", b"+CSQ\r\n+A"])
 def test_bad_commands_are_refused(rig, text):
     sent = rig.uart.bytes_written
     with pytest.raises(ValueError, match="command"):

@@ -80,6 +80,12 @@ ROWS = {
     "two[]": (
         # What is three.
         "three bool what\\n"
+        # What is four.
+        "four object? such as {}\\n"
+    ),
+    "two[].four": (
+        # What is five.
+        "five text 1 4\\n"
     ),
 }
 """
@@ -88,11 +94,13 @@ ROWS = {
 def test_a_row_is_documented_by_the_comment_above_it(tmp_path):
     source = tmp_path / "schema.py"
     source.write_text(SOURCE)
-    one, two, three = config_docs.entries(source)
+    one, two, three, four, five = config_docs.entries(source)
     assert (one.path, one.meaning, one.default) == ("one", "What is one.", "3")
     assert one.rows == {"": "int? 1 5", "rp2": "int? 1 4"} and one.optional
     assert (two.path, two.default, two.optional) == ("two", "", False)
     assert (three.path, three.rows) == ("two[].three", {"": "bool what"})
+    assert (four.path, four.optional) == ("two[].four", True)
+    assert (five.path, five.meaning) == ("two[].four.five", "What is five.")
 
 
 @pytest.mark.parametrize(

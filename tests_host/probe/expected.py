@@ -108,6 +108,8 @@ def unknowable(module):
         *("quirks.host_sent", "quirks.host_checked", "quirks.session_resumes"),
     )
     no(not quirks.sim, "mccid_padding")
+    no(quirks.date != "unset", "quirks.ntp_syncs")
+    no(quirks.date == "unset" and not quirks.ntp_syncs, "cclk")
     no(
         not module.modem.active,
         *("tls_links", "one_packet_reads", "escape_guard", "only_cid_stays", "cgact_off"),

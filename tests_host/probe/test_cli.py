@@ -295,7 +295,7 @@ def test_the_server_as_a_command(tmp_path):
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    module = Module("ML307R", prompt=b"\r\n> ")
+    module = Module("ML307R", prompt=b"\r\n> ", max_line=700)
     line = Line(module)
     flash = tmp_path_factory.mktemp("board") / "flash.img"
     with (
@@ -309,15 +309,14 @@ def board(tmp_path_factory):
 def test_through_a_board(board, tmp_path, few_steps):
     port, module = board[0].port, board[1]
     few_steps(
-        read=tuple(
-            step for step in whole_probe.READ if step[1] not in (reading.long_lines, reading.again)
-        ),
+        read=tuple(step for step in whole_probe.READ if step[1] is not reading.again),
         write=whole_probe.WRITE[:1],
     )
     path = tmp_path / "found.json"
     run("--board", port, "--yes", "--no-reboot", "-o", path)
     profile, quirks = load_module(path)
     assert profile.submodels == ("ML307R-DC",) and profile.data_mode
+    assert profile.line == 700
     assert quirks["prompt"] == b"\r\n> " and quirks["key_read_code"] == 766
     data = json.loads(path.read_text())
     assert len(data["observed"]["suites"].split()) > 100

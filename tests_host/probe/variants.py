@@ -112,6 +112,7 @@ VARIANTS = [
     ("ML307R", {"zone": -20}),
     ("ML307R", {"zone": 0}),
     ("ML307R", {"date": "unset"}),
+    ("ML307C", {"date": "unset", "ntp_syncs": False}),
     ("ML307R", {"store_memory": "ram"}),
     ("ML307R", {"sleepmode": 2}),
     ("ML307X", {"sleepmode": "factory"}),

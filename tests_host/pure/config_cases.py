@@ -9,6 +9,7 @@ from typing import Any
 CONFIG = json.loads((Path(__file__).parents[2] / "config.json").read_text())
 CONFIG["objects"].append({"name": "device", "kind": "psk", "source": "/certs/psk"})
 CONFIG["contexts"].append({"ssl_id": 2, "auth": "none", "pskid": "device"})
+CONFIG["power"] = {"reset": 5}
 
 MISSING = object()
 # Of each type, and each that is easily taken for another.
@@ -22,7 +23,21 @@ VALUES: tuple[Any, ...] = (
     *("cert", "key", "psk", "none", "server", "mutual", "Cert", "ca.pem", "client.pem"),
     *("client.key", "device", "0xC02F", "0xc02f", "C02F", "0x", "0xG", "0x10000", "0x0005"),
     *("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA"),
-    *([], {}, [1], {"a": 1}, ["cert"], [[]]),
+    *([], {}, [1], {"a": 1}, ["cert"], [[]], 31536000, 31536001, 1000, 1001, 60000, 60001),
+    *(
+        "IP",
+        "IPV6",
+        "IPV4V6",
+        "IPv4",
+        "chap",
+        "pap",
+        "md5",
+        "123",
+        "1234",
+        "12345678",
+        "123456789",
+    ),
+    *("12a4", ["power"], ["board", "context"], ["reset", "dtr"], ["enable", "Reset"], "reset"),
 )
 
 
@@ -51,6 +66,15 @@ def or_null(accepts):
     return lambda value: value is None or accepts(value)
 
 
+def some(*words):
+    """A list of these."""
+    return lambda value: isinstance(value, list) and all(word in words for word in value)
+
+
+def digits(low, high):
+    return lambda value: text(low, high)(value) and value.isdecimal()
+
+
 def flag(value):
     return isinstance(value, bool)
 
@@ -70,6 +94,12 @@ ENTRIES = {
     "module": (one_of({}), False),
     "module.model": (or_null(quotable(1, 32)), True),
     "module.apn": (or_null(quotable(1, 99)), True),
+    "module.pdp_type": (or_null(one_of("IP", "IPV6", "IPV4V6")), True),
+    "module.user": (or_null(quotable(1, 99)), True),
+    "module.password": (or_null(quotable(1, 99)), True),
+    "module.auth": (or_null(one_of("pap", "chap")), True),
+    "module.sim_pin": (or_null(digits(4, 8)), True),
+    "module.sleep": (or_null(flag), True),
     "objects": (one_of(), False),
     "objects.0": (one_of(), False),
     "objects.0.kind": (one_of("cert"), False),  # for a context uses it as one
@@ -84,7 +114,7 @@ ENTRIES = {
     "contexts.0.ssl_id": (whole(1, 1), False),  # the endpoint's
     "contexts.1.ssl_id": (lambda value: whole(0, 5)(value) and value != 1, False),
     "contexts.0.auth": (one_of("none", "server", "mutual"), False),
-    "contexts.1.auth": (one_of("none"), False),
+    "contexts.1.auth": (one_of("none", "server"), False),  # its PSK takes the place of a CA
     "contexts.0.ca": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.cert": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.key": (one_of("client.key"), False),
@@ -106,10 +136,31 @@ ENTRIES = {
     "endpoint.port": (whole(1, 65535), False),
     "endpoint.ssl_id": (one_of(1, 2), False),
     "endpoint.topic": (text(1, 200, "#+\0"), False),
-    "endpoint.every_s": (whole(1, 518400), False),
+    "endpoint.every_s": (whole(1, 31536000), False),
+    "endpoint.keepalive_s": (or_null(whole(10, 65535)), True),
+    "endpoint.user": (or_null(text(1, 255)), True),
+    "endpoint.password": (or_null(text(1, 255)), True),
     "retry": (one_of(), False),
     "retry.first_s": (whole(1, 300), False),  # most_s
-    "retry.most_s": (whole(1, 518400), False),
+    "retry.most_s": (whole(1, 31536000), False),
+    "recovery": (or_null(one_of({})), True),
+    "recovery.after": (or_null(whole(1, 1000)), True),
+    "recovery.tries": (or_null(whole(1, 1000)), True),
+    "recovery.rest_s": (or_null(whole(1, 86400)), True),
+    "recovery.steps": (
+        or_null(some("context", "radio", "module", "uart", "power", "board")),
+        True,
+    ),
+    "power": (or_null(one_of({})), True),
+    **{
+        f"power.{name}": (or_null(whole(0, 99)), True)
+        for name in ("power_key", "reset", "dtr", "enable", "status")
+    },
+    "power.inverted": (or_null(some("power_key", "reset", "dtr", "enable", "status")), True),
+    **{
+        f"power.{name}_ms": (or_null(whole(1, 60000)), True)
+        for name in ("start", "shutdown", "reset", "discharge", "boot", "wake")
+    },
     "watchdog_s": (or_null(whole(1, 86400)), True),
 }
 
@@ -154,11 +205,15 @@ ACROSS = [
     ),
     (("contexts.0.cert", MISSING), "contexts[0].cert is missing; it must be the name of a cert"),
     (("contexts.0.cert", None), "contexts[0].cert is missing; it must be the name of a cert"),
-    (("contexts.1.auth", "server"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (("contexts.1.auth", "mutual"), "contexts[1].ca is missing; it must be the name of a cert"),
+    (
+        ("contexts.1", {"ssl_id": 2, "auth": "server"}),
+        "contexts[1].ca is missing; it must be the name of a cert",
+    ),
     (("objects.0.source", MISSING), "objects[0].source is missing; it must be the path of a file"),
     (("objects.0.source", None), "objects[0].source is missing; it must be the path of a file"),
     (("endpoint.ssl_id", 3), "endpoint.ssl_id is 3; it must be the ssl_id of one of the contexts"),
-    (("retry.most_s", 0), "retry.most_s is 0; it must be an integer from 1 to 518400"),
+    (("retry.most_s", 0), "retry.most_s is 0; it must be an integer from 1 to 31536000"),
     (("retry.first_s", 301), "retry.most_s is 300; it must be first_s or more"),
     (
         ("contexts.0.ciphersuite", 0xC011),
@@ -171,7 +226,7 @@ ACROSS = [
     (("objects.1", "ca.pem"), 'objects[1] is "ca.pem"; it must be an object with name, kind'),
     (("objects", {"a": 1}), "objects is {...}; it must be a list of certificates and keys"),
     (("contexts", None), "contexts is null; it must be a list of TLS contexts"),
-    (("endpoint.every_s", 604800), "endpoint.every_s is 604800; it must be an integer from 1 to"),
+    (("endpoint.every_s", 1 << 30), "endpoint.every_s is 1073741824; it must be an integer from"),
     (("apn", "x"), 'apn is not known here ("apn": did you mean "module.apn"?)'),
     (("uart.wires", 4), "uart.wires is not known; uart has id, baud, tx, rx, rts, cts, rxbuf"),
     (("wifi", {}), "wifi is not known; config.json has $schema, uart, module, objects"),

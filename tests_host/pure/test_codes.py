@@ -6,12 +6,12 @@ from onemo import error_texts
 
 SSL = {50, *range(750, 755), *range(760, 770)}  # manual 5.2
 SOCKETS = {*range(550, 563), *range(570, 573), *range(575, 578), *range(580, 583)}
-SEEN = {-1, 1, 10, 13, 14}  # seen on modules: failed MIPOPENs, and the SIM's
+SEEN = {-1, 1, 3, 10, 11, 12, 13, 14, 16}  # failed MIPOPENs; 3GPP TS 27.007, 9.2
 
 
 def test_every_code_is_there_once():
     known = list(error_texts.every())
-    assert len(known) == len(set(known)) == 16 + 22 + 5
+    assert len(known) == len(set(known)) == 16 + 22 + 9
     assert set(known) == SSL | SOCKETS | SEEN
 
 

@@ -121,6 +121,34 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(above):
     assert tried > 5 * len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("qqdpoint", "endpoint"),
+        ("qqqpoint", None),
+        ("watch_dog_s", "watchdog_s"),
+        ("obiekts", "objects"),
+        ("obiekte", None),
+        ("uqqt", None),
+        ("Retry", "retry"),
+        ("retryPolicy", "retry"),
+        ("", None),
+        ("é", None),
+    ],
+)
+def test_how_near_a_name_must_be(name, meant):
+    [said] = faults({**CONFIG, name: 1})
+    assert ("did you mean" in said) is (meant is not None)
+    assert meant is None or f'"{name}": did you mean "{meant}"?' in said
+
+
+def test_an_object_that_the_module_has_already_needs_no_source():
+    config = changed("objects.0", {"name": "ca.pem", "kind": "cert", "md5": "0" * 32})
+    assert faults(config) == []
+    config["objects"][0]["md5"] = None
+    assert faults(config) == ["objects[0].source is missing; it must be the path of a file"]
+
+
 def test_a_misspelt_name_in_place_of_the_right_one_comes_first():
     for path, wrong in (("retry.most_s", "most"), ("uart.baud", "bauds"), ("objects", "object")):
         config = changed(path, MISSING)
@@ -162,15 +190,49 @@ def test_limits_are_those_of_the_port(port, path, good, bad):
 
 
 @pytest.mark.parametrize("entry", ["endpoint.every_s", "retry.first_s", "retry.most_s"])
-def test_intervals_are_what_a_32_bit_board_can_wait(entry):
-    """MicroPython's ticks_add takes less than 2**29 ms where small integers have 31 bits."""
+def test_intervals_of_weeks_are_small_integers_of_a_32_bit_board(entry):
+    """They are waited for in pieces: MicroPython's ticks_add takes less than 2**29 ms there."""
     above, name = entry.split(".")
     [longest] = [int(row[2].split(" ")[1]) for row in schema.children(above, "") if row[0] == name]
-    assert longest * 1000 < 1 << 29
+    assert 52 * 604800 <= longest < 1 << 30
     config = changed("retry.most_s", longest)
     assert faults(changed(entry, longest, config)) == []
-    for seconds in (longest + 1, 604800, 1 << 29, (1 << 29) // 1000 + 1):
+    for seconds in (longest + 1, 1 << 29, 1 << 30):
         assert faults(changed(entry, seconds, config))[0].startswith(f"{entry} is {seconds}; ")
+
+
+def test_what_a_new_row_may_be(monkeypatch):
+    """An object that may be left out, one inside another, lists below the top."""
+    rows = {
+        "": "box object? such as {}\nbags list~ of bags\n",
+        "box": "size int 1 3\nlid object~ with colour\nflaps list? of flaps\n",
+        "box.lid": 'colour of "red" "blue"\n',
+        "box.flaps[]": "side text 1 9\n",
+        "bags[]": "full bool\n",
+    }
+    monkeypatch.setattr(schema, "ROWS", rows)
+    for good in (
+        {},
+        {"bags": None},
+        {"bags": [{"full": True}], "box": {"size": 1}},
+        {"box": {"size": 3, "lid": None, "flaps": []}},
+        {"box": {"size": 3, "lid": {"colour": "red"}, "flaps": [{"side": "a"}, {"side": "b"}]}},
+    ):
+        assert list(schema.faults(good)) == []
+    for bad, said in (
+        ({"box": None}, "box is null; it must be an object such as {}"),
+        ({"box": []}, "box is []; it must be an object such as {}"),
+        ({"bags": {}}, "bags is {}; it must be a list of bags, or null"),
+        ({"box": {}}, "box.size is missing"),
+        (
+            {"box": {"size": 1, "lid": 7}},
+            "box.lid is 7; it must be an object with colour, or null",
+        ),
+        ({"box": {"size": 1, "lid": {"color": "red"}}}, "box.lid.color is not known"),
+        ({"box": {"size": 1, "flaps": [{"side": 1}]}}, "box.flaps[0].side is 1; it must be"),
+        ({"bags": [{"full": True}, {"full": 1}]}, "bags[1].full is 1; it must be true or false"),
+    ):
+        assert next(schema.faults(bad)).startswith(said)
 
 
 def test_which_port_this_is(monkeypatch):

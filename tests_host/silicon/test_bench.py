@@ -18,8 +18,8 @@ def test_cycles_and_losses_are_alike_in_every_run(device, built):
     for _ in range(2):
         with silicon.booted(device, built) as board:
             found = silicon.costs(board, "ours")
-            found["lost"] = silicon.lost(board, "ours", 921600, 256)
-            found["lost none"] = silicon.lost(board, "ours", 460800, 1024)
+            found["lost"] = silicon.lost(board, "ours", 921600, 256, None)
+            found["lost none"] = silicon.lost(board, "ours", 460800, 1024, 8192)
             runs.append(found)
     first, second = runs
     for key, value in first.items():

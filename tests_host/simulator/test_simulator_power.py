@@ -216,6 +216,15 @@ def test_network_time_is_local_everywhere(make_host, model):
     assert b'+MNTP: 0,"26/08/28,12:30:0' in host.command("AT+MNTP", 1)
 
 
+@pytest.mark.parametrize("syncs", [True, False])
+def test_network_time_sets_the_clock_or_only_tells(make_host, syncs):
+    host = make_host("ML307R", date=NOON, ntp_syncs=syncs)
+    host.module.set_date(NOON.replace(year=2025))
+    assert b'+MNTP: 0,"26/08/28,12:30:0' in host.command("AT+MNTP", 1)
+    year = b"26" if syncs else b"25"
+    assert host.lines("AT+CCLK?", 0.1)[0].startswith(b'+CCLK: "%s/08/28,12:30:0' % year)
+
+
 def test_a_clock_set_with_a_zone_of_its_own(make_host):
     host = make_host("ML307C", date="unset")
     assert host.code('AT+CCLK="26/08/28,04:30:00+00"') == 0

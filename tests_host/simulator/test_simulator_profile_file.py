@@ -207,7 +207,7 @@ def test_what_the_probe_says_besides_is_passed_over():
     ("quirks", "complaint"),
     [
         ([], "quirks is a JSON object, not"),
-        ({"promt": ">"}, "no such quirk: promt; Quirks has echo, "),
+        ({"prompts": ">"}, "no such quirk: prompts; Quirks has echo, "),
         ({"prompt": 7}, "quirks.prompt cannot be 7"),
         ({"prompt": "\u2192"}, "quirks.prompt cannot be"),
         ({"echo": "yes"}, "quirks.echo cannot be 'yes'"),

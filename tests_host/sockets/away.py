@@ -56,7 +56,7 @@ def back_from_away(rig, host, port, sender):
         sender.publish(TOPIC.encode(), b"four", 1)
         stream = await rig.aio.connect(host, port, tls=rig.aio.tls(1))
         client = Client(stream, lambda topic, message: came.append(message))
-        await client.connect("device-away", clean=True)
+        await client.connect("device-away", clean_session=True)
         await client.publish("away/telemetry", b"x")
         await client.close()
         assert came == [b"three"]

@@ -12,7 +12,9 @@ import tty
 
 import pytest
 from onemo_board import VirtualBoard
+from onemo_board.wire import Wire
 from onemo_simulator import Line, Module
+from onemo_tools.cli import exits
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.deployment import deploy, library
 from onemo_tools.deploy.packages import ROOT
@@ -153,7 +155,7 @@ def test_a_port_without_micropython_is_told_within_seconds(answer, said, words):
         began = time.monotonic()
         status, out, err = onemo(*words, "--board", path)
         assert time.monotonic() - began < 10
-    assert (status, out) == (1, "")
+    assert (status, out) == (exits.SILENT, "")
     assert err.startswith(f"certs: no MicroPython answers at {path}: {said}")
     assert len(err.splitlines()) == 1
 
@@ -165,8 +167,31 @@ def test_the_modules_own_port_is_told(model, echo):
         began = time.monotonic()
         status, _, err = onemo("ls", "--board", line.path)
         assert time.monotonic() - began < 10
-    assert status == 1
+    assert status == exits.SILENT
     assert "an AT module does; with --serial this PC talks to it itself" in err
+
+
+def test_a_serial_port_that_hears_itself_is_told():
+    with Far(lambda data: data) as path:
+        began = time.monotonic()
+        status, _, err = onemo("ls", "--serial", path)
+        assert time.monotonic() - began < 10
+    assert status == exits.SILENT
+    assert err == (
+        f"certs: what is sent to {path} comes back as it is: its TX is wired to its RX, and no "
+        "module is there\n"
+    )
+
+
+def test_a_board_whose_uart_hears_itself_is_told(tmp_path):
+    config = b'{"uart": {"id": 1, "baud": 115200, "tx": 4, "rx": 5}}'
+    with Wire() as wire, VirtualBoard(tmp_path / "f.img", uarts={1: wire.board_fd}) as board:
+        deploy(board.port, library(ROOT) | {"config.json": config})
+        began = time.monotonic()
+        status, _, err = onemo("ls", "--board", board.port)
+        assert time.monotonic() - began < 15
+    assert status == exits.SILENT
+    assert "the board's UART hears itself: its TX is wired to its RX" in err
 
 
 def test_a_board_whose_program_runs_is_interrupted(tmp_path):
@@ -182,7 +207,7 @@ def test_a_board_whose_program_runs_is_interrupted(tmp_path):
 def test_a_port_in_use_is_told(tmp_path):
     with VirtualBoard(tmp_path / "flash.img") as board, Session(board.port):
         status, _, err = onemo("ls", "--board", board.port)
-    assert status == 1 and f"{board.port} is in use" in err
+    assert status == exits.PORT and f"{board.port} is in use" in err
 
 
 def test_what_goes_wrong_on_the_board_is_an_error(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from onemo import error_texts
 from onemo_board import VirtualBoard, images
 from onemo_simulator import Line, Module
+from onemo_tools.cli import exits
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.deployment import deploy, library
 from onemo_tools.deploy.packages import ROOT
@@ -85,7 +86,7 @@ def test_there_and_back(desk, tmp_path):
     assert (tmp_path / "back.pem").read_bytes() == CA.read_bytes()
     assert desk("check", "dev.key") == KEY_MD5 + "\n"
     assert desk("check", "dev.key", KEY) == f"dev.key is {KEY}\n"
-    assert "is not" in desk("check", "dev.key", CA, status=1)
+    assert "is not" in desk("check", "dev.key", CA, status=exits.DIFFERS)
     assert json.loads(desk("check", "ca.pem", CA, "--json"))["same"] is True
     assert desk("rm", "ca.pem") == "ca.pem removed\n"
     assert desk("rm", "ca.pem", "--missing-ok") == "ca.pem was not there\n"
@@ -95,22 +96,39 @@ def test_there_and_back(desk, tmp_path):
 def test_what_goes_wrong_is_told_in_a_sentence(desk, tmp_path):
     bad = tmp_path / "bad.pem"
     bad.write_bytes(b"\x30\x82\x01\x0a" * 30)
-    for words, expected in (
-        (("rm", "none.pem"), '"none.pem": 762, no such certificate or key: check the name with '),
-        (("read", "none.pem"), "with `onemo certs ls`, or write it first"),
-        (("check", "none.pem"), "with `onemo certs ls`, or write it first"),
-        (("write", "ca.pem", bad), f"{bad}, which is to be ca.pem: PEM refused at line 1: "),
-        (("write", "ca.pem", KEY), "give the certificate, or write it with --kind key"),
-        (("write", "k", CA, "--kind", "key"), "give the key, or write it with --kind cert"),
-        (("write", 'a"b', CA), "quote"),
-        (("write", "ca.pem", tmp_path), f"{tmp_path} is a folder: give a PEM file"),
-        (("write", "ca.pem", tmp_path / "none"), f"there is no {tmp_path}/none: give a PEM"),
-        (("check", "ca.pem", tmp_path / "none"), f"there is no {tmp_path}/none: give the file"),
+    none = tmp_path / "none"
+    for status, words, expected in (
+        (
+            8,
+            ("rm", "none.pem"),
+            '"none.pem": 762, no such certificate or key: check the name',
+        ),
+        (8, ("read", "none.pem"), "with `onemo certs ls`, or write it first"),
+        (8, ("check", "none.pem"), "with `onemo certs ls`, or write it first"),
+        (6, ("write", "ca.pem", bad), f"{bad}, which is to be ca.pem: PEM refused at line 1: "),
+        (6, ("write", "ca.pem", KEY), "give the certificate, or write it with --kind key"),
+        (6, ("write", "k", CA, "--kind", "key"), "give the key, or write it with --kind cert"),
+        (6, ("write", 'a"b', CA), "quote"),
+        (1, ("write", "ca.pem", tmp_path), f"{tmp_path} is a folder: give a PEM file"),
+        (1, ("write", "ca.pem", none), f"there is no {tmp_path}/none: give a PEM"),
+        (1, ("check", "ca.pem", none), f"there is no {tmp_path}/none: give the file"),
     ):
-        said = desk(*words, status=1)
+        said = desk(*words, status=status)
         assert said.startswith("certs: ") and expected in said, said
         assert len(said.splitlines()) == 1 and "Errno" not in said, said
     assert desk.stored() == {}
+
+
+def test_programs_get_errors_as_json(desk):
+    told = json.loads(desk("rm", "none.pem", "--json", status=exits.MODULE))["error"]
+    assert (told["kind"], told["status"], told["code"]) == ("module", 8, 762)
+    assert told["message"].endswith("check the name with `onemo certs ls`, or write it first")
+    told = json.loads(desk("write", "k", CA, "--kind", "key", "--json", status=6))["error"]
+    assert (told["kind"], told["status"], told["code"]) == ("refused", 6, None)
+    differs = json.loads(desk("write", "ca.pem", CA, "--json")) | {"written": True}
+    assert differs == {"name": "ca.pem", "written": True}
+    differs = json.loads(desk("check", "ca.pem", KEY, "--json", status=exits.DIFFERS))
+    assert differs["same"] is False
 
 
 @pytest.mark.parametrize("kinds", [[], ["--kind", "cert"], ["--kind", "key"], ["--kind", "psk"]])
@@ -162,7 +180,7 @@ def test_a_wrong_port_is_named_once(option, tmp_path):
     ):
         said, status = refused("ls", option, port)
         assert said.startswith(expected) and said.count(str(port)) == 1
-        assert status == 1
+        assert status == exits.PORT
 
 
 def test_port_is_another_word_for_board_that_help_does_not_show():

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The virtual board: real MicroPython as a microcontroller that the real mpremote talks to."""
+"""The virtual board: real MicroPython as a microcontroller that the real mpremote talks to.
+
+What stands for the board itself is loaded on first use: it needs Linux, and mpremote does not.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .chip.ports import BUTTON, DEEP_SLEEP, HARD, PORTS, POWER_ON, SOFT, WATCHDOG
 from .console import Output
@@ -13,7 +19,9 @@ from .errors import (
     NoBoard,
 )
 from .mpremote import Mpremote, Result, mpremote
-from .virtual import Boot, VirtualBoard
+
+if TYPE_CHECKING:
+    from .virtual import Boot, VirtualBoard
 
 __all__ = [
     "BUTTON",
@@ -37,3 +45,10 @@ __all__ = [
     "VirtualBoard",
     "mpremote",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Boot", "VirtualBoard"):
+        raise AttributeError(f"{__name__} has no {name}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.virtual"), name)
+    return value

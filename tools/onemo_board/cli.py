@@ -6,19 +6,20 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from onemo_simulator import Line, Module, SystemNetwork
-from onemo_tools.cli.parts import fail, need_file
+from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
+from onemo_simulator.serve import parse_host, reach
+from onemo_tools.cli.parts import fail, need_extra, need_file
 
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
-from .rp2040 import EmulatedBoard
-from .rp2040.prepare import emulator
-from .virtual import VirtualBoard
-from .wire import Wire
+
+if TYPE_CHECKING:
+    from .rp2040 import EmulatedBoard
+    from .virtual import VirtualBoard
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -43,6 +44,8 @@ def run(
     show_output: bool = False,
 ) -> None:
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
+    from .virtual import VirtualBoard
+
     board = VirtualBoard(
         flash,
         port_like=port_like,
@@ -55,7 +58,7 @@ def run(
     keep_on(board, show_output)
 
 
-def keep_on(board: VirtualBoard | EmulatedBoard, show_output: bool) -> None:
+def keep_on(board: "VirtualBoard | EmulatedBoard", show_output: bool) -> None:
     """Switches a board on until Ctrl-C or SIGTERM; prints its port. BoardError."""
     ended = threading.Event()
     previous = {
@@ -100,6 +103,17 @@ def main(
     module: Annotated[
         int | None, typer.Option(help="A simulated ML307R is wired to this UART.")
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=ADDRESS, for the module of --module, before DNS."),
+    ] = None,
+    clock_unset: Annotated[
+        bool, typer.Option("--clock-unset", help="That module's clock says 2070.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault on that module's line, as `onemo simulate` has them."),
+    ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
     firmware: Annotated[
         Path | None,
@@ -107,29 +121,39 @@ def main(
     ] = None,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
+    need_extra("board", "board")
+    from .wire import Wire
+
     try:
         uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
         with ExitStack() as stack:
+            if wire is not None and firmware is None:
+                uarts[wire] = stack.enter_context(Wire()).board_fd
+            if module is not None:
+                hosts = dict(map(parse_host, host or []))
+                date: Any = "unset" if clock_unset else None
+                simulated = Module("ML307R", network=SystemNetwork(hosts), date=date)
+                faults = [Fault.parse(text) for text in fault or []]
+                line = Line(FaultyLine(simulated, faults) if faults else simulated)
+                uarts[module] = stack.enter_context(line).board_fd
+                print(f"the module at UART {module}: {reach(hosts)}", file=sys.stderr, flush=True)
+            elif host or clock_unset or fault:
+                raise ValueError("--host, --clock-unset and --fault go with --module ID")
             if firmware is not None:
+                from .rp2040 import EmulatedBoard
+                from .rp2040.prepare import emulator
+
                 if (port_like, heap, size, overrun) != ("esp32", "192K", DEFAULT_SIZE, False):
                     raise ValueError(
                         "with --firmware there is a whole chip: port, heap, size and overrun are "
                         "what it has"
                     )
                 need_file("board", firmware, "a firmware")
-                if module is not None:
-                    line = Line(Module("ML307R", network=SystemNetwork()))
-                    uarts[module] = stack.enter_context(line).board_fd
                 wired = [] if wire is None else [wire]
                 emulator(lambda text: typer.echo(text, err=True))
                 chip = EmulatedBoard(flash, firmware=firmware, uarts=uarts, link=link, wired=wired)
                 keep_on(chip, output)
                 return
-            if wire is not None:
-                uarts[wire] = stack.enter_context(Wire()).board_fd
-            if module is not None:
-                line = Line(Module("ML307R", network=SystemNetwork()))
-                uarts[module] = stack.enter_context(line).board_fd
             run(
                 flash,
                 port_like=port_like,

@@ -4,8 +4,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-
-from littlefs import LittleFS  # type: ignore[import-untyped]
+from typing import Any
 
 from .chip.flash import BLOCK
 from .errors import BoardError
@@ -64,14 +63,16 @@ def write_files(path: Path, files: Mapping[str, bytes], size: int = DEFAULT_SIZE
     path.write_bytes(context.context.buffer)
 
 
-def _context(path: Path) -> LittleFS:
+def _context(path: Path) -> Any:
+    from littlefs import LittleFS  # type: ignore[import-untyped]  # of the extra "board"
+
     data = path.read_bytes()
     fs = LittleFS(block_size=BLOCK, block_count=len(data) // BLOCK, mount=False)
     fs.context.buffer[:] = data
     return fs
 
 
-def _mount(path: Path) -> LittleFS:
+def _mount(path: Path) -> Any:
     check(path)
     fs = _context(path)
     fs.mount()

@@ -46,7 +46,7 @@ def mpremote(
     words = tuple(os.fspath(argument) for argument in arguments)
     command = ["connect", port, *(["resume"] if resume else []), *words]
     process = subprocess.Popen(
-        [sys.executable, "-m", "mpremote", *command],
+        [sys.executable, "-P", "-m", "mpremote", *command],  # -P: not the current folder's
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -107,7 +107,10 @@ def _follow(
 def _end(process: "subprocess.Popen[str]") -> tuple[str, str]:
     """Ends mpremote and what it started (an editor); what it had printed."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
     try:

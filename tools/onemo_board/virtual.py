@@ -21,6 +21,7 @@ from .chip.ports import BUTTON, PORTS, POWER_ON
 from .console import Output
 from .errors import BoardError, BoardTimeout, BootError
 from .lines import Lines
+from .lock import Lock
 from .pump import Boot, Pump
 from .terminal import Terminal
 
@@ -115,11 +116,21 @@ class VirtualBoard:
         """Switches the board on and waits until its boot scripts run. BootError."""
         if self._thread is not None:
             raise BoardError("this board has been started before")
-        self._lines = Lines(self._uarts, self._port)
+        self._lock = Lock(self.flash)
+        if not self._lock.taken:
+            raise BoardError(
+                f"{self.flash} is another board's that is running: end that one, or give another "
+                "flash"
+            )
         try:
-            self._terminal = Terminal(self._link)
+            self._lines = Lines(self._uarts, self._port)
+            try:
+                self._terminal = Terminal(self._link)
+            except BaseException:
+                self._lines.close()
+                raise
         except BaseException:
-            self._lines.close()
+            self._lock.release()
             raise
         self._open_flash()
         self._pump = Pump(self, self._terminal, self._lines, self._config, self._flash_fds)
@@ -159,6 +170,7 @@ class VirtualBoard:
         self._counters.close()
         for fd in self._flash_fds:
             os.close(fd)
+        self._lock.release()
         self.output.close("the board has been stopped")
         return pump.callback_error
 

@@ -8,14 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .profile_file import load
-from .serve import serve_until_signalled
-
-
-def _host(text: str) -> tuple[str, str]:
-    name, equals, address = text.partition("=")
-    if not (name and equals and address):
-        raise typer.BadParameter(f"a host is given as NAME=ADDRESS, not {text!r}")
-    return name, address
+from .serve import DEFAULT_PORT, parse_host, serve_until_signalled
 
 
 def _check_profile(path: str) -> None:
@@ -30,7 +23,7 @@ def _check_profile(path: str) -> None:
 
 def main(
     model: Annotated[str, typer.Option(help="Series or sub-model.")] = "ML307R",
-    port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = "pty",
+    port: Annotated[str, typer.Option(help="pty or tcp:PORT; port 0: any.")] = DEFAULT_PORT,
     baud: Annotated[int | None, typer.Option(help="Pace the line to this speed.")] = None,
     host: Annotated[
         list[str] | None, typer.Option(help="NAME=ADDRESS, looked at before DNS.")
@@ -41,17 +34,28 @@ def main(
     profile: Annotated[
         str | None, typer.Option(help="JSON file of a series, instead of --model.")
     ] = None,
-    clock_unset: Annotated[bool, typer.Option(help="Its clock says 2070.")] = False,
+    clock_unset: Annotated[
+        bool, typer.Option("--clock-unset", help="Its clock says 2070.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A fault on the line, "drop > 120" or "corrupt < 40 mask=4" say: kind, '
+            "direction, byte, and what faults.py lists; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """A simulated OneMO module to talk to from a terminal program, until Ctrl-C."""
-    hosts = dict(_host(text) for text in host or [])
     quirks: dict[str, Any] = {"date": "unset"} if clock_unset else {}
     if echo is not None:
         quirks["echo"] = echo
     if profile is not None:
         _check_profile(profile)
     try:
-        serve_until_signalled(model, port, baud, hosts, profile=profile, **quirks)
+        hosts = dict(map(parse_host, host or []))
+        serve_until_signalled(
+            model, port, baud, hosts, faults=fault or (), profile=profile, **quirks
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
@@ -59,5 +63,10 @@ def main(
         raise typer.Exit(1) from None
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The command `onemo-simulator`."""
     typer.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ADDRESS = b"10.11.12.13"
 _UNDONE_AFTER = 1.0  # s until a context that the module keeps is back
 _ACTIVATION_FAILED, _DEACTIVATION_FAILED = 571, 572
+_AUTH = ("none", "pap", "chap")  # in the order of CGAUTH's numbers
+_NETWORKS_OWN = b".mnc000.mcc460.gprs"  # what the network adds to an APN
 
 
 class Modem:
@@ -26,6 +28,7 @@ class Modem:
         self.pdp_type = b"IPV4V6"
         self.defined: dict[int, tuple[bytes, bytes]] = {}  # cid -> type, APN; outlives a reboot
         self.define(1, self.pdp_type, quirks.factory_apn.encode())
+        self.credentials: dict[int, tuple[int, bytes, bytes]] = {}  # cid -> CGAUTH's
         self.flow = (0, 0)
         self.active_apns: dict[int, bytes] = {}  # cid -> the APN that it was dialled with
         self.down()
@@ -67,7 +70,8 @@ class Modem:
         quirks = self._module.quirks
         usable = self._module.sim.usable and self.cfun == 1
         self.registered = usable and quirks.registration in (1, 5)
-        if self.registered and self.attached and quirks.auto_dial and not quirks.dial_failures:
+        dials = quirks.auto_dial and not quirks.dial_failures and self.admits(1)
+        if self.registered and self.attached and dials:
             self.active_apns.setdefault(1, self.apn)
 
     def boot(self) -> None:
@@ -104,10 +108,20 @@ class Modem:
         apn = self.defined.get(cid, (b"", b""))[1]
         if quirks.other_apn == "refused" and not self.serves(apn):
             raise Refusal(_ACTIVATION_FAILED)
+        if not self.admits(cid):
+            raise Refusal(_ACTIVATION_FAILED)
         if not self.active:
             self.active_since = self._module.moment
         self.active_apns[cid] = apn
         self._module.sockets.heal("pdp")
+
+    def admits(self, cid: int) -> bool:
+        """Whether the network lets this context in with the credentials it has."""
+        wanted = self._module.quirks.credentials
+        if wanted is None:
+            return True
+        kind, user, password = self.credentials.get(cid, (0, b"", b""))
+        return (_AUTH[kind], user.decode("latin-1"), password.decode("latin-1")) == wanted
 
     def serves(self, apn: bytes) -> bool:
         """Whether the network carries traffic of this APN."""
@@ -222,6 +236,53 @@ def _cgdcont(module: Module, form: str, args: list[Arg]) -> object:
     return only_test(form)
 
 
+def _cgauth(module: Module, form: str, args: list[Arg]) -> object:
+    # Manual A 7.15, 3GPP TS 27.007 10.1.31.
+    modem = module.modem
+    if form == "test":
+        return [b"+CGAUTH: (1-15),(0-2),(0-127),(0-127)"]
+    if form == "read":
+        lines = []
+        for cid, (kind, user, password) in sorted(modem.credentials.items()):
+            shown = b',"%s"' % password if module.quirks.credentials_shown else b""
+            lines.append(b'+CGAUTH: %d,%d,"%s"%s' % (cid, kind, user, shown))
+        return lines
+    if form != "set":
+        raise Refusal(None)
+    counted(args, 1, 4)
+    cid = integer(args[0], 1, 15)
+    kind = integer(args[1], 0, 2) if len(args) > 1 else 0
+    for arg in args[2:]:
+        module.string(arg)
+    if not kind:
+        modem.credentials.pop(cid, None)
+    elif len(args) < 4:
+        raise Refusal(50)
+    else:
+        modem.credentials[cid] = (kind, args[2].value, args[3].value)
+    return ()
+
+
+def _cgcontrdp(module: Module, form: str, args: list[Arg]) -> object:
+    # Manual A 7.10, 3GPP TS 27.007 10.1.23: of contexts that are up.
+    modem = module.modem
+    if form == "test":
+        return [b"+CGCONTRDP: (%s)" % b",".join(b"%d" % cid for cid in sorted(modem.active))]
+    if form == "set":
+        counted(args, 1, 1)
+        cids = [integer(args[0], 1, 15)]
+    elif form == "exec":
+        cids = sorted(modem.active)
+    else:
+        raise Refusal(None)
+    return [
+        b'+CGCONTRDP: %d,5,"%s","%s.255.255.255.0"'
+        % (cid, modem.active_apns[cid] + _NETWORKS_OWN, ADDRESS)
+        for cid in cids
+        if cid in modem.active
+    ]
+
+
 def _cgact(module: Module, form: str, args: list[Arg]) -> object:
     modem = module.modem
     if form == "read":
@@ -309,6 +370,8 @@ COMMANDS: dict[str, Handler] = {
     "CGATT": _cgatt,
     "CGDCONT": _cgdcont,
     "CGACT": _cgact,
+    "CGAUTH": _cgauth,
+    "CGCONTRDP": _cgcontrdp,
     "CGPADDR": _cgpaddr,
     "MIPCALL": _mipcall,
 }

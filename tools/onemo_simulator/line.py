@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import select
 import socket
 import struct
-import termios
 import threading
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, Self
 
+from .faults import FaultyLine
 from .module import Module
+from .polling import POLLERR, POLLHUP, POLLIN, POLLOUT, Poller, new_poller
 from .system_network import SystemNetwork
 from .uart import garbled
 
@@ -29,7 +27,8 @@ _ABSENT = 0.02  # s between looks for a client of the pty
 
 
 class Line:
-    """Serves `module` while the context is open; it is the thread's then: see `locked`.
+    """Serves `module` while the context is open, or one behind a `FaultyLine`; it is the thread's
+    then: see `locked`.
 
     kind: "socketpair" (`board_fd` is the board's end: inheritable, O_NONBLOCK), "pty" (`path`) or
     "tcp" (`address`, on 127.0.0.1 unless `host` says otherwise; `port` 0 picks one; one client at
@@ -40,7 +39,7 @@ class Line:
 
     def __init__(
         self,
-        module: Module,
+        module: Module | FaultyLine,
         kind: Kind = "socketpair",
         *,
         baud: int | None = None,
@@ -57,7 +56,9 @@ class Line:
         self.to_host = 0  # bytes
         self.to_module = 0
         self.error: BaseException | None = None
-        self._module = module
+        # What bytes go through, and the module itself.
+        self._end = module
+        self._module = module.module if isinstance(module, FaultyLine) else module
         self._kind = kind
         self._baud = baud
         self._rxbuf = rxbuf
@@ -66,13 +67,13 @@ class Line:
         self._stop = False
         self._fd = -1  # the host's bytes come and go here; -1: nobody there
         self._listener: socket.socket | None = None
-        self._client: socket.socket | None = None
+        self._client: socket.socket | None = None  # tcp: whose descriptor `_fd` is
         self._inbound = bytearray()
         self._outbound = bytearray()
         self._in_clock = self._out_clock = 0.0
         self._out_waits = False
         self._absent = False  # pty without a client
-        self._wake_read = self._wake_write = -1
+        self._wakers: tuple[socket.socket, socket.socket] | None = None  # read, write
         self._thread: threading.Thread | None = None
 
     # --- life -----------------------------------------------------------------------------------
@@ -85,9 +86,7 @@ class Line:
         self.stop()
 
     def start(self) -> None:
-        """Open the line and serve it."""
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        """Open the line and serve it. OSError where this system has no such kind."""
         if self._kind == "socketpair":
             ours, board = socket.socketpair()
             ours.setblocking(False)
@@ -95,17 +94,27 @@ class Line:
             self._fd, self.board_fd = ours.detach(), board.detach()
             os.set_inheritable(self.board_fd, True)
         elif self._kind == "pty":
-            self._fd, slave = os.openpty()
-            tty.setraw(slave)
-            self.path = os.ttyname(slave)
-            os.close(slave)  # so that POLLHUP tells that no client is there
-            os.set_blocking(self._fd, False)
+            self._open_pty()
         else:
             self._listener = socket.create_server(self._listen_at)
             self._listener.setblocking(False)
             self.address = self._listener.getsockname()[:2]
+        self._wakers = socket.socketpair()
+        for end in self._wakers:
+            end.setblocking(False)
         self._thread = threading.Thread(target=self._main, name="onemo-line", daemon=True)
         self._thread.start()
+
+    def _open_pty(self) -> None:
+        try:
+            import tty  # not on Windows
+        except ImportError:
+            raise OSError(errno.ENOTSUP, "this system has no ptys: use tcp") from None
+        self._fd, slave = os.openpty()
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        os.close(slave)  # so that POLLHUP tells that no client is there
+        os.set_blocking(self._fd, False)
 
     def stop(self) -> None:
         """End the thread and close everything. Raises what ended the thread early."""
@@ -124,10 +133,12 @@ class Line:
         self._fd = -1
         if self._listener is not None:
             self._listener.close()
-        for fd in (self.board_fd, self._wake_read, self._wake_write):
-            if fd >= 0:
-                os.close(fd)
-        self.board_fd = self._wake_read = self._wake_write = -1
+        if self.board_fd >= 0:
+            os.close(self.board_fd)
+        self.board_fd = -1
+        for end in self._wakers or ():
+            end.close()
+        self._wakers = None
         if isinstance(self._module.network, SystemNetwork):
             self._module.network.close()
         if self.error is not None:
@@ -152,11 +163,12 @@ class Line:
                 self._baud = baud
 
     def _wake(self) -> None:
-        if self._wake_write >= 0:
+        wakers = self._wakers
+        if wakers is not None:
             try:
-                os.write(self._wake_write, b"!")
-            except BlockingIOError:
-                pass  # enough of them wait
+                wakers[1].send(b"!")
+            except OSError:
+                pass  # enough of them wait, or the line has just been stopped
 
     # --- the thread -----------------------------------------------------------------------------
 
@@ -171,33 +183,40 @@ class Line:
         except BaseException as error:
             self.error = error
 
-    def _poller(self) -> tuple[select.poll, int]:
-        poller = select.poll()
-        poller.register(self._wake_read, select.POLLIN)
+    def _poller(self) -> tuple[Poller, int]:
+        poller = new_poller()
+        assert self._wakers is not None
+        poller.register(self._wakers[0].fileno(), POLLIN)
         if self._fd >= 0 and not self._absent:
-            events = select.POLLIN if len(self._inbound) < _AHEAD else 0
+            events = POLLIN if len(self._inbound) < _AHEAD else 0
             if self._outbound:
-                events |= select.POLLOUT
+                events |= POLLOUT
             poller.register(self._fd, events)
         elif self._listener is not None:
-            poller.register(self._listener, select.POLLIN)
+            poller.register(self._listener.fileno(), POLLIN)
         network = self._module.network
         if isinstance(network, SystemNetwork) and network.fileno() >= 0:
-            poller.register(network.fileno(), select.POLLIN)
+            poller.register(network.fileno(), POLLIN)
         return poller, self._fd
 
     def _timeout(self) -> float:
         if self._baud and (self._inbound or self._out_waits):
             return _QUANTUM
-        event = self._module.next_event(sockets=False)
+        network = self._module.network
+        unwatched = isinstance(network, SystemNetwork) and network.fileno() < 0
+        if isinstance(self._end, FaultyLine):
+            event = self._end.next_event()
+        else:
+            event = self._end.next_event(sockets=unwatched)
         wait = _IDLE if event is None else min(_IDLE, event - self._module.clock.now())
         return min(wait, _ABSENT) if self._absent else wait
 
-    def _look(self, poller: select.poll, watched: int, timeout: float) -> None:
+    def _look(self, poller: Poller, watched: int, timeout: float) -> None:
+        assert self._wakers is not None
         for fd, events in poller.poll(max(0.0, timeout) * 1000):
-            if fd == self._wake_read:
-                os.read(fd, 4096)
-            elif fd == watched and events & (select.POLLHUP | select.POLLERR):
+            if fd == self._wakers[0].fileno():
+                self._wakers[0].recv(4096)
+            elif fd == watched and events & (POLLHUP | POLLERR):
                 with self._lock:
                     self._nobody()
 
@@ -224,12 +243,12 @@ class Line:
                 data, self._inbound = bytes(self._inbound), bytearray()
                 self._feed(data)
             if not self._outbound:
-                self._outbound += self._module.take()
+                self._outbound += self._end.take()
         self._send()
 
     def _feed(self, data: bytes) -> None:
         self.to_module += len(data)
-        self._module.feed(data)
+        self._end.feed(data)
 
     # --- pace -----------------------------------------------------------------------------------
 
@@ -250,7 +269,7 @@ class Line:
             self._feed(garbled(data, self._baud, self._module.baud))
 
     def _pace_out(self) -> None:
-        module = self._module
+        module = self._end
         now = module.clock.now()
         most = None if self._rxbuf is None else max(1, self._rxbuf // 2)
         while True:
@@ -278,11 +297,11 @@ class Line:
     def _receive(self) -> None:
         while self._fd >= 0 and not self._absent and len(self._inbound) < _AHEAD:
             try:
-                data = os.read(self._fd, 4096)
+                data = self._client.recv(4096) if self._client else os.read(self._fd, 4096)
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno not in (errno.EIO, errno.ECONNRESET):
+                if error.errno not in (errno.EIO, errno.ECONNRESET, errno.ECONNABORTED):
                     raise
                 data = b""
             if not data:
@@ -309,25 +328,32 @@ class Line:
                 self._outbound = self._outbound[:room]
                 data = data[:room]
         try:
-            count = os.write(self._fd, data) if data else 0
+            count = self._write(data) if data else 0
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno not in (errno.EIO, errno.EPIPE, errno.ECONNRESET):
+            gone = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED)
+            if error.errno not in gone:
                 raise
             self._nobody()
             return
         self.to_host += count
         del self._outbound[:count]
 
+    def _write(self, data: bytes) -> int:
+        return self._client.send(data) if self._client else os.write(self._fd, data)
+
     def _unread(self) -> int:
+        import fcntl  # the boards that have such a buffer run where these are
+        import termios
+
         answer = fcntl.ioctl(self.board_fd, termios.FIONREAD, b"\0" * 4)
         return int(struct.unpack("i", answer)[0])
 
     def _look_for_client(self) -> None:
-        poller = select.poll()
-        poller.register(self._fd, select.POLLIN)
-        if not any(events & select.POLLHUP for _, events in poller.poll(0)):
+        poller = new_poller()
+        poller.register(self._fd, POLLIN)
+        if not any(events & POLLHUP for _, events in poller.poll(0)):
             self._absent = False
 
     def _accept(self) -> None:

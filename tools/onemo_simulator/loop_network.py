@@ -207,6 +207,10 @@ class LoopNetwork:
         self._peers[host, port] = peer
         return peer
 
+    def leave(self, host: str, port: int) -> None:
+        """Nobody serves host:port any more; connections that stand are not touched."""
+        self._peers.pop((host, port), None)
+
     def forget(self, conn: LoopConnection) -> None:
         """A connection is closed."""
         if conn in self._alive:

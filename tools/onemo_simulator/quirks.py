@@ -139,6 +139,8 @@ class Quirks:
     factory_apn: str = "cmnet"  # of context 1, with which it does
     apn: str | None = None  # the only one that leads anywhere; None: any
     other_apn: Literal["unreachable", "refused"] = "unreachable"  # opens 558, or dialling 571
+    credentials: tuple[str, str, str] | None = None  # ("pap" or "chap", user, password) of the APN
+    credentials_shown: bool = True  # CGAUTH? gives the password as well
     dial_failures: int = 0  # so many dialled contexts fail with 571 after power-up
     cgact_off: Literal["ok", "undone", "error"] | None = None  # CGACT=0; None: the profile's
     ipv6: str = ""  # second address in MIPCALL's lines

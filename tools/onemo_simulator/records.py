@@ -18,6 +18,7 @@ A *recovery* is what a driver does to find its way back, at start or after its d
   `filler`       CR, LF, space, NUL or `AT\\r`: while a command is in progress, as an announced
                  certificate packet's tail, or in front of a command
   `lone-cr`      an empty line
+  `wake`         what is left of an `AT` whose beginning woke the module
   `restart`      a series begun again from its first packet
 
 Which of the two it is follows from the bytes alone: the module does not know the host's

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from .faults import Fault, FaultyLine
 from .line import Line
 from .module import Module
 from .system_network import SystemNetwork
 
+DEFAULT_PORT = "pty" if hasattr(os, "openpty") else "tcp:0"  # Windows has no ptys
 _PORT = re.compile(r"pty|tcp(?::(\d{1,5}))?")
 
 
@@ -22,6 +25,20 @@ def parse_port(port: str) -> tuple[str, int]:
     if match is None or int(match.group(1) or 0) > 65535:
         raise ValueError(f'port is "pty" or "tcp:PORT", not {port!r}')
     return port[:3], int(match.group(1) or 0)
+
+
+def parse_host(text: str) -> tuple[str, str]:
+    """`NAME=ADDRESS`. ValueError."""
+    name, equals, address = text.partition("=")
+    if not (name and equals and address):
+        raise ValueError(f"a host is given as NAME=ADDRESS, not {text!r}")
+    return name, address
+
+
+def reach(hosts: dict[str, str] | None) -> str:
+    """Which hosts a module on this machine's network reaches, in a sentence."""
+    also = "".join(f", {name} at {address}" for name, address in (hosts or {}).items())
+    return f"it reaches the hosts that this machine reaches, by its DNS{also}"
 
 
 def _say(text: str) -> None:
@@ -34,6 +51,7 @@ def serve(
     baud: int | None = None,
     hosts: dict[str, str] | None = None,
     *,
+    faults: Iterable[str] = (),
     profile: str | None = None,
     stop: threading.Event | None = None,
     say: Callable[[str], None] = _say,
@@ -42,20 +60,24 @@ def serve(
     """Serve a simulated module until `stop` is set or Ctrl-C; connections out of it are real.
 
     port: "pty" or "tcp:PORT". baud: pace the line, and the module's speed. hosts: names to
-    addresses, before DNS. profile: a JSON file (`profile_file`) instead of `model`. Raises
-    ValueError for a wrong model, profile, port or option.
+    addresses, before DNS. faults: texts of `Fault`s on the line. profile: a JSON file
+    (`profile_file`) instead of `model`. Raises ValueError for a wrong model, profile, port, fault
+    or option.
     """
     kind, number = parse_port(port)
     if baud:
         quirks.setdefault("baud", baud)
+    struck = [Fault.parse(text) for text in faults]
     module = Module(model, profile=profile, network=SystemNetwork(hosts), **quirks)
-    line = Line(module, "pty" if kind == "pty" else "tcp", baud=baud, port=number)
+    end = FaultyLine(module, struck) if struck else module
+    line = Line(end, "pty" if kind == "pty" else "tcp", baud=baud, port=number)
     done = stop or threading.Event()
     with line:
         if kind == "pty":
             say(f"{module.submodel} listens on {line.path}")
         else:
             say(f"{module.submodel} listens on tcp {line.address[0]}:{line.address[1]}")
+        say(reach(hosts))
         say("lines end with CR; Ctrl-C ends the simulation")
         try:
             while not done.wait(0.2) and line.alive:

@@ -81,6 +81,8 @@ class Sleep:
             return b""
         lost = min(self._losing, len(data))
         self._losing -= lost
+        if lost:
+            self._module.waking = True
         self.touch()
         return data[lost:]
 

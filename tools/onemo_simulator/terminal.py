@@ -42,6 +42,7 @@ class Terminal:
         self.emitted_at = 0.0  # when the oldest byte not yet taken was put on TX
         self.max_line = 4096
         self._violations: list[Violation] = []
+        self.waking = False  # the beginning of a line was lost in sleep
         self._recoveries: list[Recovery] = []
         self._out = bytearray()
         self._marks: list[tuple[int, Callable[[], None]]] = []  # run once so many bytes are taken
@@ -269,8 +270,12 @@ class Terminal:
             self._violation("line", text[:80])
             self._start(text, None)
             return
+        waking, self.waking = self.waking, False
         if not text.startswith((b"AT", b"at")):
-            self._violation("junk", text[:80])
+            if waking and text == b"T":  # what is left of the AT that woke it
+                self._recovery("wake", text)
+            else:
+                self._violation("junk", text[:80])
             if self.quirks.junk_line == "silent":
                 return
             found = text.find(b"AT") if self.quirks.junk_line == "hunt" else -1

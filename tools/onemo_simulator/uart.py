@@ -84,7 +84,7 @@ class SimulatedUart:
         self._short_reads = short_reads
         self._short_writes = short_writes
         self._nothing = nothing
-        self._deaf = False
+        self._deaf = self._severed = False
         self._rx = bytearray()
         self._tx = bytearray()
         self._rx_clock = self._tx_clock = self.clock.now()
@@ -127,8 +127,8 @@ class SimulatedUart:
             view = view[window[0] : window[0] + window[1]]
         self._pump()
         count = len(view)
-        if not count:
-            return 0
+        if self._severed or not count:
+            return count
         if self._nothing and self._random.random() < self._nothing:
             return None
         if count > 1 and self._short_writes and self._random.random() < self._short_writes:
@@ -151,8 +151,9 @@ class SimulatedUart:
         return not self._tx
 
     def init(self, baudrate: int | None = None, **_: object) -> None:
-        """Change the speed; what waits in the buffers is lost. A deaf UART hears again."""
-        self._deaf = False
+        """Change the speed; what waits in the buffers is lost. A deaf UART hears again, and one
+        that was severed is connected."""
+        self._deaf = self._severed = False
         if self.baud and baudrate:
             self._pump()
             self.baud = baudrate
@@ -164,6 +165,10 @@ class SimulatedUart:
         self._pump()
         self._rx.clear()
         self._deaf = True
+
+    def sever(self) -> None:
+        """Until `init` nothing that is written gets to the module: the host is about to reset."""
+        self._severed = True
 
     # --- for tests ----------------------------------------------------------------------------
 

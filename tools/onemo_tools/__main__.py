@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`python -m onemo_tools`, the same as `onemo`."""
 
-from onemo_tools.cli.main import app
+from onemo_tools.cli.main import run
 
 if __name__ == "__main__":
-    app(prog_name="onemo")
+    run()

@@ -4,7 +4,7 @@
 import { BasePeripheral } from 'rp2040js';
 
 const DR = 0x00, FR = 0x18, IBRD = 0x24, FBRD = 0x28, LCR_H = 0x2c, CR = 0x30, IFLS = 0x34;
-const IMSC = 0x38, RIS = 0x3c, MIS = 0x40, ICR = 0x44, DMACR = 0x48;
+const IMSC = 0x38, RAW = 0x3c, MASKED = 0x40, ICR = 0x44, DMACR = 0x48;
 const PERIPHERAL_ID = { 0xfe0: 0x11, 0xfe4: 0x10, 0xfe8: 0x34, 0xfec: 0 };
 const BRK = 1, FEN = 1 << 4; // LCR_H
 const UARTEN = 1, LBE = 1 << 7, RXE = 1 << 9, RTSEN = 1 << 14; // CR
@@ -163,8 +163,8 @@ export class PL011 extends BasePeripheral {
       case CR: return this.cr;
       case IFLS: return this.ifls;
       case IMSC: return this.imsc;
-      case RIS: return this.ris;
-      case MIS: return this.ris & this.imsc;
+      case RAW: return this.ris;
+      case MASKED: return this.ris & this.imsc;
     }
     return PERIPHERAL_ID[offset] ?? 0;
   }

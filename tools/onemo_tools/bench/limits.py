@@ -108,6 +108,9 @@ FIGURES = (
     Figure("lost_921600_256", CHIP, "lost of 8192 bytes: 921600 bit/s, `rxbuf` 256", 0),
     Figure("lost_921600_1024", CHIP, "lost of 8192 bytes: 921600 bit/s, `rxbuf` 1024", 0),
     Figure("lost_921600_default", CHIP, "lost of 8192 bytes: 921600 bit/s, default", 0),
+    Figure("lost_list_256", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 256", 0),
+    Figure("lost_list_1024", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 1024", 0),
+    Figure("lost_list_default", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, default", 0),
     Figure("gap_out", CHIP, "longest gap of a 5 ms task: upload at 115200 bit/s", 5, None, "ms"),
     Figure("gap_in", CHIP, "longest gap of a 5 ms task: read-back at 115200 bit/s", 5, None, "ms"),
 )

@@ -16,7 +16,8 @@ from onemo_tools.certlint.checks import PORTS, Config, File, NoServer, lint
 from onemo_tools.certlint.findings import ERROR, WARNING, Finding, status
 from onemo_tools.certlint.loading import load
 from onemo_tools.certlint.mend import KEY, Mended, mend
-from onemo_tools.cli.parts import fail, need_file
+from onemo_tools.cli import exits
+from onemo_tools.cli.parts import fail, need_file, note_json
 from onemo_tools.deploy import folders
 
 _OWN_ENDINGS = (".pem", ".crt", ".cer", ".cert", ".key")
@@ -52,7 +53,8 @@ def lint_command(
         typer.Option(metavar="DIR", help="Writes mended copies into DIR, and looks at these."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A list of JSON objects, for a machine.")
+        bool,
+        typer.Option("--json", help="A list of JSON objects, for a machine.", callback=note_json),
     ] = False,
 ) -> None:
     """Looks at certificates, keys and config.json before they go to a device.
@@ -109,7 +111,8 @@ def stop_on_errors(command: str, findings: Sequence[Finding]) -> None:
     the command if there are errors."""
     tell(findings, Console(stderr=True))
     if any(finding.severity == ERROR for finding in findings):
-        raise fail(command, "nothing was sent: correct the errors above, or add --no-lint")
+        said = "nothing was sent: correct the errors above, or add --no-lint"
+        raise fail(command, said, exits.REFUSED)
 
 
 def gather(

@@ -54,6 +54,13 @@ class Operator:
                 raise DemoFailed(f"{message!r} did not come through the broker")
             return dict(self._said())[message]
 
+    def first(self, timeout: float) -> tuple[str, str]:
+        """Topic and text of the first message; DemoFailed when none comes in time (s)."""
+        with self._news:
+            if not self._news.wait_for(lambda: self._came, timeout):
+                raise DemoFailed(f"no message came through the broker within {timeout:g} s")
+            return self._came[0]
+
     def count(self) -> int:
         """How many messages have come."""
         return len(self._came)

@@ -21,7 +21,14 @@ from .stage import Handshake, Stage
 from .watch import Watch
 
 TOTAL_S = 150.0  # for everything; it takes some 30 s
-_FLOW = Path(__file__).parent / "device" / "flow.py"
+_DEVICE = Path(__file__).parent / "device"
+_FLOW = _DEVICE / "flow.py"
+_ONEMO = "./onemo" if (stage.ROOT / "onemo").exists() else "onemo"
+_NEXT = (
+    f"{_ONEMO} new thermometer      a product's folder: program, certificates, a test",
+    f"{_ONEMO} deploy --board PORT  the library and the application to a real board",
+    f"{_ONEMO} doctor --board PORT  what works there, and what to do",
+)
 # The commands that make a flow (manual 4.1), as they set something.
 _TELLING = (b'AT+MSSLCFG="auth",2,', b'AT+MSSLCFG="cert",2,', b"AT+MIPOPEN=")
 _WRITES = (b"AT+MSSLCERTWR", b"AT+MSSLKEYWR", b"AT+MSSLRM")
@@ -43,6 +50,9 @@ def play(screen: Screen | None = None, total_s: float = TOTAL_S) -> bool:
         screen.end_progress()
     screen.say("")
     screen.proved(f"all of it, in {time.monotonic() - began:.0f} s")
+    screen.act("Next")
+    for line in _NEXT:
+        screen.say(line)
     return True
 
 
@@ -60,6 +70,8 @@ class Play:
         self.second_boot()
         self.wrong_ca()
         self.messages()
+        self.tasks()
+        self.rotation()
         self.conduct()
 
     # Acts
@@ -191,6 +203,38 @@ class Play:
         expect(len(stg.broker.seen) == served + 2, "the broker did not see it come back once")
         self.screen.proved("the connection was cut, and the board came back by itself")
 
+    def tasks(self) -> None:
+        self.screen.act("asyncio: two tasks share the modem, one talks, one asks for the signal")
+        server = self.stage.strict_server
+        served = len(server.connections)
+        preset = f"host, port = {stage.HOST!r}, {server.port}"
+        said = self._run("exec", preset, "run", _DEVICE / "tasks.py")
+        echoes = [at for at, line in enumerate(said) if line.startswith("echo of reading ")]
+        signals = [
+            at for at, line in enumerate(said) if re.fullmatch(r"signal -\d+ dBm, .+", line)
+        ]
+        expect(len(echoes) == len(signals) == 3, f"the tasks said {said}")
+        expect(min(signals) < max(echoes), f"one task waited for the other: {said}")
+        self._secure(self._new(server, served), stage.DEVICE)
+        self.screen.proved(f"{len(echoes)} lines and back, {len(signals)} looks at the signal")
+
+    def rotation(self) -> None:
+        self.screen.act("Rotation: another identity, tried before the old one is removed")
+        stg = self.stage
+        files = {f"certs/{name}": pem for name, pem in stg.next_pems.items()}
+        self._deploy(files | {"next.json": _json(stg.next_config)})
+        served = len(stg.broker.seen)
+        said = self._run("run", _DEVICE / "rotation.py")
+        names = sorted(item["name"] for item in stg.next_config["objects"])
+        expect("rotated True" in said, f"the rotation ended with {said}")
+        expect(f"in force {' '.join(names)} proven" in said, f"in force is {said}")
+        with stg.line.locked() as module:
+            stored = sorted(name for _, name in module.store.objects)
+        expect(stored == names, f"the module holds {stored}, not {names}")
+        expect(len(stg.broker.seen) == served + 1, "the broker saw no trial connection")
+        self._secure(stg.broker.seen[-1], stage.NEXT_DEVICE)
+        self.screen.proved(f"the broker saw {stage.NEXT_DEVICE}; the old key is gone")
+
     def conduct(self) -> None:
         """What must hold over all acts together."""
         stg = self.stage
@@ -202,7 +246,7 @@ class Play:
         stg.board.check()
         self.screen.proved(
             f"{count} commands, {stg.line.to_module} bytes to the module and {stg.line.to_host} "
-            "back, no violation of the protocol, no byte lost"
+            "bytes back, no violation of the protocol, no byte lost"
         )
 
     # What acts are made of
@@ -290,7 +334,7 @@ class Play:
     ) -> None:
         served = len(server.connections)
         said = self._run_flow(flow, server)
-        kept = "read back " + " ".join(map(str, settings))
+        kept = "read back: auth " + " ".join(map(str, settings))
         expect(kept in said, f"flow {flow}: the module should keep {kept!r}: {said}")
         expect(f"reply flow {flow}" in said, f"flow {flow}: no reply: {said}")
         seen = self._new(server, served)
@@ -319,6 +363,13 @@ class Play:
         for line in lines:
             self.screen.board(line)
         return lines
+
+    def _run(self, *words: str | Path) -> list[str]:
+        """A script on the board, through mpremote: what it printed."""
+        said = mpremote(self.stage.board.port, *words, timeout=self.limit.left()).stdout
+        for line in said.splitlines():
+            self.screen.board(line)
+        return said.splitlines()
 
     def _new(self, server: Endpoint, served: int) -> Seen:
         """The one connection that the server has seen since."""

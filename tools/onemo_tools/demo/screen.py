@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the person watching sees: colours and bars on a terminal, plain lines elsewhere."""
 
+import textwrap
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -8,14 +9,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.rule import Rule
 from rich.table import Table
 
-_PLAIN_WIDTH = 120  # columns where there is no terminal to ask
+WIDTH = 80  # columns, unless the terminal has fewer
+_INDENT = 8  # columns, of what follows a line's first word
 
 
 class Screen:
     def __init__(self, console: Console | None = None) -> None:
         console = console or Console(highlight=False)
         if not console.is_terminal:
-            console = Console(file=console.file, highlight=False, width=_PLAIN_WIDTH)
+            console = Console(file=console.file, highlight=False, width=WIDTH)
+        self._width = min(WIDTH, console.width)
         self.console = console
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
@@ -24,10 +27,20 @@ class Screen:
     def act(self, title: str) -> None:
         """A heading."""
         self.console.print()
-        self.console.print(Rule(title, align="left", style="cyan", characters="-"))
+        rule = Rule(title, align="left", style="cyan", characters="-")
+        self.console.print(rule, width=self._width)
 
     def say(self, text: str, style: str | None = None) -> None:
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+        """A line, or several: words stay whole."""
+        lines = textwrap.wrap(
+            text,
+            self._width,
+            subsequent_indent=" " * _INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in lines or [""]:
+            self.console.print(line, style=style, markup=False, soft_wrap=True)
 
     def board(self, line: str) -> None:
         """A line that the board printed."""
@@ -72,6 +85,8 @@ class Screen:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._bars[name], completed=done)
+        if done >= total:  # what comes next is its confirmation, which belongs below
+            self.end_progress()
 
     def end_progress(self) -> None:
         """The bars stay as they are; later ones are new."""

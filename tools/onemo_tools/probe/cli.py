@@ -33,7 +33,7 @@ _WHAT = {
     "psk": (
         "writes one pre-shared key, which a module whose AT+MSSLRM takes no PSK ids keeps for good"
     ),
-    "connect": "opens some twenty connections to the server, and sets the clock by AT+MNTP",
+    "connect": "opens some fifteen connections to the server, and sets the clock by AT+MNTP",
     "reboot": (
         "ends the PDP context and restarts the module: connections of others end, their options "
         "are put back as they were"

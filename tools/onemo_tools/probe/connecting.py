@@ -116,9 +116,17 @@ def network_time(probe: Probe) -> None:
     line = probe.talk.wait_urc(b"+MNTP:", _NTP_S) if answer.ok else None
     probe.found.note("MNTP", answer.code if line is None else line.split(b",")[0].decode())
     zone = re.search(rb'([+-]\d+)"?\Z', line or b"")
-    if zone:
-        probe.network_zone = int(zone.group(1))
-        reading.clock(probe)
+    if not zone:
+        probe.found.missing("quirks.ntp_syncs", "AT+MNTP gives no time")
+        return
+    was_right = probe.found.get("cclk") is not None
+    probe.network_zone = int(zone.group(1))
+    probe.found.set("quirks.zone", probe.network_zone)
+    reading.clock(probe)
+    if was_right:
+        probe.found.missing("quirks.ntp_syncs", "the module's clock was right already")
+    else:
+        probe.found.set("quirks.ntp_syncs", probe.found.get("cclk") is not None)
 
 
 def plain(probe: Probe) -> None:

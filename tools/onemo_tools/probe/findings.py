@@ -96,6 +96,7 @@ ASKED: dict[str, str] = {
     "quirks.call_space": "",
     "quirks.zone": "the module's clock is not set",
     "quirks.sleepmode": "",
+    "quirks.ntp_syncs": _CONNECTS,
     "cgmm": "series and sub-model have the same name, or AT+CGMM says none",
     "mccid_padding": "needs a SIM that AT+ICCID and AT+MCCID both tell of",
     "encodings": "MSSLCFG=? has no range, and nothing was written",

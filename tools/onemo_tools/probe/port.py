@@ -13,6 +13,8 @@ from onemo_tools.store.board import BoardSays
 from onemo_tools.store.repl import Session
 
 _WRITE_S = 5.0
+_BOARD_S = 30.0  # of silence until a board counts as gone
+_CHUNK = 256
 
 
 class Port(Protocol):
@@ -109,15 +111,15 @@ except (KeyError, TypeError, ValueError) as error:
     print(json.dumps({"error": "config.json on the board: %s" % error}))
 import time
 from binascii import hexlify
-def probe_exchange(data, ms, buf=bytearray(256)):
+def probe_send(data):
     at = 0
-    start = heard = time.ticks_ms()
-    got = False
-    while at < len(data):
-        at += probe_uart.write(data[at:]) or 0
-        if time.ticks_diff(time.ticks_ms(), start) > 20000:
-            break
     start = time.ticks_ms()
+    while at < len(data) and time.ticks_diff(time.ticks_ms(), start) < 20000:
+        at += probe_uart.write(data[at:]) or 0
+def probe_exchange(data, ms, buf=bytearray(256)):
+    probe_send(data)
+    got = False
+    start = heard = time.ticks_ms()
     while True:
         n = probe_uart.readinto(buf)
         now = time.ticks_ms()
@@ -164,8 +166,11 @@ class BoardPort:
 
     def read(self, seconds: float) -> bytes:
         data, self._unsent = self._unsent, b""
+        while len(data) > _CHUNK:  # as source, it has to fit into the board's RAM
+            self._board.run(f"probe_send({data[:_CHUNK]!r})", _BOARD_S)
+            data = data[_CHUNK:]
         call = f"probe_exchange({data!r}, {int(max(0.0, seconds) * 1000)})"
-        printed = self._board.run(call, seconds + 30.0)
+        printed = self._board.run(call, seconds + _BOARD_S)
         return b"".join(unhexlify(line.strip()) for line in printed.splitlines())
 
     def now(self) -> float:

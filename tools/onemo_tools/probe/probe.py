@@ -332,8 +332,8 @@ class Probe:
         left = []
         for name in sorted(self.touched.names | self.touched.psks):
             self.remove(name)
-        for kind, names in ((CERT, self.touched.names), (KEY, self.touched.names)):
-            for name in self.listed(kind) & names:
+        for kind in (CERT, KEY) if self.touched.names else ():
+            for name in self.listed(kind) & self.touched.names:
                 self.remove(name)
                 if name in self.listed(kind):
                     left.append(f"{name} cannot be removed")
@@ -399,9 +399,9 @@ class Probe:
         """Removes an object."""
         return self.talk.ask(f'AT+MSSLRM="{name}"', _STORE_S)
 
-    def clear(self, *whats: str) -> None:
+    def clear(self, *objects: str) -> None:
         """Removes objects of the probe's own, of whatever kind."""
-        for what in whats:
+        for what in objects:
             while self.remove(self.name(what)).ok:
                 pass
 

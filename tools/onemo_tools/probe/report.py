@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What was found, for people: a short text for a bug report, and a row for the driver's table."""
+"""What was found, for people: a short text for a bug report, and facts for the driver's table."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from onemo.model import Model
@@ -14,24 +15,27 @@ from onemo_simulator.profiles import find
 
 from onemo_tools.probe.findings import PROFILE_FIELDS, anonymous
 
-# Fields of a profile, and what the driver's table calls them.
-_ROW = {
-    "ssl_ids": "ssl_ids",
-    "conn_ids": "connections",
-    "tls_links": "tls_links",
-    "data_mode": "prompt",
-    "encodings": "encodings",
-    "digests": "algorithms",
-    "versions": "versions",
-    "psk": "psk",
-    "ciphers": "ciphers",
-    "mipcfg_ssl": "mipcfg_ssl",
-    "send_prompt_limit": "send_prompt",
-    "read_max": "read_max",
-    "tls": "tls",
-    "suite_prefix": "suite_prefix",
-    "sni": "sni",
-}
+# Fields of a profile, what the driver's table calls them, and how it says them.
+_ROW: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("tls", "tls", bool),
+    ("ssl_ids", "ssl_ids", int),
+    ("conn_ids", "connections", int),
+    ("tls_links", "tls_links", int),
+    ("data_mode", "prompt", bool),
+    ("encodings", "encodings", tuple),
+    ("digests", "algorithms", tuple),
+    ("versions", "versions", tuple),
+    ("suite_prefix", "suite_0x", bool),
+    ("sni", "sni", bool),
+    ("psk", "psk", bool),
+    ("ciphers", "ciphers", bool),
+    ("store_memory", "ram_store", lambda value: value == "ram"),
+    ("cclk", "clock_zoned", lambda value: value != "utc-fields"),
+    ("mipcfg_ssl", "mipcfg_ssl", bool),
+    ("send_prompt_limit", "send_prompt", int),
+    ("read_max", "read_max", int),
+    ("power_saving", "sleep_permanent", lambda value: value == "permanent"),
+)
 _PER_DESK = ("echo", "cmee", "baud", "verbose", "sleepmode", "zone", "revision")
 _WIDTH = 96
 # The least that is told of what a module did, even where it is as expected.
@@ -44,32 +48,33 @@ _TOLD = (
 
 
 def driver_facts(data: dict[str, Any]) -> dict[str, Any]:
-    """What of a profile differs from class Model of the driver, by the table's names."""
+    """What of a profile differs from class Model of the driver, by its names."""
     facts: dict[str, Any] = {}
-    for field, name in _ROW.items():
-        value = data.get(field)
-        if value is None or not hasattr(Model, name):
+    for field, name, convert in _ROW:
+        if data.get(field) is None or not hasattr(Model, name):
             continue
-        value = tuple(value) if isinstance(value, list) else value
+        value = convert(data[field])
         if name == "tls_links" and value == data.get("conn_ids"):
             value = None  # no limit but that of the ids
         if value != getattr(Model, name):
             facts[name] = value
-    if data.get("data_mode") is False and hasattr(Model, "send_prompt"):
+    if data.get("data_mode") is False:
         facts["send_prompt"] = 0
     return facts
 
 
 def driver_row(data: dict[str, Any]) -> str:
-    """The same as a row of lib/onemo/models.py."""
+    """The same in words for lib/onemo/models.py: series, endings, and what differs."""
     series = data["series"]
     endings = " ".join(name.removeprefix(series).lstrip("-") for name in data["submodels"])
-    return f'yield b"{series}", b"{endings}", {json_like(driver_facts(data))}'
+    facts = " ".join(f"{name} {_plain(value)}" for name, value in driver_facts(data).items())
+    return f"{series} {endings}: {facts or 'as most'}".replace(" :", ":")
 
 
-def json_like(facts: dict[str, Any]) -> str:
-    """A dict as ruff would write it."""
-    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in facts.items()) + "}"
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(int(value)) if isinstance(value, (bool, int)) else str(value)
 
 
 def differences(data: dict[str, Any]) -> list[str]:
@@ -137,5 +142,5 @@ def text(data: dict[str, Any], done: list[str], version: str = "") -> str:
             value = data["observed"][name]
             shown = value if isinstance(value, str) else json.dumps(value)
             lines.append(f"  {name}: {shown}")
-    lines += ["", "Row for lib/onemo/models.py:", f"  {driver_row(data)}"]
+    lines += ["", "For lib/onemo/models.py:", f"  {driver_row(data)}"]
     return "\n".join(anonymous(line) for line in lines) + "\n"

@@ -76,7 +76,7 @@ def run(
     RX; with it, a module has to be at the UART. `only`: one file's name. DeviceTestError,
     deploy.DeployError, mpremote's errors.
     """
-    if not isinstance(config.get("uart"), dict):
+    if not isinstance(config, dict) or not isinstance(config.get("uart"), dict):
         raise DeviceTestError('the config has no "uart", an object such as {"id": 1, ...}')
     chosen = [name for name in names(real_module, root) if only in (None, name)]
     if not chosen:

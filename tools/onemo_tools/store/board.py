@@ -6,6 +6,8 @@ from binascii import unhexlify
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from onemo_tools.cli.exits import RemoteError
+from onemo_tools.store import line_check
 from onemo_tools.store.repl import BoardFailed, Session
 from onemo_tools.store.serial import digests_of
 
@@ -16,6 +18,8 @@ _LIMIT_S = 150.0  # of silence: a start takes 30 s at the most, an upload at 480
 _SCRIPT = """
 import json
 from binascii import hexlify
+class WrongEnd(OSError):
+    pass
 class Hex:
     def write(self, data):
         print("=" + hexlify(data).decode())
@@ -48,6 +52,8 @@ try:
         if not isinstance(settings, dict):
             raise ValueError("config.json on the board is no object: onemo deploy replaces it")
         uart = open_uart(settings["uart"])
+        if is_loopback(uart):
+            raise WrongEnd(%s)
         modem = Modem(uart, baud=settings["uart"]["baud"])
         modem.start()
         certs = modem.certs
@@ -60,8 +66,16 @@ except KeyError as error:
 except MemoryError:
     print(json.dumps({"error": "the board's RAM is too short: reset it, let boot.py load less"}))
 except (OSError, ValueError) as error:
-    print(json.dumps({"error": str(error) or repr(error)}))
+    said = {"error": str(error) or repr(error), "type": type(error).__name__}
+    said["code"] = getattr(error, "code", None)
+    print(json.dumps(said))
 """
+
+_CHECK = Path(line_check.__file__).read_text(encoding="utf-8")
+WIRED = (
+    "the board's UART hears itself: its TX is wired to its RX (`onemo board --wire`), and no "
+    "module is there; wire one, or start the board with `--module`"
+)
 
 # Runs on the board: what was in RAM only is gone from there, too.
 _WIPE = """
@@ -70,7 +84,7 @@ for i in range(len(pem)):
 """
 
 
-class BoardSays(ValueError):
+class BoardSays(RemoteError):
     """What went wrong on the board, in its words."""
 
 
@@ -90,13 +104,14 @@ class OnBoard:
 
     def _call(self, expression: str) -> tuple[Any, list[str]]:
         """Evaluates an expression on the board, with `certs`; its value, and lines printed."""
-        lines = self._board.run(_SCRIPT % expression, _LIMIT_S).splitlines()
+        script = _SCRIPT % (repr(WIRED), expression)
+        lines = self._board.run(f"{_CHECK}\n{script}", _LIMIT_S).splitlines()
         try:
             answer = json.loads(lines[-1])
         except (IndexError, ValueError):
             raise BoardSays(f"the board at {self._port} answers {lines[-1:]!r}") from None
         if "error" in answer:
-            raise BoardSays(answer["error"])
+            raise BoardSays(answer["error"], answer.get("type", ""), answer.get("code"))
         return answer["result"], lines
 
     def list(self, kind: int) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ from onemo_board.errors import MpremoteError
 from onemo_tools.certlint.checks import File, lint
 from onemo_tools.certlint.cli import lint_command, stop_on_errors
 from onemo_tools.certlint.loading import scanner_says
+from onemo_tools.cli import exits
 from onemo_tools.cli.parts import AS_JSON, BOARD_OR_PORT, NO_LINT, fail, need_file
 from onemo_tools.deploy.ports import unnumbered
 from onemo_tools.store.board import OnBoard
@@ -68,7 +69,7 @@ def _store(serial: str | None, board: str | None, baud: int) -> Iterator[Store]:
         with store:
             yield store
     except _ERRORS as error:
-        raise fail("certs", in_the_shell(unnumbered(error))) from None
+        raise fail("certs", error, said=in_the_shell(unnumbered(error))) from None
 
 
 def in_the_shell(text: str) -> str:
@@ -145,7 +146,8 @@ def write(
         except ValueError as error:
             if "PEM refused" not in str(error):
                 raise
-            raise ValueError(f"{file}, which is to be {error}") from None
+            said = in_the_shell(f"{file}, which is to be {error}")
+            raise fail("certs", error, exits.REFUSED, said) from None
     said = "written and confirmed by the module" if written else "unchanged"
     _tell(as_json, {"name": name, "written": written}, f"{name} {said}")
 
@@ -203,7 +205,7 @@ def check(
     baud: Baud = 115200,
     as_json: Json = False,
 ) -> None:
-    """The module's MD5 of an object; with a file, exit status 1 unless the file has the same."""
+    """The module's MD5 of an object; with a file, exit status 7 unless the file has the same."""
     if file is not None:
         need_file("certs", file, "the file to compare with")
     with _store(serial, board, baud) as store:
@@ -213,4 +215,4 @@ def check(
     said = {None: digest, True: f"{name} is {file}", False: f"{name} is not {file}: {digest}"}
     _tell(as_json, {"name": name, "md5": digest, "same": same}, said[same])
     if same is False:
-        raise typer.Exit(1)
+        raise typer.Exit(exits.DIFFERS)

@@ -19,6 +19,7 @@ from mpremote.transport_serial import SerialTransport  # type: ignore[import-unt
 from serial import SerialException  # type: ignore[import-untyped]
 from serial.tools import list_ports  # type: ignore[import-untyped]
 
+from onemo_tools.cli.exits import WrongEnd
 from onemo_tools.deploy import ports
 
 _PROBE_S = 5.0  # a board that was reset by the opening of its port boots first
@@ -33,7 +34,7 @@ _INTERRUPT = b"\r\x03\x03\r\x01"
 _END = b"\r\x02"
 
 
-class NoMicroPython(OSError):
+class NoMicroPython(WrongEnd):
     """No MicroPython answers at the port; the message says what does."""
 
 
@@ -114,7 +115,8 @@ class Session:
             raise BoardFailed(f"the board at {self._port} does not answer: {said}") from None
         except SerialException as error:
             why = ports.unnumbered(error)
-            raise ports.PortError(f"{self._port} fails: is it still plugged in? {why}") from None
+            said = f"{self._port} fails: is it still plugged in? {why}"
+            raise ports.PortError(said, "port-lost") from None
 
 
 def _require_micropython(port: Any, name: str) -> None:
@@ -133,27 +135,29 @@ def _require_micropython(port: Any, name: str) -> None:
     del heard[:]
     port.write(b"AT\r")
     is_module = _hear(port, heard, _AT_S, b"\nOK\r") or b"ERROR" in heard
-    raise NoMicroPython(
-        f"no MicroPython answers at {name}: {_who(before, bytes(heard), is_module)}"
-    )
+    kind, said = _who(before, bytes(heard), is_module)
+    raise NoMicroPython(f"no MicroPython answers at {name}: {said}", kind)
 
 
-def _who(before: bytes, heard: bytes, is_module: bool) -> str:
-    """What is at the other end, as far as it can be told."""
+def _who(before: bytes, heard: bytes, is_module: bool) -> tuple[str, str]:
+    """What is at the other end, as far as it can be told: in a word, in a sentence."""
     if is_module:
-        return "an AT module does; with --serial this PC talks to it itself"
+        return "module", "an AT module does; with --serial this PC talks to it itself"
     if heard and b"AT\r".startswith(heard.replace(b"\n", b"")[:3]):
-        return (
+        return "loopback", (
             "what is sent comes back as it is, so TX is wired to RX there, or the other end "
             "echoes: give the port of the board's USB or REPL"
         )
     if not (before or heard):
-        return (
+        return "silence", (
             "nothing at all does; is it the board's REPL port, is the board powered, is its "
             "program stuck? Reset it, or give another port"
         )
     last = (before + heard)[-_SHOWN:]
-    return f"something else does, its last bytes were {last!r}: give the board's REPL port"
+    return (
+        "other",
+        f"something else does, its last bytes were {last!r}: give the board's REPL port",
+    )
 
 
 def _hear(port: Any, heard: bytearray, seconds: float, wanted: bytes) -> bool:
@@ -194,7 +198,7 @@ def _why_closed(device: str, error: Exception) -> Exception:
         serial.serial_for_url(device, 115200, timeout=0, exclusive=True).close()
     except (OSError, ValueError) as cause:
         return ports.opening(device, cause)
-    return ports.PortError(f"{device} cannot be opened: {error}")
+    return ports.PortError(f"{device} cannot be opened: {error}", "port-closed")
 
 
 @contextlib.contextmanager

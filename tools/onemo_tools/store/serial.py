@@ -10,7 +10,9 @@ from typing import BinaryIO, Self
 import serial  # type: ignore[import-untyped]
 from onemo import Modem
 
+from onemo_tools.cli.exits import WrongEnd
 from onemo_tools.deploy import ports
+from onemo_tools.store import line_check
 
 _WRITE_S = 5.0
 
@@ -54,7 +56,8 @@ class PcUart:
             yield
         except OSError as error:
             why = ports.unnumbered(error)
-            raise ports.PortError(f"{self._port} fails: is it still plugged in? {why}") from None
+            said = f"{self._port} fails: is it still plugged in? {why}"
+            raise ports.PortError(said, "port-lost") from None
 
 
 class OnSerial:
@@ -66,6 +69,12 @@ class OnSerial:
     def __enter__(self) -> Self:
         self._uart = PcUart(self._port, self._baud)
         try:
+            if line_check.is_loopback(self._uart):
+                raise WrongEnd(
+                    f"what is sent to {self._port} comes back as it is: its TX is wired to its "
+                    "RX, and no module is there",
+                    "loopback",
+                )
             self._modem = Modem(self._uart, baud=self._baud)
             self._modem.start()
         except BaseException:

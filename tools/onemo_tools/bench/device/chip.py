@@ -70,7 +70,7 @@ def costs(who, sizes):
     acts = [(1, lambda: None), (2, lambda: command("+CSQ"))]
     acts += [(10, lambda: command("+X0")), (11, lambda: command("+X40"))]
     if who == "ours":
-        acts.append((12, lambda: modem.run_operation(find_op(modem.channel, "none", 1))))
+        acts.append((12, lambda: modem.run_operation(find_op(modem.channel, "none", 2))))
     for n, size in enumerate(sizes):
         acts.append((100 + n, lambda size=size: upload(size)))
         acts.append((200 + n, lambda size=size: read_back(size)))
@@ -93,13 +93,20 @@ def share(who, size):
 
 
 def losses(who, baud, rxbuf, size):
-    """One read-back; whether all of it came."""
+    """One read-back of `size` bytes, or one list (None); whether all of it came."""
     uart = opened(baud, rxbuf)
+    modem = started(uart, baud) if who == "ours" else None
     name = f"{size}.pem"
+    got = None
     try:
-        if who == "ours":
+        if size is None:
+            if modem:
+                modem.run_operation(find_op(modem.channel, "none", 2))
+            else:
+                plain.command(uart, "+MSSLLIST=2")
+        elif modem:
             sink = Sink()
-            started(uart, baud).certs.read(name, sink)
+            modem.certs.read(name, sink)
             got = sink.size
         else:
             got = len(plain.read_back(uart, name))

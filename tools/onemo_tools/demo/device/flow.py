@@ -27,7 +27,7 @@ elif flow == "server":
 else:
     tls.configure(AUTH_MUTUAL, ca="ca.pem", cert="client.pem", key="client.key")
 kept = tls.read()
-print("read back", kept["auth"], kept["ca"], kept["cert"], kept["key"])
+print("read back: auth", kept["auth"], kept["ca"], kept["cert"], kept["key"])
 
 try:
     with modem.connect(host, port, tls) as stream:
@@ -36,4 +36,4 @@ try:
 except OSError as error:
     print("refused", error)
 gc.collect()
-print("heap", gc.mem_alloc(), gc.mem_alloc() + gc.mem_free())
+print(f"heap: {gc.mem_alloc()} of {gc.mem_alloc() + gc.mem_free()} bytes in use")

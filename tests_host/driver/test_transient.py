@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""A module that is busy for a moment is asked again, within the caller's deadline."""
+
+import pytest
+from onemo.errors import CommandError
+
+BUSY = (b"+CME ERROR: 14", b"+CME ERROR: 3", b"ERROR")
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+@pytest.mark.parametrize("command", [b"ATE0", b"AT+CMEE=1", b"AT+CMEE?", b"AT+CGMM"])
+def test_start_asks_again(rigs, command, refusal):
+    rig = rigs(started=False, refuse_once=((command, refusal),) * 2)
+    rig.modem.start()
+    assert rig.modem.model == "ML307R"
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+@pytest.mark.parametrize("command", [b"ATE0", b"AT+CMEE=1", b"AT+CGMM"])
+def test_start_ends_within_its_deadline(rigs, command):
+    rig = rigs(started=False)
+    rig.module.reply(command, b"+CME ERROR: 14", times=None)
+    began = rig.clock.now()
+    with pytest.raises(CommandError) as caught:
+        rig.modem.start(timeout_ms=10000)
+    assert caught.value.code == 14
+    assert 10 <= rig.clock.now() - began < 16
+
+
+@pytest.mark.parametrize("refusal", [b"+CME ERROR: 50", b"+CME ERROR: 4", b"+CME ERROR: 100"])
+def test_what_is_refused_for_good_is_not_asked_again(rigs, refusal):
+    rig = rigs(started=False, refuse_once=((b"AT+CGMM", refusal),))
+    with pytest.raises(CommandError):
+        rig.modem.start()
+    assert rig.module.commands.count(b"AT+CGMM") == 1

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: MIT
+"""Datagrams: modem.udp of both fronts, and SOCK_DGRAM sockets."""
+
+import asyncio
+import errno
+import socket as real
+import struct
+import threading
+import time
+
+import pytest
+from onemo.errors import CommandError, ConnectionLost, ModemReset, Timeout
+from onemo_simulator import EchoPeer, Module, Peer, SystemNetwork
+
+from .conftest import HOST, Sink, commands, network
+from .device import run
+
+
+class Twice(Peer):
+    """Answers each datagram with two: itself, and its length."""
+
+    def on_data(self, conn, data):
+        conn.reply(data)
+        conn.reply(b"%d" % len(data), 0.01)
+
+
+def udp_network():
+    net = network()
+    net.listen(HOST, 21, Twice())
+    net.listen("other.example", 7, EchoPeer())
+    return net
+
+
+@pytest.mark.parametrize("model", ["ML307R", "ML305U", "MN316", "MN316-S", "unknown"])
+def test_datagrams_come_as_they_were_sent(rigs, model):
+    rig = rigs(model if model != "unknown" else "ML307R", network=udp_network())
+    if model == "unknown":
+        rig.modem.set_model("XX999")
+    with rig.modem.udp(HOST, 7) as there:
+        opened = commands(rig, b"AT+MIPOPEN=")[0]
+        assert opened == b'AT+MIPOPEN=0,"UDP","%s",7,55,3' % HOST.encode()
+        assert there.get_extra_info("peername") == (HOST, 7)
+        most = there.size_max
+        assert most == (1460 if model.startswith("ML") else (1024 - 24) // 2)
+        for data in (b"x", b"\r\nOK\r\n", bytes(range(256)), b"y" * most):
+            assert there.send(data) == len(data)
+            assert there.recv() == data
+        for data in (b"one", b"three", b"\0" * 100):
+            there.send(data)
+        buf = bytearray(4)
+        assert there.recv_into(buf) == 3
+        assert buf == b"one\0"
+        assert there.recv_into(buf) == 4  # what there is no room for is lost
+        assert buf == b"thre"
+        assert there.recv(10) == b"\0" * 10
+        there.settimeout(0.5)
+        with pytest.raises(Timeout):
+            there.recv()
+        there.settimeout(0)
+        assert there.recv() is None
+        for data in (b"", b"x" * (most + 1)):
+            with pytest.raises(ValueError, match=f"1 to {most} bytes"):
+                there.send(data)
+    there.close()
+    with pytest.raises(ConnectionLost):
+        there.send(b"late")
+
+
+def test_many_wait_in_the_module_and_come_in_their_order(rigs):
+    rig = rigs(network=udp_network())
+    there = rig.modem.udp(HOST, 21)
+    for number in range(20):
+        there.send(b"%d" % number * 10)
+    got = [there.recv() for _ in range(40)]
+    assert got[0::2] == [b"%d" % number * 10 for number in range(20)]
+    assert got[1::2] == [b"%d" % len(data) for data in got[0::2]]
+
+
+def test_what_the_module_has_no_room_for_is_dropped_and_the_rest_is_whole(rigs):
+    rig = rigs("MN316", network=udp_network())
+    room = rig.module.profile.udp_packets
+    there = rig.modem.udp(HOST, 7)
+    for number in range(room + 20):
+        there.send(b"%03d" % number * 50)
+    there.settimeout(1)
+    got = []
+    with pytest.raises(Timeout):
+        while True:
+            got.append(there.recv())
+    assert room <= len(got) < room + 20
+    assert got == sorted(got)
+    assert all(len(set(data.split(data[:3]))) == 1 for data in got)
+
+
+def test_a_report_that_was_lost_is_asked_for(rigs):
+    rig = rigs(network=udp_network())
+    there = rig.modem.udp(HOST, 7)
+    there.settimeout(3)
+    urc = rig.module.urc
+
+    def lossy(line, *args):
+        if not line.startswith(b'+MIPURC: "rudp"'):
+            urc(line, *args)
+
+    rig.module.urc = lossy
+    there.send(b"hello")
+    assert there.recv() == b"hello"
+
+
+def test_errors_of_datagrams(rigs):
+    rig = rigs(network=udp_network(), open_result=580)
+    with pytest.raises(CommandError) as caught:
+        rig.modem.udp("nowhere.example", 7)
+    assert caught.value.errno == errno.EHOSTUNREACH
+    rig = rigs(network=udp_network())
+    with pytest.raises(ValueError, match="host"):
+        rig.modem.udp('a"b', 7)
+    there = rig.modem.udp(HOST, 7)
+    tcp = rig.modem.connect(HOST, 7)  # both at once
+    tcp.write(b"stream")
+    there.send(b"datagram")
+    assert there.recv() == b"datagram"
+    assert tcp.read(6) == b"stream"
+    rig.module.sockets.pdp_gone()
+    with pytest.raises(ConnectionLost):
+        there.recv()
+    again = rig.modem.udp(HOST, 7)
+    rig.modem.reboot()
+    with pytest.raises(ModemReset):
+        again.send(b"x")
+
+
+def test_a_host_that_never_answers(rigs):
+    rig = rigs(network=udp_network())
+    there = rig.modem.udp(HOST, 9)
+    start = rig.clock.now()
+    there.send(b"anybody?")
+    with pytest.raises(Timeout):
+        there.recv()
+    assert 60 <= rig.clock.now() - start < 70
+
+
+def test_awaited(aios):
+    rig = aios(network=udp_network())
+
+    async def go():
+        async with await rig.aio.udp(HOST, 7) as there:
+            reader = asyncio.create_task(there.recv())
+            await rig.sleep(1)
+            assert await rig.aio.command("+CSQ") == [b"+CSQ: 24,99"]  # holds nobody up
+            assert await there.send(b"hello") == 5
+            assert await reader == b"hello"
+            there.settimeout(2)
+            with pytest.raises(Timeout):
+                await there.recv(10)
+            with pytest.raises(ValueError, match="1 to 1460"):
+                await there.send(b"")
+            waiting = asyncio.create_task(there.recv())
+            await rig.sleep(0.1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            await there.send(b"after")
+            buf = bytearray(3)
+            assert await there.recv_into(buf) == 3
+            assert buf == b"aft"
+        await there.close()
+        with pytest.raises(ValueError, match=r"modem\.udp"):
+            socket = rig.aio.socket_module()
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    rig.run(go())
+
+
+# As sockets
+
+
+def test_sockets_of_datagrams(rigs):
+    rig = rigs(network=udp_network())
+    socket = rig.modem.socket_module()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for call in (
+        lambda: sock.send(b"x"),
+        lambda: sock.recv(1),
+        lambda: sock.readinto(bytearray(1)),
+    ):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENOTCONN
+    sock.bind(("0.0.0.0", 5000))
+    sock.settimeout(1)
+    address = socket.getaddrinfo(HOST, 7, 0, socket.SOCK_DGRAM)[0][-1]
+    assert sock.ioctl(3, 5) == 4
+    assert sock.sendto(b"hello", address) == 5
+    assert sock.recvfrom(100) == (b"hello", (HOST, 7))
+    assert sock.sendto(b"again", 0, address) == 5
+    assert sock.recv(100) == b"again"
+    assert len(commands(rig, b"AT+MIPOPEN=")) == 1
+    assert sock.sendto(b"elsewhere", ("other.example", 7)) == 9
+    assert sock.recvfrom(4) == (b"else", ("other.example", 7))
+    assert len(commands(rig, b"AT+MIPOPEN=")) == 2
+    with pytest.raises(OSError) as caught:
+        sock.recv(1)
+    assert caught.value.errno == errno.ETIMEDOUT
+    sock.setblocking(False)
+    assert sock.read(5) is None
+    for call in (lambda: sock.recv(5), lambda: sock.recv_into(bytearray(5))):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.args[0] == errno.EAGAIN
+    sock.connect(("other.example", 7))
+    buf = bytearray(10)
+    assert sock.write(b"query") == 5
+    rig.clock.advance(1)
+    assert sock.ioctl(3, 1) == 1
+    assert sock.readinto(buf, 3) == 3
+    assert buf[:4] == b"que\0"
+    sock.close()
+    sock.close()
+    rig.clock.advance(1)
+    rig.modem.command("+CSQ")
+    assert all(conn.closed for conn in rig.network.connections)
+
+
+# On real MicroPython, with real servers
+
+NTP_2027 = 4007750400
+
+
+class Server:
+    """A UDP server on loopback that answers with what `answer` makes of a datagram."""
+
+    def __init__(self, answer):
+        self._sock = real.socket(real.AF_INET, real.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", 0))
+        self._sock.settimeout(30)
+        self.port = self._sock.getsockname()[1]
+        self.seen = []
+        self._answer = answer
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self):
+        try:
+            while True:
+                data, address = self._sock.recvfrom(4096)
+                self.seen.append(data)
+                for answer in self._answer(data):
+                    self._sock.sendto(answer, address)
+        except OSError:
+            pass  # closed, or nobody came
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._sock.close()
+        self._thread.join(5)
+
+
+def test_a_time_client_that_makes_ntptimes_calls():
+    """`ntptime` itself is nowhere to be had as a package: these are its calls, in its order."""
+
+    def ntp(data):
+        assert len(data) == 48 and data[0] == 0x23
+        yield b"\x24" + bytes(39) + struct.pack("!II", NTP_2027, 0)
+
+    with Server(ntp) as server:
+        out = run(
+            Module("ML307R", network=SystemNetwork({"pool.example": "127.0.0.1"})),
+            """
+from onemo import Modem
+modem = Modem(uart)
+modem.start()
+with modem.use_as_socket():
+    import socket, struct
+    query = bytearray(48)
+    query[0] = 0x23
+    address = socket.getaddrinfo("pool.example", PORT)[0][-1]
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        s.settimeout(1)
+        s.sendto(query, address)
+        message = s.recv(48)
+    finally:
+        s.close()
+    print(struct.unpack("!I", message[40:44])[0])
+""",
+            PORT=server.port,
+        )
+    assert out == f"{NTP_2027}\n"
+
+
+def test_a_name_is_asked_for_as_coap_and_dns_clients_do():
+    """And 1000 answers nobody asked for leave the heap as it was."""
+
+    def dns(data):
+        yield data[:2] + b"\x81\x80" + data[4:] + b"answer"
+        if data[-1] == 9:
+            for number in range(1000):
+                yield b"%04d" % number * 300
+
+    with Server(dns) as server:
+        out = run(
+            Module("ML307R", network=SystemNetwork({"dns.example": "127.0.0.1"})),
+            """
+import select
+from time import sleep_ms
+from onemo import Modem
+modem = Modem(uart)
+modem.start()
+with modem.use_as_socket():
+    import usocket
+    s = usocket.socket(usocket.AF_INET, usocket.SOCK_DGRAM)
+    s.setblocking(False)
+    s.connect(("dns.example", PORT))
+    query = b"$\\x1a\\x01\\0\\0\\x01"
+    view = memoryview(query)
+    while view:
+        view = view[s.write(view) or 0:]
+    poller = select.poll()
+    poller.register(s, select.POLLIN)
+    print(len(poller.poll(5000)))
+    buf = bytearray(2000)
+    print(buf[: s.readinto(buf)])
+    print(s.readinto(buf))
+    s.write(b"flood\\x09")
+    sleep_ms(500)
+    modem.command("+CSQ")
+    print(s.readinto(buf))
+    gc.collect()
+    before = gc.mem_alloc()
+    n = 0
+    last = b""
+    while True:
+        got = s.readinto(buf)
+        if got is None:
+            break
+        assert got == 1200 and bytes(buf[:4]) > last, (got, buf[:4])
+        last = bytes(buf[:4])
+        n += 1
+    gc.collect()
+    print(n > 100, gc.mem_alloc() - before < 512)
+    s.close()
+""",
+            PORT=server.port,
+        )
+    assert out.splitlines() == [
+        "1",
+        "bytearray(b'$\\x1a\\x81\\x80\\x00\\x01answer')",
+        "None",
+        "12",
+        "True True",
+    ]
+
+
+def test_the_server_helper_notices(monkeypatch):
+    with (
+        Server(lambda data: [data[::-1]]) as server,
+        real.socket(real.AF_INET, real.SOCK_DGRAM) as sock,
+    ):
+        sock.settimeout(5)
+        sock.sendto(b"abc", ("127.0.0.1", server.port))
+        assert sock.recv(10) == b"cba"
+        deadline = time.monotonic() + 5
+        while not server.seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.seen == [b"abc"]
+
+
+def test_a_sink_takes_datagrams(rigs):
+    net = network()
+    net.listen(HOST, 30, Sink())
+    rig = rigs(network=net)
+    there = rig.modem.udp(HOST, 30)
+    there.send(b"a" * 1000)
+    there.send(b"b")
+    assert bytes(net.connections[-1].sent) == b"a" * 1000 + b"b"
