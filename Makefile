@@ -60,7 +60,7 @@ mosquitto: $(READY)
 .PHONY: silicon
 silicon: $(READY)
 	$(BIN)/python -m onemo_board.rp2040.firmware
-	$(BIN)/python -m pytest -m silicon tests_host/silicon $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m silicon tests_host/silicon $(ARGS)
 
 # Which module of the library imports which, and whether the rules of the house hold.
 .PHONY: imports
