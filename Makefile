@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIBRARIES := $(VENV)/micropython/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
 # Faults of line, module and host, and whether what the driver tells then is so; `ARGS=--help`.
@@ -43,7 +44,7 @@ bench: $(VENV)/.bench
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo
 
-test: $(READY) lint
+test: $(READY) $(LIBRARIES) lint
 	$(BIN)/python -m pytest -n 2
 
 # Ten thousand messages through a real broker, the connection cut and restored in between.
@@ -100,10 +101,22 @@ packages: $(READY)
 schema: $(READY)
 	$(BIN)/python -m onemo_tools.lint.config_docs
 
+# Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
+.PHONY: release
+release: $(READY)
+	$(BIN)/python -m onemo_tools.deploy.release $(if $(TAG),--tag $(TAG))
+
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# MicroPython's MQTT and HTTP libraries, which the tests run on the simulated module.
+.PHONY: libraries
+libraries: $(LIBRARIES)
+$(LIBRARIES): tools/requirements/micropython.txt $(READY)
+	$(BIN)/python tools/fetch_libraries.py $< $(@D)
 	@touch $@
 
 # matplotlib, which only the picture of make bench needs.

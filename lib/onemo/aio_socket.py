@@ -309,4 +309,6 @@ class AsyncSockets(SocketModule):
     def socket(self, family=2, kind=1, protocol=0):
         if kind != self.SOCK_STREAM:
             raise ValueError("sockets are SOCK_STREAM under onemo.aio; for UDP: modem.udp()")
-        return Socket(self._modem, self._tls)
+        sock = Socket(self._modem, self._tls)
+        sock.readahead = self.readahead
+        return sock
