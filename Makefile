@@ -101,6 +101,11 @@ packages: $(READY)
 schema: $(READY)
 	$(BIN)/python -m onemo_tools.lint.config_docs
 
+# Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
+.PHONY: release
+release: $(READY)
+	$(BIN)/python -m onemo_tools.deploy.release $(if $(TAG),--tag $(TAG))
+
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)

@@ -221,6 +221,8 @@ class ConnectionBuffer:
                 else:
                     accepted = yield from self._send_inline_op(data, start, n)
             except ModemError as error:
+                if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
+                    model.prompt = False  # the next connection sends inside commands
                 self._break(error)
             connection.in_transfer = False
             if accepted is None:

@@ -94,9 +94,7 @@ FIGURES = (
     Figure("stream_line_921600", STREAM, "lines of 64 B, 1 KB ahead, 921600", 1.0, 1.06, "×"),
     Figure("stream_read_small_921600", STREAM, "reads of 64 B, 256 B ahead", 1.0, 1.19, "×"),
     Figure("stream_buffered_921600", STREAM, "writes of 64 B, buffered, 921600", 1.0, 1.15, "×"),
-    Figure(
-        "stream_unbuffered_921600", STREAM, "writes of 64 B, each sent, 921600", 1.0, 2.2, "×"
-    ),
+    Figure("stream_unbuffered_921600", STREAM, "writes of 64 B, each sent, 921600", 1.0, 2.2, "×"),
     Figure("stream_echo_921600", STREAM, "20 B there and back, 921600", 1.0, None, "×"),
     Figure("publish_bytes", STREAM, "bytes: an MQTT message of 100 B, QoS 1", 118, 300),
     Figure("publish_commands", STREAM, "AT commands for it", None, 2, ""),

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The README's tables of models and of commands, made from what the driver itself reads, and of
-libraries, made from what a test runs.
+"""The tables of models and of commands, made from what the driver itself reads, and of libraries,
+made from what a test runs.
 
-python -m onemo_tools.lint.tables README.md      # writes them between their markers
+python -m onemo_tools.lint.tables README.md              # writes them between their markers
+python -m onemo_tools.lint.tables docs/models.md         # has that of the models only
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from onemo import models
@@ -160,22 +162,23 @@ def library_table() -> str:
 TABLES = {"models": model_table, "commands": command_table, "libraries": library_table}
 
 
-def filled(text: str) -> str:
+def filled(text: str, names: Iterable[str] = TABLES) -> str:
     """`text` with each table between its markers. ValueError: a marker is missing."""
-    for name, make in TABLES.items():
+    for name in names:
         begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
         start = text.find(begin)
         stop = text.find(end, start)
         if start < 0 or stop < 0:
             raise ValueError(f"no lines {begin.strip()} and {end}, in this order")
-        text = text[: start + len(begin)] + make() + "\n" + text[stop:]
+        text = text[: start + len(begin)] + TABLES[name]() + "\n" + text[stop:]
     return text
 
 
 def main(file: str) -> None:
-    """Write the tables into `file`."""
+    """Write the tables into `file`: all, but into docs/models.md that of the models alone."""
     path = Path(file)
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    names = ("models",) if path.name == "models.md" else tuple(TABLES)
+    path.write_text(filled(path.read_text(encoding="utf-8"), names), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,9 @@ class VirtualModem(aio.AsyncModem):
     """The asyncio front, whose waits for news end with the news: without it, each of the 20 ms
     that it sleeps on a board would be a step of the loop."""
 
-    async def wait_news(self, connection: Any, timeout_ms: int) -> None:
+    async def wait_news(
+        self, connection: Any, timeout_ms: int, each_turn: Callable[[], object] | None = None
+    ) -> None:
         """As the front's."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, JumpingLoop)
@@ -126,6 +128,8 @@ class VirtualModem(aio.AsyncModem):
                 self.channel.poll()
             left = end - loop.time()
             if left <= 0 or connections.has_news(connection):
+                return
+            if each_turn and each_turn():
                 return
             await loop.bytes_within(left)
 
@@ -284,7 +288,8 @@ class Device:
             return until(self)
 
         self._until = over
-        front, aio.Modem = aio.Modem, VirtualModem
+        front = aio.Modem
+        setattr(aio, "Modem", VirtualModem)  # noqa: B010 (a class to type checkers)
         loop = JumpingLoop(self.rig, self._look)
         each = self.each
         try:
@@ -303,7 +308,7 @@ class Device:
             self.each = lambda: None
             self._until = lambda: False
             finish(loop)
-            aio.Modem = front
+            setattr(aio, "Modem", front)  # noqa: B010
             self.rig.uart.init()
             if stays:
                 self.each = each
