@@ -187,6 +187,11 @@ class Modem:
     connections: Any
     heard: Any
     firmware: Any
+    reopen: Any
+    rts: Any
+    cts: Any
+    keep_awake: Any
+    settings_boot: Any
     certs: CertStore
 
     def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
