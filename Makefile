@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIBRARIES := $(VENV)/micropython/.ready
 export PYTHONPATH := $(CURDIR)/tools:$(CURDIR)/lib
 
 # Faults of line, module and host, and whether what the driver tells then is so; `ARGS=--help`.
@@ -18,6 +19,11 @@ faults: $(READY)
 .PHONY: soak mosquitto powercut
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.proofs.powercut
+
+# Field histories: main.py for 30 virtual days each, and all that befalls it. ARGS="--only 7"
+.PHONY: history
+history: $(READY)
+	$(BIN)/python -m onemo_tools.proofs.history $(ARGS)
 
 # A million inputs and more into all that reads what comes from outside.
 .PHONY: fuzz
@@ -43,7 +49,7 @@ bench: $(VENV)/.bench
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo
 
-test: $(READY) lint
+test: $(READY) $(LIBRARIES) lint
 	$(BIN)/python -m pytest -n 2
 
 # Ten thousand messages through a real broker, the connection cut and restored in between.
@@ -108,10 +114,22 @@ packages: $(READY)
 schema: $(READY)
 	$(BIN)/python -m onemo_tools.lint.config_docs
 
+# Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
+.PHONY: release
+release: $(READY)
+	$(BIN)/python -m onemo_tools.deploy.release $(if $(TAG),--tag $(TAG))
+
 $(READY): tools/requirements/dev.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# MicroPython's MQTT and HTTP libraries, which the tests run on the simulated module.
+.PHONY: libraries
+libraries: $(LIBRARIES)
+$(LIBRARIES): tools/requirements/micropython.txt $(READY)
+	$(BIN)/python tools/fetch_libraries.py $< $(@D)
 	@touch $@
 
 # matplotlib, which only the picture of make bench needs.

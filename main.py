@@ -13,7 +13,7 @@ from onemo.aio import Modem
 from onemo.errors import ClockError
 from onemo.profile import read
 from onemo.supervisor import Supervisor, Watchdog
-from onemo.uart import open_uart, reopen
+from onemo.uart import flow, open_uart, reopen
 
 from mqtt import Client
 
@@ -21,14 +21,21 @@ from mqtt import Client
 class Product:
     def __init__(self, config, uart):
         self.config = config
-        self.modem = Modem(uart, baud=config["uart"]["baud"], model=config["module"].get("model"))
+        line = config["uart"]
+        self.modem = Modem(
+            uart,
+            baud=line["baud"],
+            model=config["module"].get("model"),
+            reopen=reopen(line),
+            **flow(line),
+        )
         self.modem.on_event(lambda kind, text: print("%s: %s" % (kind, text)))
         if config.get("power"):
             from onemo.power import Power
 
             self.modem.power = Power(config["power"])
         self.supervisor = Supervisor(
-            self.modem, config.get("recovery"), config["retry"], reopen(config["uart"])
+            self.modem, config.get("recovery"), config["retry"], self.modem.reopen
         )
         self.device = hexlify(machine.unique_id()).decode()
         self.line = 1  # the next line of telemetry
@@ -54,8 +61,8 @@ class Product:
     async def attach(self):
         """Brings a module in any state online."""
         modem, module = self.modem, self.config["module"]
-        await modem.start()
-        print("module %s found" % modem.model)
+        await modem.start(baud=self.config["uart"]["baud"])
+        print("module %s found" % modem.require_model())
         if module.get("sleep") is not None:
             await modem.sleep_mode(module["sleep"])
         addresses = await modem.attach(

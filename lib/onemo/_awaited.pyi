@@ -6,6 +6,10 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, List
 
+from .aio_udp import Datagrams
+from .model_info import ModelInfo
+from .net_stand_in import SocketModule
+from .net_stand_in import StandIns
 from .aio_stream import Stream
 
 class CertStore:
@@ -16,6 +20,7 @@ class CertStore:
     Timeout, ModemReset."""
 
     encoding: int
+    newline: Any
     psk_verified: str | None
 
     def __init__(self, modem) -> None:
@@ -164,13 +169,32 @@ class Modem:
     """A OneMO module on a UART; methods are awaited. A task that is cancelled leaves the modem
     usable for the others."""
 
-    model: str | None
-    boot_count: int
-    packet: int
     channel: Any
+    packet: int
+    line_max: Any
+    model: str | None
+    profile: Any
+    boot_count: int
+    partial_upload: Any
+    unverified: Any
+    contexts: Any
+    sources: Any
+    running: Any
+    capabilities: Any
+    power: Any
+    module_clock: Any
+    absent: Any
+    connections: Any
+    heard: Any
+    firmware: Any
+    reopen: Any
+    rts: Any
+    cts: Any
+    keep_awake: Any
+    settings_boot: Any
     certs: CertStore
 
-    def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None) -> None:
+    def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
         """Nothing is sent yet.
 
         `uart`: any(), readinto(buf, n), write(buf[, n]) as machine.UART has them.
@@ -183,6 +207,9 @@ class Modem:
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
         keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
         module or its SIM (IMEI, ICCID, IMSI).
+        `reopen(baud)`: returns the UART at another speed (`uart.reopen` makes one), so that
+        start() finds a module that runs at one.
+        `rts`, `cts`: the UART uses that line, so that the module is to as well (AT+IFC).
 
         ValueError or TypeError for a value out of range.
         """
@@ -203,14 +230,19 @@ class Modem:
     def require_model(self) -> Any:
         """What the model can do, see model.py. ModemError before the module is identified."""
 
-    async def start(self, timeout_ms: int=...) -> None:
+    async def start(self, timeout_ms: int=..., *, baud: int | None=None) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
         (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
-        `model_info`. One that the library does not know is asked what it can do.
+        `model_info`. One that the library does not know is asked what it can do. Models that are
+        delivered to sleep are kept awake, unless `keep_awake` is False.
+
+        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
+        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
+        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
 
         Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
         another brand, or of the first generation; ProtocolError if it says something else each
-        time that it is asked."""
+        time that it is asked; ValueError for a `baud` without `reopen`."""
 
     async def reboot(self, timeout_ms: int=...) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
@@ -218,10 +250,11 @@ class Modem:
 
         Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
 
-    async def set_baud(self, baud: int, reopen, timeout_ms: int=90000) -> None:
+    async def set_baud(self, baud: int, reopen=None, timeout_ms: int=90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
-        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
-        its speed over resets; a module that an earlier run left at another speed is found.
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
+        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
+        left at another speed is found.
 
         Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
         if the line is not good for the new one; CommandError if the module has no such speed."""
@@ -251,10 +284,12 @@ class Modem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take. "clock": the module's clock is believed without a comparison.
-        "attach": what attach() did, or waits for and how long. "denied": the network denies
-        registration.
+        "absent": an option that the firmware does not have. "model": a model that nobody knows was
+        asked what it can do. "baud": the module stays at another speed than start() was given.
+        "flow", "sleep": it has no flow control, or may fall asleep. "negotime": connect has less
+        time than the handshake may take. "clock": the module's clock is believed without a
+        comparison. "attach": what attach() did, or waits for and how long. "denied": the network
+        denies registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -285,9 +320,6 @@ class Modem:
 
         Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
         Timeout, ModemReset."""
-
-    def rest(self) -> None:
-        """Let the module sleep again after an operation. For the fronts."""
 
     async def clock(self, timeout_ms: int=30000) -> tuple[int, ...]:
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
@@ -360,7 +392,7 @@ class Modem:
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
 
-    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, ssl=None, id: int | None=None) -> Stream:
+    async def connect(self, host: str, port: int, tls: TLSContext | None=None, timeout_ms: int=60000, *, ssl: Any | None=None, id: int | None=None) -> Stream:
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);
         returns a stream. `timeout_ms` milliseconds, at least 6000, bound DNS, TCP and TLS
         together. `id`: the connect_id to use; None takes a free one. Other tasks may talk while

@@ -5,6 +5,7 @@
 
 try:
     import sys
+    from gc import collect
     from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
     from micropython import const
@@ -32,6 +33,10 @@ except ImportError:
     import time
 
     CLOSES_GENERATORS = True
+
+    def collect():
+        pass  # the heap is not small, and looking at all of it takes long
+
     _WRAP = 1 << 30
 
     def const(value):

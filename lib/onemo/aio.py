@@ -23,6 +23,7 @@ except ImportError:
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import Any
 
     from .aio_stream import Stream
     from .aio_udp import Datagrams
@@ -68,7 +69,7 @@ class AsyncModem(BaseModem):
         finally:
             ch.cancel()
             if self.power:
-                self.rest()
+                self.power.rest(ch)
             self._unlock()
 
     def _next_sleep(self, sleep, received):
@@ -146,7 +147,7 @@ class AsyncModem(BaseModem):
         tls: "TLSContext | None" = None,
         timeout_ms: int = 60000,
         *,
-        ssl=None,
+        ssl: "Any | None" = None,
         id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);

@@ -42,7 +42,7 @@ class Stream(ConnectionBuffer):
             return bytes(await self._run(self._read_steps(-1)))
         if not n:
             return b""
-        buf = bytearray(min(n, 4 * len(self._ch.buffer)))
+        buf = bytearray(min(n, 4 * self.room()))
         got = await self._run(self._readinto_steps(buf, len(buf)))
         return bytes(buf[:got])
 

@@ -307,16 +307,16 @@ class Channel:
             self.out_of_sync or self.rebooted or self.payload_remaining or self.may_sleep()
         )
 
+    def set_sleep(self, sleep_ms):
+        """Note for how long after a command the module is awake; None: it does not sleep."""
+        self.sleep_ms = sleep_ms
+
     def may_sleep(self):
         """Whether the module may be asleep by now: the bytes that wake it would be lost."""
         if self.sleep_ms is None:
             return False
         # Weeks may have passed, so that ticks have wrapped.
         return not 0 <= _port.ticks_diff(_port.ticks_ms(), self._sent_ms) < self.sleep_ms
-
-    def set_sleep(self, sleep_ms):
-        """Note that the module may sleep once no command came for so long; None: it does not."""
-        self.sleep_ms = sleep_ms
 
     def cancel(self):
         """Leave whatever is under way, or is waited for; the next command recovers first."""

@@ -107,8 +107,11 @@ def _find_answer_op(ch, timeout_ms):
             answered = cmee is not None
             if first and not answered:
                 yield from listen_op(ch, _GUARD_MS)
-        except (CommandError, ModemReset):
+        except CommandError:
             cold = False  # it takes commands, so no far peer gets what is sent
+        except ModemReset:
+            cold = False
+            probes = 0  # nor is it in data mode, and 8 KB of filler take 9 s at 9600 bit/s
         except (ProtocolError, Timeout):
             pass
         probes += 1

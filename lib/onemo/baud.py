@@ -11,6 +11,7 @@ from .errors import ModemReset, ProtocolError, Timeout
 
 # What a module may have been left at, the commonest first.
 _SPEEDS = (115200, 921600, 460800, 230400, 57600, 38400, 19200, 9600, 4800)
+_COMMON = (115200, 9600, 460800, 921600)  # as delivered, and as products leave them
 _LOOK_MS = const(1400)  # three probes: the first ones after a change may be lost
 _LONG_LOOK_MS = const(6000)  # so many that a module in data mode is got out of it
 _SETTLE_MS = const(20000)  # after a change
@@ -26,7 +27,7 @@ def set_baud_op(modem, baud, reopen, timeout_ms):
 
 def _set_baud_op(modem, baud, reopen, timeout_ms):
     ch = modem.channel
-    yield from _find_op(modem, (ch.baud, baud), reopen, timeout_ms)
+    yield from _find_op(modem, (ch.baud, baud), _SPEEDS, reopen, timeout_ms, _LOOK_MS)
     before = ch.baud
     if before != baud:
         yield from _send_ipr_op(ch, baud, REPLY_MS)
@@ -36,7 +37,7 @@ def _set_baud_op(modem, baud, reopen, timeout_ms):
         except Timeout:
             for _ in range(_BLIND_TRIES):  # it may hear us, though we do not hear it
                 yield from _send_ipr_op(ch, before, _LOOK_MS // _BLIND_TRIES)
-            yield from _find_op(modem, (before, baud), reopen, timeout_ms)
+            yield from _find_op(modem, (before, baud), _SPEEDS, reopen, timeout_ms, _LOOK_MS)
             raise Timeout(
                 "the module is not understood at %d bit/s, it is at %d again: is the line good "
                 "for that speed, and the UART's clock near enough to it?" % (baud, ch.baud)
@@ -44,28 +45,41 @@ def _set_baud_op(modem, baud, reopen, timeout_ms):
     ch.set_result(None)
 
 
-def _find_op(modem, likely, reopen, timeout_ms):
+def find_op(modem, timeout_ms):
+    """Operation: get in step with a module that runs at the UART's speed or at one of the common
+    ones; channel.baud is its speed then. The UART's own is looked at so long that a module in data
+    mode is got out of it, or one that boots has answered. Timeout, ModemReset."""
+    first_ms = max(_LOOK_MS, min(_LONG_LOOK_MS, timeout_ms // 3))
+    return _find_op(modem, (modem.channel.baud,), _COMMON, modem.reopen, timeout_ms, first_ms)
+
+
+def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
     # Gets in step with the module at whatever speed it has; channel.baud is that speed then.
     ch = modem.channel
     start = _port.ticks_ms()
     may_have_rebooted = ch.rebooted or ch.out_of_sync
-    look_ms = _LOOK_MS
+    first = True
     while True:
-        for speed in likely + tuple(s for s in _SPEEDS if s not in likely):
+        for speed in likely + tuple([s for s in others if s not in likely]):
             left_ms = timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)
             if left_ms <= 0:
                 raise Timeout(
-                    "no answer within %d ms at any speed from 4800 to 921600 bit/s: has the "
-                    "module power, are TX and RX crossed?" % timeout_ms
+                    "no answer within %d ms at any speed from %d to 921600 bit/s: has the "
+                    "module power, are TX and RX crossed?" % (timeout_ms, min(others))
                 )
             if speed != ch.baud:
                 _use(modem, speed, reopen)
+                if first:
+                    ch.expect_payload(0)  # 8 KB of filler take 9 s at 9600 bit/s
             ch.set_rebooted(may_have_rebooted)
             try:
                 yield from modem.resync_op(min(look_ms, left_ms))
                 return
             except Timeout:
                 pass
+            if first:
+                look_ms = _LOOK_MS
+        first = False
         look_ms = _LONG_LOOK_MS
 
 

@@ -11,6 +11,7 @@ from .modem import BaseModem
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from .net_stand_in import SocketModule
     from .net_stream import Stream
@@ -48,7 +49,7 @@ class Modem(BaseModem):
         finally:
             self.running = False
             if self.power:
-                self.rest()
+                self.power.rest(ch)
         return ch.result
 
     def connect(
@@ -58,7 +59,7 @@ class Modem(BaseModem):
         tls: "TLSContext | None" = None,
         timeout_ms: int = 60000,
         *,
-        ssl=None,
+        ssl: "Any | None" = None,
         id: "int | None" = None,  # noqa: A002
     ) -> "Stream":
         """Open a TCP connection, or a TLS connection by the configured context `tls` (manual 4.1);

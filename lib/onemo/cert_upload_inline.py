@@ -9,13 +9,14 @@ from .at_channel import DONE, FLASH_MS, HEX_DIGITS, LINE, REPLY_MS, SENT
 from .at_syntax import PAYLOAD_MAX
 from .cert_store import KEY
 from .cert_upload import Uploader
-from .errors import Unsupported
+from .errors import CommandError, Unsupported
 from .md5 import md5
 
 ASCII = const(0)  # encodings of data inside a command (manual 3.1)
 HEX = const(1)
 ESCAPED = const(2)
 
+_NO_PROMPT = const((50, 4, None))  # refusals of a command without its data
 _CR = const(0x0D)
 _DIGITS = const(128)
 _MAX_WIDTH = {ASCII: 1, HEX: 2, ESCAPED: 4}  # characters that a byte may become
@@ -207,3 +208,29 @@ class InlineUploader(Uploader):
                 while ch.poll() != SENT:
                     yield
             at = stop + 1
+
+
+class TryingUploader(Uploader):
+    # For a model that nobody knows, and whose name is like those that have ">": it writes behind
+    # that, and inside commands from the first refusal on.
+
+    def write_op(self, name, source, kind, size, force, progress, in_use_ok=False):
+        modem = self._modem
+        try:
+            return (
+                yield from Uploader.write_op(
+                    self, name, source, kind, size, force, progress, in_use_ok
+                )
+            )
+        except CommandError as error:
+            if error.code not in _NO_PROMPT or "WR=" not in error.command:
+                raise
+            modem.require_model().prompt = False
+            modem.tell(
+                "model",
+                "%s refuses data behind > (%s): it goes inside commands from now on"
+                % (modem.require_model(), error),
+            )
+        uploader = InlineUploader(modem)
+        modem.certs.use_uploader(uploader)
+        return (yield from uploader.write_op(name, source, kind, size, force, progress, in_use_ok))

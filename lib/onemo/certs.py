@@ -81,12 +81,19 @@ class CertStore:
         """What writes PEM files into this model: behind `>` or inside the command. For the
         library's own parts."""
         if self._uploader is None:
-            if self._modem.require_model().prompt:
+            model = self._modem.require_model()
+            if model.prompt and model.known:
                 from .cert_upload import Uploader
+            elif model.prompt:
+                from .cert_upload_inline import TryingUploader as Uploader
             else:
                 from .cert_upload_inline import InlineUploader as Uploader
             self._uploader = Uploader(self._modem)
         return self._uploader
+
+    def use_uploader(self, uploader) -> None:
+        """Write by `uploader` from now on. For the library's own parts."""
+        self._uploader = uploader
 
     def read(self, name: str, sink) -> int:
         """Stream a certificate into sink.write as the module holds it; returns the number of bytes

@@ -4,8 +4,6 @@
 # firmware, then ATI. Nothing is believed once: an answer counts when it has come twice, however
 # the line is, and boot chatter is no answer. Loaded by start(), and let go of.
 
-import gc
-
 from . import _port
 from ._port import const
 from .at_channel import ALL, DONE, LINE, REPLY_MS
@@ -51,7 +49,7 @@ def identify_op(modem, end):
     # What stays is made once the garbage of all this is gone, so that it does not end up in the
     # middle of the free heap.
     said = model.name if model.known else name or b""
-    gc.collect()
+    _port.collect()
     modem.use_model(identify(said)[1])
     modem.firmware = firmware and firmware.encode().decode()
     modem.heard = "\n".join(heard)
@@ -93,7 +91,7 @@ def _ask_op(modem, command, end, whole=False, needed=True):
                 raise Timeout("the module answers, but not to AT" + command.decode())
             break
         best = text = None
-        gc.collect()
+        _port.collect()
         try:
             if not ch.ready():
                 yield from modem.resync_op(left_ms)

@@ -77,7 +77,7 @@ def _facts_op(ch, model):
             ("encoding", "encodings", (0, 1, 2)),
             ("version", "versions", (0, 1, 2, 3, 255)),
         ):
-            ranges = options.get(option) or ()
+            ranges = options.get(option) or []
             values = tuple([n for n in known if len(ranges) > 1 and n in ranges[1]])
             if 2 in values or 3 in values:
                 facts[name] = values

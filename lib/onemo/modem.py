@@ -40,6 +40,9 @@ class BaseModem:
         packet: int = 2048,
         line: int = 1024,
         trace=None,
+        reopen=None,
+        rts: bool = False,
+        cts: bool = False,
     ) -> None:
         """Nothing is sent yet.
 
@@ -53,6 +56,9 @@ class BaseModem:
         `trace(direction, data)`: sees all UART traffic, ">" to the module and "<" from it, except
         keys, PSKs and, unless it has an attribute `identifiers` that is true, what identifies the
         module or its SIM (IMEI, ICCID, IMSI).
+        `reopen(baud)`: returns the UART at another speed (`uart.reopen` makes one), so that
+        start() finds a module that runs at one.
+        `rts`, `cts`: the UART uses that line, so that the module is to as well (AT+IFC).
 
         ValueError or TypeError for a value out of range.
         """
@@ -81,6 +87,12 @@ class BaseModem:
         self.connections = None  # net_links.Connections, once there was one
         self.heard = ""  # what the module said that it is, a line a command
         self.firmware = None  # as AT+CGMR says; None: not asked, or not said
+        self.reopen = reopen
+        self.rts = rts
+        self.cts = cts
+        # After each boot AT+MLPMCFG="sleepmode",0. None: on models that are delivered to sleep.
+        self.keep_awake = None
+        self.settings_boot = -1  # of the module, that has what these say
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -139,18 +151,30 @@ class BaseModem:
 
     # In step with the module
 
-    def start(self, timeout_ms: int = RESYNC_MS) -> None:
+    def start(self, timeout_ms: int = RESYNC_MS, *, baud: "int | None" = None) -> None:
         """Find the module in whatever state it is, switch its echo off and numbered errors on
         (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
-        `model_info`. One that the library does not know is asked what it can do.
+        `model_info`. One that the library does not know is asked what it can do. Models that are
+        delivered to sleep are kept awake, unless `keep_awake` is False.
+
+        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
+        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
+        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
 
         Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
         another brand, or of the first generation; ProtocolError if it says something else each
-        time that it is asked."""
+        time that it is asked; ValueError for a `baud` without `reopen`."""
+        if baud is not None:
+            at_syntax.check_range(baud, "baud", at_syntax.BAUD_MIN, at_syntax.BAUD_MAX)
+            if not self.reopen and baud != self.channel.baud:
+                raise ValueError(
+                    "baud is %d, but the UART runs at %d and cannot be opened anew: pass "
+                    "Modem(reopen=...), see uart.reopen" % (baud, self.channel.baud)
+                )
         from .start import start_op
 
         _port.unload("start")
-        return self.run_operation(start_op(self, timeout_ms), False)
+        return self.run_operation(start_op(self, timeout_ms, baud), False)
 
     def resync_op(self, timeout_ms=RESYNC_MS):
         """Operation: get in step with a module in an unknown state, and remove what an upload
@@ -179,6 +203,12 @@ class BaseModem:
 
             yield from discard_op(self, name)
             self.partial_upload = None
+        model = self.capabilities
+        if started_anew and model and (self.rts or self.cts or self.keep_awake or model.sleeps):
+            from .start import settings_op
+
+            _port.unload("start")
+            yield from settings_op(self)
 
     def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
         """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
@@ -189,15 +219,19 @@ class BaseModem:
 
         return self.run_operation(reboot_op(self, timeout_ms))
 
-    def set_baud(self, baud: int, reopen, timeout_ms: int = 90000) -> None:
+    def set_baud(self, baud: int, reopen=None, timeout_ms: int = 90000) -> None:
         """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
-        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one). The module keeps
-        its speed over resets; a module that an earlier run left at another speed is found.
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
+        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
+        left at another speed is found.
 
         Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
         if the line is not good for the new one; CommandError if the module has no such speed."""
         from .baud import set_baud_op
 
+        reopen = reopen or self.reopen
+        if reopen is None:
+            raise ValueError("reopen is missing: a function of the speed that opens the UART anew")
         return self.run_operation(set_baud_op(self, baud, reopen, timeout_ms), False)
 
     def set_uart(self, uart) -> None:
@@ -254,10 +288,12 @@ class BaseModem:
         "reboot": the module rebooted, or had to be. "recovery": getting in step again took more
         than a query. "identity": what was proven is kept in place of what the profile names.
         "stray": an object that nobody wrote. "journal": a file that is no journal was set aside.
-        "absent": an option that the firmware does not have. "negotime": connect has less time than
-        the handshake may take. "clock": the module's clock is believed without a comparison.
-        "attach": what attach() did, or waits for and how long. "denied": the network denies
-        registration.
+        "absent": an option that the firmware does not have. "model": a model that nobody knows was
+        asked what it can do. "baud": the module stays at another speed than start() was given.
+        "flow", "sleep": it has no flow control, or may fall asleep. "negotime": connect has less
+        time than the handshake may take. "clock": the module's clock is believed without a
+        comparison. "attach": what attach() did, or waits for and how long. "denied": the network
+        denies registration.
 
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
@@ -326,11 +362,6 @@ class BaseModem:
         from .power_sleep import sleep_mode_op
 
         return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
-
-    def rest(self) -> None:
-        """Let the module sleep again after an operation. For the fronts."""
-        if self.power and self.channel.sleep_ms is not None:
-            self.power.allow_sleep(True)
 
     def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
         """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which

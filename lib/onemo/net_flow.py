@@ -31,6 +31,7 @@ _HEX_CHUNK = const(64)  # bytes that are encoded at a time
 
 class ConnectionBuffer:
     line_max = 16384  # bytes of a line that readline() without a limit collects
+    readahead = None  # bytes of RAM for what is read ahead; None: as much as Modem's `buffer`
 
     def __init__(self, modem, connection, timeout_ms):
         self._modem = modem
@@ -220,6 +221,8 @@ class ConnectionBuffer:
                 else:
                     accepted = yield from self._send_inline_op(data, start, n)
             except ModemError as error:
+                if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
+                    model.prompt = False  # the next connection sends inside commands
                 self._break(error)
             connection.in_transfer = False
             if accepted is None:
@@ -388,8 +391,12 @@ class ConnectionBuffer:
             else:
                 yield self._poll_state_op()
 
+    def room(self):
+        """Bytes that are read ahead."""
+        return self.readahead or len(self._ch.buffer)
+
     def _refill_steps(self):
-        room = len(self._ch.buffer)
+        room = self.room()
         if len(self._readahead) != room:
             self._readahead = bytearray(room)
         self._at = self._stop = 0
@@ -410,7 +417,7 @@ class ConnectionBuffer:
         # As soon as there is something; in _result how much, 0 at the end, None for later.
         self._restore_partial()
         if self._at == self._stop:
-            if size >= len(self._ch.buffer):
+            if size >= self.room():
                 self._have = 0
                 self._into = buf
                 yield from self._receive_some_steps(buf, 0, size)
@@ -432,7 +439,7 @@ class ConnectionBuffer:
         self._restore_partial()
         got = self._into = bytearray()
         self._have = 0
-        room = len(self._ch.buffer)
+        room = self.room()
         self._result = 0
         while n < 0 or self._have < n:
             have = self._have
@@ -490,8 +497,9 @@ def check_no_hello(data, start, stop):
 
 
 def as_buffer_len(data, n=None):
-    """`data` as something with a length in bytes, and how many bytes its first `n` are."""
+    """`data` as something with a length in bytes, and how many bytes its first `n` are: all of
+    them without `n`, or with one below 0, as MicroPython's streams have it."""
     data = as_buffer(data)
     if not isinstance(data, (bytes, bytearray)):
         data = memoryview(data)
-    return data, len(data) if n is None else min(n, len(data))
+    return data, len(data) if n is None or n < 0 else min(n, len(data))

@@ -32,6 +32,7 @@ _PULL = const(2)  # MIPOPEN's access modes
 _PACKETS = const(3)  # the same for UDP
 _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
+_UNSUPPORTED = const(4)
 
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
@@ -437,7 +438,7 @@ class Connections:
             while ch.poll() != DONE:
                 yield
         except CommandError as error:
-            if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, None):
+            if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, _UNSUPPORTED, None):
                 raise
             if tls:
                 raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)

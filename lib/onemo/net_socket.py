@@ -172,4 +172,6 @@ class BlockingSockets(SocketModule):
             return DatagramSocket(self._modem, self.default_ms())
         if kind != self.SOCK_STREAM:
             raise ValueError("a socket is SOCK_STREAM (TCP) or SOCK_DGRAM (UDP)")
-        return Socket(self._modem, self._tls, self.default_ms())
+        sock = Socket(self._modem, self._tls, self.default_ms())
+        sock.readahead = self.readahead
+        return sock

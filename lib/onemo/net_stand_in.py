@@ -33,6 +33,8 @@ class StandIns:
         for name in _SOCKET:
             self._put(name, socket)
         ssl = SslModule(tls)
+        if not tls:
+            ssl = _firmware_ssl() or ssl
         for name in _SSL:
             if tls or not _has(name):
                 self._put(name, ssl)
@@ -57,6 +59,15 @@ class StandIns:
         self.undo()
 
 
+def _firmware_ssl():
+    # Old libraries know it as `ussl`, newer ones as `tls`.
+    try:
+        import ssl
+    except ImportError:
+        return None
+    return ssl
+
+
 def _has(name):
     try:
         __import__(name)
@@ -79,7 +90,9 @@ class Connected(ModemError):
 
 class SocketModule:
     """What `modem.socket_module(tls)` returns. `default_timeout`: seconds that a read waits where
-    the code that uses it says "no timeout" (`settimeout(None)`, or nothing); None: for ever."""
+    the code that uses it says "no timeout" (`settimeout(None)`, or nothing); None: for ever.
+    `readahead`: bytes of RAM of each socket for what is read ahead; None: as many as Modem's
+    `buffer` has."""
 
     AF_INET = 2
     AF_INET6 = 10
@@ -93,6 +106,7 @@ class SocketModule:
     TCP_NODELAY = 1
 
     default_timeout = 300
+    readahead = None
 
     def __init__(self, modem, tls):
         check_context(tls)

@@ -23,7 +23,11 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
     OSError with ETIMEDOUT) when nothing comes for as long as `settimeout` says, 60 s at first.
     ConnectionLost if the peer did not close it in order, ModemReset if the module
     rebooted. Writes write all, each at once; while `buffered` is True small ones are held until
-    1 KB is together, or flush(), a read, a poll or close() sends them."""
+    1 KB is together, or flush(), a read, a poll or close() sends them.
+
+    `readahead`: bytes that are fetched at once for small reads, and the RAM for them; at first
+    those of Modem's `buffer`, 256. With 1024 small reads need 5 % more time than their bytes do,
+    with 256 18 %."""
 
     buffered = False
 

@@ -63,6 +63,11 @@ class Power:
         if line:
             line.drive(allowed)
 
+    def rest(self, ch) -> None:
+        """Let a module that may sleep do so after an operation. For the fronts."""
+        if ch.sleep_ms is not None:
+            self.allow_sleep(True)
+
     def wake_op(self, ch):
         """Operation: wake the module by DTR. The pin stays so."""
         self.allow_sleep(False)

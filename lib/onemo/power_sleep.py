@@ -37,6 +37,7 @@ def _sleep_mode_op(modem, enabled, delay_s, permanent):
     else:
         raise Unsupported('%s does not take AT+MLPMCFG="sleepmode"' % modem.require_model())
     ch.set_sleep(max(_AWAKE_MS, delay_s * 500 if delay_s else 0) if enabled else None)
+    modem.keep_awake = not enabled  # after each boot, see start.py
     ch.set_result(None)
 
 

@@ -3,14 +3,15 @@
 # From a module of which nothing is known to one that can be worked with: found, identified, asked
 # what its name does not tell. Loaded for that, and let go of.
 
-import gc
-
 from . import _port
 from ._port import const
+from .at_channel import DONE, LINE, REPLY_MS
+from .errors import CommandError, Timeout
 from .model import Model
 
 # Series that differ in nothing from class Model: whoever names one of these needs no table.
 _PLAIN = const("ML307R ML307A ML307G ML302A ML305A")
+_SET_BAUD_MS = const(15000)
 
 
 def plain(name):
@@ -20,23 +21,109 @@ def plain(name):
     return Model(series, series, {}) if series in _PLAIN.split(" ") else None
 
 
-def start_op(modem, timeout_ms):
+def start_op(modem, timeout_ms, baud):
     """Get in step with a module of which nothing is known, and identify it: see
     BaseModem.start."""
+    ch = modem.channel
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
-    modem.channel.forget()
-    yield from modem.resync_op(timeout_ms)
+    ch.forget()
+    if modem.reopen:
+        from .baud import find_op
+
+        yield from find_op(modem, timeout_ms)
+        if baud and baud != ch.baud:
+            yield from _set_baud_op(modem, baud, end)
+        _port.unload("baud")
+    else:
+        yield from modem.resync_op(timeout_ms)
     if modem.capabilities is None:
-        gc.collect()  # what stays of the following is not to stand in the middle of the free heap
+        # What stays of the following is not to stand in the middle of the free heap.
+        _port.collect()
         from .model_find import identify_op
 
         yield from identify_op(modem, end)
         _port.unload("model_find")
         _port.unload("models")
         _port.unload("at_resync")
+        _port.unload("at_retry")
     if not modem.capabilities.certain:
         from .model_probe import probe_op
 
         yield from probe_op(modem, end)
         _port.unload("model_probe")
-    modem.channel.set_result(None)
+    yield from settings_op(modem)
+    ch.set_result(None)
+
+
+def _set_baud_op(modem, baud, end):
+    # A speed that does not work is told: at the one that was found all else does.
+    from .baud import set_baud_op
+
+    ch = modem.channel
+    try:
+        left_ms = max(_SET_BAUD_MS, _port.ticks_diff(end, _port.ticks_ms()))
+        yield from set_baud_op(modem, baud, modem.reopen, left_ms)
+    except (CommandError, Timeout) as error:
+        if not ch.ready():
+            raise
+        modem.tell("baud", "the module stays at %d bit/s: %s" % (ch.baud, error))
+
+
+def settings_op(modem):
+    """Operation: what each boot of the module undoes, once a boot: flow control as the UART has
+    it, and awake where its kind is delivered to sleep. What it refuses is told."""
+    if modem.settings_boot == modem.boot_count:
+        return
+    ch = modem.channel
+    model = modem.capabilities
+    if modem.rts or modem.cts:
+        ch.command(b"+IFC=").number(2 * modem.rts).number(2 * modem.cts).send(REPLY_MS)
+        try:
+            while ch.poll() != DONE:
+                yield
+        except CommandError as error:
+            modem.tell(
+                "flow",
+                "the module takes no hardware flow control (%s), though the UART has RTS or CTS: "
+                "at a high speed bytes may be lost" % error,
+            )
+    awake = modem.keep_awake
+    if awake or (awake is None and (model.sleeps or model.sleep_permanent)):
+        yield from keep_awake_op(modem)
+    modem.settings_boot = modem.boot_count
+    if not ch.ready():  # a plain ERROR may have been a damaged line's answer
+        yield from modem.resync_op()
+
+
+def keep_awake_op(modem):
+    """Operation: AT+MLPMCFG="sleepmode",0, where the module has that and is not at 0 already. For
+    this boot, but on a model that takes it for good only."""
+    ch = modem.channel
+    model = modem.capabilities
+    for attempt in range(2):
+        mode = None
+        ch.command(b"+MLPMCFG=").quote("sleepmode").send(REPLY_MS, b"+MLPMCFG:")
+        try:
+            while (event := ch.poll()) != DONE:
+                if event == LINE:
+                    mode = ch.value(1)
+                else:
+                    yield
+            if mode == 0:
+                return
+            if attempt:
+                break
+            ch.command(b"+MLPMCFG=").quote("sleepmode").number(0)
+            if model.sleep_permanent:
+                ch.number(1)
+            ch.send(REPLY_MS)
+            while ch.poll() != DONE:
+                yield
+        except CommandError:
+            break
+    if model.known or mode:
+        modem.tell(
+            "sleep",
+            "the module's sleepmode stays at %s (AT+MLPMCFG): it may fall asleep, and the first "
+            "bytes of a command be lost" % mode,
+        )

@@ -28,7 +28,7 @@ TLS1_2 = const(3)
 TLS_ANY = const(255)
 
 _BAD_PARAMETER = const(50)
-_UNSUPPORTED = const(4)
+_NOT_THERE = const((50, 4, None))  # how firmware refuses an option that it does not have
 _REFUSED = "nothing"  # in place of a value that the module does not tell
 
 # How the value of an option is written
@@ -235,6 +235,14 @@ class TLSContext:
                 % (ciphersuite, suites.name(ciphersuite))
             )
 
+    def __repr__(self) -> str:
+        text = "<TLSContext %d" % self.ssl_id
+        if self._modem.absent:
+            text += ", the firmware has no " + ", ".join(self._modem.absent)
+        if "ignorestamp" in self._modem.absent:
+            text += ": dates may go unchecked"
+        return text + ">"
+
     def read(self) -> "dict[str, Any]":
         """Every option as the module has it now: a dict with configure's parameter names and
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
@@ -343,8 +351,9 @@ class TLSContext:
             )
         if self._boot == modem.boot_count and not again:
             return
-        if self._boot >= 0 and not again and modem.require_model().volatile:
-            yield from self._check_names_op()
+        restores = self._boot >= 0 and not again and modem.require_model().volatile
+        if restores and (yield from self._restored_op()):
+            return
         for option in _OPTIONS:
             if self._asks_for(option):
                 yield from self._set_or_miss_op(option)
@@ -402,7 +411,7 @@ class TLSContext:
         try:
             return (yield from self._get_op(option))
         except CommandError as error:
-            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+            if option.default is None or error.code not in _NOT_THERE:
                 raise
             return _REFUSED
 
@@ -411,12 +420,16 @@ class TLSContext:
         try:
             yield from self._set_op(option, self._wanted(option))
         except CommandError as error:
-            if option.default is None or error.code not in (_BAD_PARAMETER, _UNSUPPORTED):
+            if option.default is None or error.code not in _NOT_THERE:
                 raise
             for _ in range(2):
                 kept = yield from self._kept_op(option)
                 if kept is not _REFUSED:
-                    raise error
+                    if error.code is not None:
+                        raise error
+                    # A plain ERROR may have been the answer to a damaged line.
+                    yield from self._set_op(option, self._wanted(option))
+                    return
             self._miss(option)
 
     def _check_kept_op(self, option, kept):
@@ -478,16 +491,25 @@ class TLSContext:
             text += ": it may accept versions before TLS 1.2"
         modem.tell("absent", text)
 
-    def _check_names_op(self):
-        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note).
+    def _restored_op(self):
+        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note). A
+        # model whose store is RAM loses it each time: all is written again then. Returns True if
+        # that was done, this context's settings included.
+        modem = self._modem
         settings = self._settings
         names = settings["cert"] + (settings["psk"],)
         kinds = (CERT, CERT, KEY, PSK)
         for i in range(len(kinds)):
             if names[i] and (yield from find_op(self._ch, names[i], kinds[i])) is None:
+                if modem.require_model().ram_store and (names[i], kinds[i]) in modem.sources:
+                    from .cert_restore import restore_op
+
+                    yield from restore_op(modem)
+                    return True
                 raise ModemReset(
                     "the module started anew and has lost %s: call modem.restore()" % names[i]
                 )
+        return False
 
     def _wanted(self, option):
         # How certificates are written is one for all contexts, and not configure's.
@@ -527,6 +549,14 @@ class TLSContext:
             while ch.poll() != DONE:
                 yield
         except CommandError:
+            model = self._modem.require_model()
+            if option.kind == _HEX and not (model.known or model.suite_0x):
+                model.suite_0x = True  # it may be like ML307X
+                try:
+                    yield from self._set_op(option, value)
+                    return
+                except CommandError:
+                    model.suite_0x = False
             # The module may know no empty name: the last ones are left out then, as in the
             # manual's own example. What it keeps instead is seen as it is read back.
             if not names or names[-1]:

@@ -89,6 +89,11 @@ def reopen(settings):
     return at
 
 
+def flow(settings):
+    """Which lines of flow control the UART uses, for `Modem(uart, **flow(settings))`."""
+    return {name: settings.get(name) not in (None, False) for name in ("rts", "cts")}
+
+
 def _given(settings, name, default):
     value = settings.get(name)
     return default if value is None else value

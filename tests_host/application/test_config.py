@@ -62,9 +62,9 @@ from .conftest import MISSING, WRITES, count, put
             'contexts[0].ca is "root.pem"; it must be the name of a cert in objects',
         ),
         (
-            "contexts.0.sni",
+            "contexts.0.alpn",
             1,
-            "contexts[0].sni is not known; contexts[0] has ssl_id, auth, ca, cert",
+            "contexts[0].alpn is not known; contexts[0] has ssl_id, auth, ca, cert",
         ),
         (
             "endpoint.host",

@@ -11,6 +11,7 @@ import pytest
 from .conftest import ROOT
 
 spec = importlib.util.spec_from_file_location("mqtt_under_test", ROOT / "mqtt.py")
+assert spec and spec.loader
 mqtt = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(mqtt)
 

@@ -106,8 +106,10 @@ def test_a_broker_that_is_away_for_hours_costs_few_resets_and_is_found_soon(star
 def test_a_board_that_resets_in_between_goes_on_where_it_was(start):
     device = start(wedged="reboot")
     Path("onemo.recovery").write_text("2 0 context=1 radio=1")
+    began = device.rig.clock.now()
     boots(device, count("published ", 1))
     assert recoveries(device) == {"context": 1, "radio": 1, "module": 1}
+    assert 120 <= device.rig.clock.now() - began < 600
     assert Path("onemo.recovery").read_text() == "0 0 context=1 radio=1 module=1"
 
 

@@ -16,7 +16,7 @@ def test_start_asks_again(rigs, command, refusal):
     assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
 
 
-@pytest.mark.parametrize("command", [b"ATE0", b"AT+CMEE=1", b"AT+CGMM"])
+@pytest.mark.parametrize("command", [b"ATE0", b"AT+CMEE=1"])
 def test_start_ends_within_its_deadline(rigs, command):
     rig = rigs(started=False)
     rig.module.reply(command, b"+CME ERROR: 14", times=None)
@@ -29,7 +29,15 @@ def test_start_ends_within_its_deadline(rigs, command):
 
 @pytest.mark.parametrize("refusal", [b"+CME ERROR: 50", b"+CME ERROR: 4", b"+CME ERROR: 100"])
 def test_what_is_refused_for_good_is_not_asked_again(rigs, refusal):
-    rig = rigs(started=False, refuse_once=((b"AT+CGMM", refusal),))
+    rig = rigs(started=False, refuse_once=((b"ATE0", refusal),))
     with pytest.raises(CommandError):
         rig.modem.start()
-    assert rig.module.commands.count(b"AT+CGMM") == 1
+    assert rig.module.commands.count(b"ATE0") == 1
+
+
+@pytest.mark.parametrize("refusal", [*BUSY, b"+CME ERROR: 50"])
+def test_a_module_that_does_not_tell_its_series_is_known_by_its_firmware(rigs, refusal):
+    rig = rigs(started=False)
+    rig.module.reply(b"AT+CGMM", refusal, times=None)
+    rig.modem.start()
+    assert rig.modem.model == "ML307R"

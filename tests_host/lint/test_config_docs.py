@@ -45,16 +45,13 @@ def test_the_page_has_every_entry_once():
 
 def test_defaults_are_those_of_configure():
     parameters = inspect.signature(tls.TLSContext.configure).parameters
-    found = {
-        entry.path.partition("].")[2]: json.loads(entry.default)
-        for entry in config_docs.entries()
-        if entry.path.startswith("contexts[]") and entry.default
-    }
-    assert found == {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if isinstance(parameter.default, int) and name not in ("auth", "send")
-    }
+    told = {entry.path: entry.default for entry in config_docs.entries()}
+    compared = 0
+    for name, parameter in parameters.items():
+        if isinstance(parameter.default, int) and name not in ("auth", "send"):
+            assert json.loads(told[f"contexts[].{name}"]) == parameter.default, name
+            compared += 1
+    assert compared >= 7
 
 
 def test_the_generator_writes_between_the_markers_only():

@@ -25,6 +25,7 @@ METHODS = [
     "restore",
 ]
 METHODS += ["tls", "sync", "rotate", "connect", "socket_module", "ciphers", "certs"]
+METHODS += ["use_as_socket", "udp"]
 STORE = ["write", "read", "list", "remove", "digest", "algorithms", "write_psk"]
 FACES: list[tuple[type, list[str]]] = [
     *((front, METHODS) for front in (Modem, aio.Modem)),

@@ -29,16 +29,25 @@ def test_the_readme_has_the_tables(name):
     assert block(name) == tables.TABLES[name](), "run: python -m onemo_tools.lint.tables README.md"
 
 
+def test_the_page_on_models_has_the_table():
+    text = (README.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    assert tables.filled(text, ["models"]) == text, (
+        "run: python -m onemo_tools.lint.tables docs/models.md"
+    )
+
+
 def test_the_generator_writes_between_the_markers_only(tmp_path):
     file = tmp_path / "some.md"
     text = "before\n<!-- models:begin -->\nold\n<!-- models:end -->\nbetween\n"
     text += "<!-- commands:begin -->\n<!-- commands:end -->\nafter\n"
+    text += "<!-- libraries:begin -->\n<!-- libraries:end -->\n"
     file.write_text(text)
     tables.main(str(file))
     once = file.read_text()
     assert once == (
         f"before\n<!-- models:begin -->\n{tables.model_table()}\n<!-- models:end -->\nbetween\n"
         f"<!-- commands:begin -->\n{tables.command_table()}\n<!-- commands:end -->\nafter\n"
+        f"<!-- libraries:begin -->\n{tables.library_table()}\n<!-- libraries:end -->\n"
     )
     tables.main(str(file))
     assert file.read_text() == once

@@ -130,6 +130,7 @@ ENTRIES = {
     "contexts.0.session": (flag, True),
     "contexts.0.ignorestamp": (flag, True),
     "contexts.0.ignoreverify": (flag, True),
+    "contexts.0.sni": (or_null(flag), True),
     "contexts.0.allow_broken": (flag, True),
     "endpoint": (one_of(), False),
     "endpoint.host": (quotable(1, 253), False),
@@ -146,6 +147,7 @@ ENTRIES = {
     "recovery": (or_null(one_of({})), True),
     "recovery.after": (or_null(whole(1, 1000)), True),
     "recovery.tries": (or_null(whole(1, 1000)), True),
+    "recovery.step_s": (or_null(whole(1, 86400)), True),
     "recovery.rest_s": (or_null(whole(1, 86400)), True),
     "recovery.steps": (
         or_null(some("context", "radio", "module", "uart", "power", "board")),
@@ -230,6 +232,9 @@ ACROSS = [
     (("apn", "x"), 'apn is not known here ("apn": did you mean "module.apn"?)'),
     (("uart.wires", 4), "uart.wires is not known; uart has id, baud, tx, rx, rts, cts, rxbuf"),
     (("wifi", {}), "wifi is not known; config.json has $schema, uart, module, objects"),
-    (("contexts.0.sni", "x"), "contexts[0].sni is not known; contexts[0] has ssl_id, auth, ca"),
+    (
+        ("contexts.0.colour", 1),
+        "contexts[0].colour is not known; contexts[0] has ssl_id, auth, ca",
+    ),
     (("a\nb", 1), "a\\nb is not known; config.json has"),
 ]

@@ -25,6 +25,7 @@ HEAP = "smallest heap, 64-bit"
 LIVE = "live heap after import, 64-bit"
 SMALL = "32-bit heap"
 WIRE = "on the wire, 8192-byte PEM"
+STREAM = "streams, time over the payload's own"
 CONNECT = "proof in the opening of a mutual TLS connection"
 SPEED = "time of the driver's own work on this machine"
 FLASH = "flash"
@@ -82,6 +83,22 @@ FIGURES = (
     Figure("paced_921600", WIRE, "in real time, best of five, 921600 bit/s", 1.0, 1.10, "×"),
     Figure("proof_extra", CONNECT, "bytes, both directions", 0, 1200),
     Figure("proof_ms", CONNECT, "time at 115200 bit/s", 0, 120, "ms"),
+    Figure("stream_read_115200", STREAM, "reads of 64 B, 1 KB ahead, 115200", 1.0, 1.06, "×"),
+    Figure("stream_line_115200", STREAM, "lines of 64 B, 1 KB ahead, 115200", 1.0, 1.06, "×"),
+    Figure("stream_read_small_115200", STREAM, "reads of 64 B, 256 B ahead", 1.0, 1.19, "×"),
+    Figure("stream_buffered_115200", STREAM, "writes of 64 B, buffered, 115200", 1.0, 1.08, "×"),
+    Figure(
+        "stream_unbuffered_115200", STREAM, "writes of 64 B, unbuffered, 115200", 1.0, 1.75, "×"
+    ),
+    Figure("stream_echo_115200", STREAM, "20 B there and back, 115200", 1.0, None, "×"),
+    Figure("stream_read_921600", STREAM, "reads of 64 B, 1 KB ahead, 921600", 1.0, 1.06, "×"),
+    Figure("stream_line_921600", STREAM, "lines of 64 B, 1 KB ahead, 921600", 1.0, 1.06, "×"),
+    Figure("stream_read_small_921600", STREAM, "reads of 64 B, 256 B ahead", 1.0, 1.19, "×"),
+    Figure("stream_buffered_921600", STREAM, "writes of 64 B, buffered, 921600", 1.0, 1.15, "×"),
+    Figure("stream_unbuffered_921600", STREAM, "writes of 64 B, each sent, 921600", 1.0, 2.2, "×"),
+    Figure("stream_echo_921600", STREAM, "20 B there and back, 921600", 1.0, None, "×"),
+    Figure("publish_bytes", STREAM, "bytes: an MQTT message of 100 B, QoS 1", 118, 300),
+    Figure("publish_commands", STREAM, "AT commands for it", None, 2, ""),
     Figure("us_command", SPEED, "`AT+CSQ`", None, None, "µs"),
     Figure("us_line", SPEED, "information line", None, None, "µs"),
     Figure("us_line_kept", SPEED, "information line in the result", None, None, "µs"),

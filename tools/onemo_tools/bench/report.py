@@ -6,7 +6,7 @@ from typing import Any
 
 from onemo_tools.bench import size
 
-from . import heaps, limits, silicon, wasm, wire
+from . import heaps, limits, silicon, streams, wasm, wire
 from .device import SIZES, Device
 
 ROUNDS = 25  # of each timing
@@ -31,6 +31,9 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     details["wasm"] = _wasm(device, ours, plain)
     say("the wire, on a virtual clock")
     details["packets"] = _exact(ours)
+    say("streams, on a virtual clock")
+    ours.update(streams.measure())
+    details["streams"] = streams.table()
     say("the wire, in real time")
     _paced(device, ours, plain, details["packets"])
     say("speed and growth")

@@ -11,7 +11,8 @@ _README = """
 command line upload read_back refill_out aio_command
 live_import live_loaded live_loaded_rom heap_upload heap_growth
 small_command small_upload small_live_loaded flash_loaded wire_extra exact_115200 exact_921600
-paced_115200 paced_921600 proof_extra proof_ms growth_upload
+paced_115200 paced_921600 stream_read_115200 stream_buffered_115200 stream_unbuffered_115200
+proof_extra proof_ms growth_upload
 chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in
 lost_921600_256 lost_921600_default lost_list_256 lost_list_1024 lost_list_default gap_out gap_in
 """

@@ -8,7 +8,7 @@ under build/mpy; a test compares the first three with the tree.
 import ast
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from onemo_tools.deploy.mpy import shipped
@@ -181,13 +181,22 @@ def listings(root: Path = ROOT) -> dict[str, str]:
 
 def write_mpy(folder: Path, root: Path = ROOT) -> None:
     """The .mpy variants: package.json, PART.json and what they list, ready to be published."""
+    _write(folder, root, shipped)
+
+
+def write_py(folder: Path, root: Path = ROOT) -> None:
+    """The same as sources."""
+    _write(folder, root, lambda path: (path.name, path.read_bytes()))
+
+
+def _write(folder: Path, root: Path, form: Callable[[Path], tuple[str, bytes]]) -> None:
     target = folder / PACKAGE
     target.mkdir(parents=True, exist_ok=True)
     for old in target.iterdir():
         old.unlink()
     names = {}
     for module in modules(root):
-        name, content = shipped(root / "lib" / PACKAGE / f"{module}.py")
+        name, content = form(root / "lib" / PACKAGE / f"{module}.py")
         (target / name).write_bytes(content)
         names[module] = name
     number = version(root)

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+_IMPORTS = "from .aio_stream import Stream\n"
 _HEAD = """# SPDX-License-Identifier: MIT
 #
 # The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py and tls.py by
@@ -49,16 +50,48 @@ def text(library: Path) -> str:
     for seen, sources in _CLASSES:
         methods: dict[str, str] = {}
         documentation = ""
+        attributes: dict[str, str] = {}
         for file, name in sources:
             found = _class(library / file, name)
+            attributes |= dict.fromkeys(_attributes(found), "Any")
             documentation = ast.get_docstring(found, clean=False) or documentation
             for method in _methods(found):
                 if method.name not in _ATTRIBUTES[seen]:
                     methods[method.name] = _seen(method)
         parts.append(f'class {seen}:\n    """{documentation}"""\n')
-        parts.append("".join(f"    {n}: {t}\n" for n, t in _ATTRIBUTES[seen].items()))
+        attributes |= _ATTRIBUTES[seen]
+        parts.append("".join(f"    {n}: {t}\n" for n, t in attributes.items()))
         parts += methods.values()
-    return "\n".join(parts)
+    made = "\n".join(parts)
+    return made.replace(_IMPORTS, "".join(_imports(library, made)) + _IMPORTS, 1)
+
+
+def _imports(library: Path, made: str) -> Iterator[str]:
+    """Lines for what annotations name beside the classes that are here."""
+    found: dict[str, str] = {}
+    for file in ("modem.py", "aio.py"):
+        for node in ast.walk(ast.parse((library / file).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                for one in node.body:
+                    if isinstance(one, ast.ImportFrom) and one.level == 1 and one.module:
+                        found |= {alias.name: one.module for alias in one.names}
+    for name, module in sorted(found.items()):
+        if name not in dict(_CLASSES) and name != "Stream" and f" -> {name}:" in made:
+            yield f"from .{module} import {name}\n"
+
+
+def _attributes(found: ast.ClassDef) -> Iterator[str]:
+    """Public names that __init__ gives an object."""
+    for method in found.body:
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+            for node in ast.walk(method):
+                if (
+                    isinstance(node, ast.Attribute)
+                    and isinstance(node.ctx, ast.Store)
+                    and ast.unparse(node.value) == "self"
+                    and not node.attr.startswith("_")
+                ):
+                    yield node.attr
 
 
 def _class(path: Path, name: str) -> ast.ClassDef:

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""The README's tables of models and of commands, made from what the driver itself reads.
+"""The tables of models and of commands, made from what the driver itself reads, and of libraries,
+made from what a test runs.
 
-python -m onemo_tools.lint.tables README.md      # writes them between their markers
+python -m onemo_tools.lint.tables README.md              # writes them between their markers
+python -m onemo_tools.lint.tables docs/models.md         # has that of the models only
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from onemo import models
+
+from .libraries import FRONTS, LIBRARIES, MODES
 
 _ENCODINGS = ("ascii", "hex", "escaped")
 _ALGORITHMS = ("MD5", "SHA", "SHA256", "CRC")
@@ -139,25 +144,41 @@ def command_table() -> str:
     return _table(head, [(f"`{typed}`", section, f"`{do}`") for typed, section, do in COMMANDS])
 
 
-TABLES = {"models": model_table, "commands": command_table}
+def library_table() -> str:
+    """Library x front x TLS."""
+    words = {"plain": "no TLS", "module": "TLS in the module", "board": "TLS on the board"}
+    head = ("library", "from", *(f"{front}: {words[mode]}" for front in FRONTS for mode in MODES))
+    rows: list[tuple[str, ...]] = [
+        (
+            f"`{library.name}`",
+            library.source,
+            *(library.cells[front, mode] for front in FRONTS for mode in MODES),
+        )
+        for library in LIBRARIES
+    ]
+    return _table(head, rows)
 
 
-def filled(text: str) -> str:
+TABLES = {"models": model_table, "commands": command_table, "libraries": library_table}
+
+
+def filled(text: str, names: Iterable[str] = TABLES) -> str:
     """`text` with each table between its markers. ValueError: a marker is missing."""
-    for name, make in TABLES.items():
+    for name in names:
         begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
         start = text.find(begin)
         stop = text.find(end, start)
         if start < 0 or stop < 0:
             raise ValueError(f"no lines {begin.strip()} and {end}, in this order")
-        text = text[: start + len(begin)] + make() + "\n" + text[stop:]
+        text = text[: start + len(begin)] + TABLES[name]() + "\n" + text[stop:]
     return text
 
 
 def main(file: str) -> None:
-    """Write both tables into `file`."""
+    """Write the tables into `file`: all, but into docs/models.md that of the models alone."""
     path = Path(file)
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    names = ("models",) if path.name == "models.md" else tuple(TABLES)
+    path.write_text(filled(path.read_text(encoding="utf-8"), names), encoding="utf-8")
 
 
 if __name__ == "__main__":

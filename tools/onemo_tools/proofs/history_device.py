@@ -86,6 +86,22 @@ class JumpingLoop(asyncio.SelectorEventLoop):
             self.waiters.discard(waiter)
             timer.cancel()
 
+    async def nap(self, ms: int) -> None:
+        """Sleep, as an operation does between looks at the UART: without a turn of the loop where
+        nobody else has anything to do until then."""
+        clock = self._rig.clock
+        now = clock.now()
+        event = self._rig.uart.next_event()
+        until = now + ms / 1000
+        if event is not None:
+            until = min(until, max(event, now))
+        until = max(until, now + 0.0001)
+        timers = self._scheduled  # type: ignore[attr-defined]
+        if self._ready or (timers and timers[0].when() <= until):  # type: ignore[attr-defined]
+            await asyncio.sleep(ms / 1000)
+        else:
+            clock.advance_to(until)
+
 
 def _settle(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
@@ -115,7 +131,9 @@ class VirtualModem(aio.AsyncModem):
     """The asyncio front, whose waits for news end with the news: without it, each of the 20 ms
     that it sleeps on a board would be a step of the loop."""
 
-    async def wait_news(self, connection: Any, timeout_ms: int) -> None:
+    async def wait_news(
+        self, connection: Any, timeout_ms: int, each_turn: Callable[[], object] | None = None
+    ) -> None:
         """As the front's."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, JumpingLoop)
@@ -126,6 +144,8 @@ class VirtualModem(aio.AsyncModem):
                 self.channel.poll()
             left = end - loop.time()
             if left <= 0 or connections.has_news(connection):
+                return
+            if each_turn and each_turn():
                 return
             await loop.bytes_within(left)
 
@@ -284,8 +304,10 @@ class Device:
             return until(self)
 
         self._until = over
-        front, aio.Modem = aio.Modem, VirtualModem
+        front = aio.Modem
+        setattr(aio, "Modem", VirtualModem)  # noqa: B010 (a class to type checkers)
         loop = JumpingLoop(self.rig, self._look)
+        sleep_ms, aio.sleep_ms = aio.sleep_ms, loop.nap
         each = self.each
         try:
             main = load()
@@ -303,7 +325,8 @@ class Device:
             self.each = lambda: None
             self._until = lambda: False
             finish(loop)
-            aio.Modem = front
+            setattr(aio, "Modem", front)  # noqa: B010
+            aio.sleep_ms = sleep_ms
             self.rig.uart.init()
             if stays:
                 self.each = each

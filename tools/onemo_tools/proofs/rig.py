@@ -18,7 +18,7 @@ from onemo.blocking import Modem
 from onemo_simulator import Fault, FaultyLine, Module, SimulatedUart, VirtualClock
 
 _WRAP = 1 << 30
-_TICK = 0.0002  # seconds that pass at the least when the driver waits
+_TICK = 0.0002  # seconds that pass at the least when the driver waits, or two bytes on the line
 
 
 class VirtualModem(Modem):
@@ -33,7 +33,8 @@ class VirtualModem(Modem):
         until = now + ms / 1000
         if event is not None:
             until = min(until, max(event, now))
-        self.virtual_clock.advance_to(max(until, now + _TICK))
+        tick = min(_TICK, 20 / self.uart.baud) if self.uart.baud else _TICK
+        self.virtual_clock.advance_to(max(until, now + tick))
 
 
 class Rig:
