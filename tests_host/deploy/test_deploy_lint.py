@@ -42,7 +42,8 @@ def deploy(desk):
         def run(*words):
             where = ("--board", board.port, "--json")
             status, out, err = onemo("deploy", *where, *words)
-            return status, json.loads(out) if out else images.read_files(board.flash), err
+            told = json.loads(out)
+            return status, images.read_files(board.flash) if "error" in told else told, err
 
         yield run
 
@@ -102,7 +103,7 @@ def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
         config = desk / "mine.json"
         config.write_bytes(data)
         status, flash, err = deploy("--config", config)
-        assert (status, flash) == (1, {}), err
+        assert (status, flash) == (exits.REFUSED, {}), err
         place = f"{config}:{line}:" if line else f"{config}:"
         assert err.startswith(place) and f"[{code}]" in err, err
     # An application of one's own needs no more than it asks for.
