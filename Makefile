@@ -60,6 +60,14 @@ soak: $(READY)
 mosquitto: $(READY)
 	$(BIN)/python -m pytest -m "mosquitto and not slow"
 
+# The library on real board firmware, in an emulated RP2040. Sets itself up: the emulator from npm,
+# a firmware built from Debian's sources, once; both stay in ~/.cache/onemo. Root installs the tool
+# chain where it is missing.
+.PHONY: silicon
+silicon: $(READY)
+	$(BIN)/python -m onemo_board.rp2040.firmware
+	$(BIN)/python -m pytest -n 2 -m silicon tests_host/silicon $(ARGS)
+
 # Which module of the library imports which, and whether the rules of the house hold.
 .PHONY: imports
 imports: $(READY)

@@ -4,10 +4,17 @@
 # through this module's names, so that a test can put its own clock here.
 
 try:
+    import sys
     from gc import collect
     from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
     from micropython import const
+
+    # Older ones allocate where a buffer is cut short or overwritten in part, at each line.
+    if sys.implementation.version < (1, 26):
+        raise RuntimeError(
+            "onemo needs MicroPython 1.26 or newer; this is %d.%d" % sys.implementation.version[:2]
+        )
 
     CLOSES_GENERATORS = False  # one that is left half-way
 
@@ -17,8 +24,6 @@ try:
 
     def unload(name):
         """Lets go of one of our modules that is not needed again soon: its code is garbage."""
-        import sys
-
         import onemo
 
         if sys.modules.pop("onemo." + name, None):

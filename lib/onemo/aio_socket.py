@@ -30,6 +30,7 @@ _HUP = const(16)
 _EINVAL = const(22)
 
 _LOOK_MS = const(10)
+_BEAT_MS = const(1000)
 _STUCK_MS = const(5000)  # without a turn of asyncio, somebody waits in a loop of his own
 
 
@@ -47,7 +48,7 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         self._sending = None  # the buffer that is on its way there
         self._spare = None
         self._receiver = None  # tasks
-        self._sender = self._closer = None
+        self._sender = self._closer = self._beating = None
         self._wanted = None  # event: the read-ahead is empty
         self._last_turn = 0  # ticks of asyncio's last turn here
 
@@ -189,12 +190,19 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
 
     def _check_turn(self):
         # A handshake of `ssl` that blocks would wait for ever for tasks that cannot run.
-        if _port.ticks_diff(_port.ticks_ms(), self._last_turn) > _STUCK_MS:
+        silence_ms = _port.ticks_diff(_port.ticks_ms(), self._last_turn)
+        if silence_ms > _BEAT_MS and not self._beating:
+            self._beating = asyncio.create_task(self._beat())  # the others may wait for the modem
+        elif silence_ms > _STUCK_MS:
             raise OSError(
                 ETIMEDOUT,
                 "asyncio had no turn for 5 s: do not wait for a socket in a loop of your own "
                 "(wrap_socket needs do_handshake_on_connect=False)",
             )
+
+    async def _beat(self):
+        self._note_turn()
+        self._beating = None
 
     def _require_data(self):
         # False: there is none, now or any more.

@@ -307,6 +307,10 @@ class Channel:
             self.out_of_sync or self.rebooted or self.payload_remaining or self.may_sleep()
         )
 
+    def set_sleep(self, sleep_ms):
+        """Note for how long after a command the module is awake; None: it does not sleep."""
+        self.sleep_ms = sleep_ms
+
     def may_sleep(self):
         """Whether the module may be asleep by now: the bytes that wake it would be lost."""
         if self.sleep_ms is None:

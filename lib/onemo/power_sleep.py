@@ -36,7 +36,7 @@ def _sleep_mode_op(modem, enabled, delay_s, permanent):
             break
     else:
         raise Unsupported('%s does not take AT+MLPMCFG="sleepmode"' % modem.require_model())
-    ch.sleep_ms = max(_AWAKE_MS, delay_s * 500 if delay_s else 0) if enabled else None
+    ch.set_sleep(max(_AWAKE_MS, delay_s * 500 if delay_s else 0) if enabled else None)
     modem.keep_awake = not enabled  # after each boot, see start.py
     ch.set_result(None)
 

@@ -65,24 +65,40 @@ ROWS = {
         "id@pyboard id 0 15 the UART's number on this board, or its name\n"
         # Speed in bit/s that module and UART run at.
         "baud int 1200 4000000 the module's speed in bit/s\n"
-        # Pin that sends. Not on STM32, where the UART decides the pins.
+        # Pin that sends. Not where the UART decides the pins: STM32, i.MX RT, RA, nRF.
         "tx int 0 99 the number of the pin that is wired to the module's RXD\n"
+        "tx@samd id 0 99 the pin that is wired to the module's RXD\n"
+        "tx@mimxrt none left out: on this board the UART's number decides it\n"
+        "tx@nrf none left out: on this board the UART's number decides it\n"
         "tx@pyboard none left out: on this board the UART's number decides it\n"
-        # Pin that receives. Not on STM32.
+        # Pin that receives. Not where the UART decides the pins.
         "rx int 0 99 the number of the pin that is wired to the module's TXD\n"
+        "rx@samd id 0 99 the pin that is wired to the module's TXD\n"
+        "rx@mimxrt none left out: on this board the UART's number decides it\n"
+        "rx@nrf none left out: on this board the UART's number decides it\n"
         "rx@pyboard none left out: on this board the UART's number decides it\n"
-        # Pin that tells the module to wait; on STM32 true or false. Default: no flow control.
+        # Pin that tells the module to wait; where the UART decides the pins true or false, on nRF
+        # left out. Default: no flow control.
         "rts int~ 0 99 the number of the pin that is wired to the module's CTS\n"
+        "rts@samd id~ 0 99 the pin that is wired to the module's CTS\n"
+        "rts@mimxrt bool~ on this board the UART decides the pin\n"
+        "rts@nrf none left out: on this board flow control is the firmware's own choice\n"
         "rts@pyboard bool~ on this board the UART decides the pin\n"
-        # Pin by which the module says to wait; on STM32 true or false. Default: no flow control.
+        # Pin by which the module says to wait; where the UART decides the pins true or false, on
+        # nRF left out. Default: no flow control.
         "cts int~ 0 99 the number of the pin that is wired to the module's RTS\n"
+        "cts@samd id~ 0 99 the pin that is wired to the module's RTS\n"
+        "cts@mimxrt bool~ on this board the UART decides the pin\n"
+        "cts@nrf none left out: on this board flow control is the firmware's own choice\n"
         "cts@pyboard bool~ on this board the UART decides the pin\n"
         # Receive buffer in bytes. Default: 1024, more above 230400 bit/s.
         "rxbuf int~ 32 32766 bytes\n"
+        "rxbuf@nrf none left out: on this board it is the firmware's own\n"
         "rxbuf@esp32 int~ 129 32766 bytes\n"
-        # Send buffer in bytes. Not on STM32. Default: 512.
+        # Send buffer in bytes. Not on STM32, RA and nRF. Default: 512.
         "txbuf int~ 32 32766 bytes\n"
         "txbuf@esp32 int~ 129 32766 bytes\n"
+        "txbuf@nrf none left out: on this board there is none\n"
         "txbuf@pyboard none left out: on this board the UART's number decides it\n"
     ),
     "module": (
@@ -220,6 +236,9 @@ ROWS = {
     ),
 }
 
+_MODULES = (("esp32", "esp32"), ("_rp2", "rp2"), ("stm", "pyboard"), ("mimxrt", "mimxrt"))
+_MODULES += (("samd", "samd"), ("renesas", "pyboard"), ("nrf", "nrf"))
+
 _SECRETS = ("password", "sim_pin")  # whose values are not shown
 _SHOWN_MAX = const(60)  # characters of a wrong value that are shown; of a longer one
 _SHOWN_CUT = const(20)  # so many, which of a key's PEM text are none that matter
@@ -250,12 +269,24 @@ def faults(value, entry="", part=None, unknown=True, port=None):
 
 
 def this_port():
-    """sys.platform, as the rows name ports."""
-    if sys.platform == "stm32":
+    """sys.platform, as the rows name ports. A product's board may give itself another one: a
+    module tells, which only its port has."""
+    port = sys.platform
+    if port in ("stm32", "renesas-ra"):
         return "pyboard"
-    if sys.platform == "rp2" and "RP2350" in getattr(sys.implementation, "_machine", ""):
+    if port.startswith("nrf"):
+        return "nrf"
+    if port not in ("esp32", "rp2", "pyboard", "samd", "mimxrt", "linux", "darwin", "win32"):
+        for module, its in _MODULES:
+            try:
+                __import__(module)
+                port = its
+                break
+            except ImportError:
+                pass
+    if port == "rp2" and "RP2350" in getattr(sys.implementation, "_machine", ""):
         return "rp2350"
-    return sys.platform
+    return port
 
 
 def children(entry, port):

@@ -162,7 +162,7 @@ def test_what_the_configuration_does_wrong_no_step_mends(start):
     ("path", "value", "said"),
     [
         ("recovery", 5, "recovery is 5; it must be an object"),
-        ("recovery.afetr", 5, 'recovery.afetr is not known ("afetr": did you mean "after"?)'),
+        ("recovery.aftr", 5, 'recovery.aftr is not known ("aftr": did you mean "after"?)'),
         ("recovery.after", 0, "recovery.after is 0; it must be an integer from 1 to 1000"),
         ("recovery.steps", "board", 'recovery.steps is "board"; it must be a list of "context"'),
         ("recovery.steps", ["reboot"], "recovery.steps is [...]; it must be a list of"),

@@ -21,6 +21,7 @@ from onemo_board import VirtualBoard
 from onemo_simulator import Line, Module, VirtualClock
 from onemo_simulator.profile_file import load_module
 from onemo_simulator.system_network import SystemNetwork
+from onemo_tools.cli import exits
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.deployment import deploy, library
 from onemo_tools.deploy.packages import ROOT
@@ -154,14 +155,14 @@ def test_what_makes_no_sense_is_a_usage_error(words, said):
 
 @pytest.mark.parametrize("option", ["--serial", "--board"])
 def test_a_port_that_is_not_there(option, tmp_path):
-    done = run(option, tmp_path / "none", status=1)
+    done = run(option, tmp_path / "none", status=exits.PORT)
     assert done.stderr.startswith(f"probe: there is no port {tmp_path}/none: plug it in")
 
 
 def test_a_port_where_nobody_answers_is_told_in_time():
     with module_at("pty", off=True) as (_, port):
         start = time.monotonic()
-        done = run("--serial", port, status=1)
+        done = run("--serial", port, status=exits.SILENT)
         assert time.monotonic() - start < 10
     assert done.stderr.startswith("probe: nothing answers: is the module powered")
 

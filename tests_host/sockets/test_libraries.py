@@ -138,7 +138,7 @@ def on_board(library, front, mode, authority, port, folder, glue=""):
         ID=f"{library.name}-{front}-{mode}".encode(),
         BIG=b"b" * BIG,
         FOLDER=str(folder),
-        LIMIT=1 if library.cells[front, mode] == NOT else 5,
+        LIMIT=0.1 if library.cells[front, mode] == NOT else 5,
     )
     assert module.violations == []
     return out.splitlines()
@@ -217,6 +217,59 @@ def refused(library, front, mode, authority, port, folder):
         with pytest.raises(AssertionError) as caught:
             on_board(library, front, mode, authority, port, folder, glue)
         assert "Error" in str(caught.value)
+
+
+ROBUST = """
+def job(modem):
+    from umqtt.robust import MQTTClient
+    MQTTClient.DELAY = 0.1
+    c = MQTTClient(b"robust", NAME, PORT, ssl=MODE != "plain", ssl_params={})
+    c.connect()
+    for number in range(60):
+        c.publish(b"robust/cut", b"%d" % number, qos=1)
+        time.sleep_ms(30)
+    c.publish(b"robust/cut", b"last", qos=1)
+    c.disconnect()
+    print("ok")
+"""
+
+
+def test_umqtt_robust_goes_on_after_two_cuts(authority, broker):
+    """It connects anew without closing what broke; nothing that was acknowledged is lost."""
+    listener = Listener(broker, b"robust/#", 1)
+    seen = threading.Event()
+
+    def cut_twice():
+        for message in (b"10", b"30"):
+            listener.wait_for(message)
+            broker.cut()
+        seen.set()
+
+    cutter = threading.Thread(target=cut_twice, daemon=True)
+    cutter.start()
+    module = Module("ML307R", network=SystemNetwork({NAME: "127.0.0.1"}))
+    module.store.objects[1, "ca.pem"] = authority.pem
+    try:
+        out = run(
+            module,
+            START.format(glue="") + ROBUST + RUN["blocking", False],
+            heap="1M",
+            seconds=100,
+            LIBRARIES=str(FOLDER),
+            MODE="module",
+            NAME=NAME,
+            PORT=broker.port,
+        )
+        assert out == "ok\n"
+        listener.wait_for(b"last")
+        assert seen.is_set()
+        assert {b"%d" % number for number in range(60)} <= set(listener.messages)
+    finally:
+        listener.close()
+        cutter.join(20)
+    opened = [command for command in module.commands if command.startswith(b"AT+MIPOPEN=")]
+    assert len(opened) == 3
+    assert module.violations == []
 
 
 def test_the_table_and_the_scripts_are_of_one_mind():

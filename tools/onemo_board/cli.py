@@ -6,16 +6,20 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
 from onemo_simulator.serve import parse_host, reach
-from onemo_tools.cli.parts import fail, need_extra
+from onemo_tools.cli.parts import fail, need_extra, need_file
 
 from .chip.ports import PORTS
 from .errors import BoardError
 from .images import DEFAULT_SIZE
+
+if TYPE_CHECKING:
+    from .rp2040 import EmulatedBoard
+    from .virtual import VirtualBoard
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -42,21 +46,26 @@ def run(
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
     from .virtual import VirtualBoard
 
+    board = VirtualBoard(
+        flash,
+        port_like=port_like,
+        link=link,
+        uarts=uarts,
+        heap=heap,
+        size=size,
+        overrun=overrun,
+    )
+    keep_on(board, show_output)
+
+
+def keep_on(board: "VirtualBoard | EmulatedBoard", show_output: bool) -> None:
+    """Switches a board on until Ctrl-C or SIGTERM; prints its port. BoardError."""
     ended = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: ended.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        board = VirtualBoard(
-            flash,
-            port_like=port_like,
-            link=link,
-            uarts=uarts,
-            heap=heap,
-            size=size,
-            overrun=overrun,
-        )
         with board:
             print(board.port, flush=True)
             mark = 0
@@ -106,6 +115,10 @@ def main(
         typer.Option(help="A fault on that module's line, as `onemo simulate` has them."),
     ] = None,
     output: Annotated[bool, typer.Option(help="Show what the board prints (stderr).")] = False,
+    firmware: Annotated[
+        Path | None,
+        typer.Option(help="A .uf2 or .bin for the RP2040: runs it on an emulated one instead."),
+    ] = None,
 ) -> None:
     """Starts a virtual board, prints its port for mpremote, ends on Ctrl-C."""
     need_extra("board", "board")
@@ -114,7 +127,7 @@ def main(
     try:
         uarts: dict[int, str | int] = dict(map(parse_uart, uart or []))
         with ExitStack() as stack:
-            if wire is not None:
+            if wire is not None and firmware is None:
                 uarts[wire] = stack.enter_context(Wire()).board_fd
             if module is not None:
                 hosts = dict(map(parse_host, host or []))
@@ -126,6 +139,21 @@ def main(
                 print(f"the module at UART {module}: {reach(hosts)}", file=sys.stderr, flush=True)
             elif host or clock_unset or fault:
                 raise ValueError("--host, --clock-unset and --fault go with --module ID")
+            if firmware is not None:
+                from .rp2040 import EmulatedBoard
+                from .rp2040.prepare import emulator
+
+                if (port_like, heap, size, overrun) != ("esp32", "192K", DEFAULT_SIZE, False):
+                    raise ValueError(
+                        "with --firmware there is a whole chip: port, heap, size and overrun are "
+                        "what it has"
+                    )
+                need_file("board", firmware, "a firmware")
+                wired = [] if wire is None else [wire]
+                emulator(lambda text: typer.echo(text, err=True))
+                chip = EmulatedBoard(flash, firmware=firmware, uarts=uarts, link=link, wired=wired)
+                keep_on(chip, output)
+                return
             run(
                 flash,
                 port_like=port_like,

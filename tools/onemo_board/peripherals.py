@@ -23,6 +23,7 @@ class Peripherals:
     def reset(self) -> None:
         """What any reset but a soft one does."""
         self._watchdog_ms = 0
+        self.kept: dict[int, dict[str, int]] = {}  # UART -> settings that outlive a soft reset
         self._fed = 0.0
         self.wake_at: float | None = None
 
@@ -47,6 +48,10 @@ class Peripherals:
         elif what == "overrun":
             uart = int(words[0])
             board.overruns[uart] = board.overruns.get(uart, 0) + int(words[1])
+            answer = 0
+        elif what == "kept":
+            rows = (row.split("=") for row in words[1].split(","))
+            self.kept[int(words[0])] = {name: int(value) for name, value in rows}
             answer = 0
         elif what == "break":
             self._call(board.on_break, int(words[0]))

@@ -250,6 +250,7 @@ class Pump:
             "cause": cause,
             "raw": raw,
             "rtc_offset": self._hardware.rtc_offset,
+            "kept": self._hardware.kept,
         }
         self._process = Process(config, self._console[1], self._fds)
         self._epoll.register(self._process.control.fileno(), select.EPOLLIN)

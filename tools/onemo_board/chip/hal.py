@@ -92,6 +92,7 @@ class Hal:
         rom.edit("hashlib", {}, unwanted)
         for name in ("termios", *port.absent):
             rom.remove_module(name)
+            rom.remove_frozen(name)
         rom.edit("machine", self._machine(), _UNUSED_ON_BOARDS["machine"])
         with open(config["shims"], "rb") as file:
             shims = rom.string(file.read())
@@ -130,7 +131,7 @@ class Hal:
     def _functions(self) -> dict[str, int]:
         fun, rom = self._rom.function, self._rom
         paths = self._config["path"]
-        constants = self._port.uart_constants
+        constants = {**self._port.uart_constants, **self._port.uart_irqs}
         return {
             "is_folder": FALSE if self._flash else TRUE,
             "folder": rom.string(self._config["folder"] or ""),
@@ -145,10 +146,9 @@ class Hal:
             "readblocks": fun(self._read_blocks, 2, 3),
             "writeblocks": fun(self._write_blocks, 2, 3),
             "ioctl": fun(self._block_ioctl, 2),
-            "RTS": small(constants["RTS"]),
-            "CTS": small(constants["CTS"]),
-            "INV_TX": small(constants.get("INV_TX", 0)),
-            "INV_RX": small(constants.get("INV_RX", 0)),
+            "uart_constants": self._rom.plain_tuple(
+                *(rom.plain_tuple(rom.name(k), small(v)) for k, v in constants.items())
+            ),
             "uart_open": fun(self._uart_open, 1),
             "uart_argument": fun(self._uart_argument, 2),
             "uart_apply": fun(self._uart_apply, 2),
@@ -160,6 +160,7 @@ class Hal:
             "uart_txdone": fun(lambda uart: TRUE if self._uart(uart).txdone() else FALSE, 1),
             "uart_break": fun(self._uart_break, 1),
             "uart_repr": fun(self._uart_repr, 1),
+            "uart_irq": fun(self._uart_irq, 2),
             "pin": fun(self._pin, 1, 2),
             "wdt": fun(self._wdt, 1),
             "wdt_feed": fun(self._wdt_feed, 0),
@@ -243,22 +244,35 @@ class Hal:
 
     def _uart_open(self, uart_id: int) -> int:
         """UART(id): the arguments follow one by one."""
-        number = integer(uart_id) if uart_id & 1 else -1
-        if number not in self._port.uart_ids:
+        try:
+            number: int | str = integer(uart_id)
+        except ValueError:
+            try:
+                number = self._rom.text(uart_id)
+            except ValueError:
+                return self._raise("TypeError", "can't convert NoneType to int")
+            if not self._port.uart_names:
+                return self._raise("TypeError", "can't convert str to int")
+        if not isinstance(number, int) or number not in self._port.uart_ids:
             return self._raise("ValueError", f"UART({number}) doesn't exist")
         if number not in self._uarts:
             fd = self._config["uarts"].get(number)
             options = {k: self._config[k] for k in ("line_time", "overrun")}
             tell = self._host.ask
-            self._uarts[number] = manners.make(number, fd, self._port, tell=tell, **options)
+            uart = manners.make(number, fd, self._port, tell=tell, **options)
+            if number in self._config["kept"]:
+                uart.restore(self._config["kept"][number])
+            self._uarts[number] = uart
         return NONE
 
     def _uart_argument(self, key: int, value: int) -> int:
         """An argument of the constructor or init(): a name, or a position, and its value."""
         try:
             number = None if value == NONE else integer(value)
-        except ValueError:
-            number = None  # a Pin: which one makes no difference here
+        except ValueError:  # a pin by its name: which one makes no difference here
+            number = None
+            if not (key & 1) and self._rom.text(key) not in ("tx", "rx", "rts", "cts"):
+                return self._raise("TypeError", "can't convert str to int")
         if key & 1:
             position = integer(key)
             self._positional = position + 1
@@ -331,8 +345,15 @@ class Hal:
 
     def _uart_repr(self, uart_id: int) -> int:
         uart = self._uart(uart_id)
-        settings = ", ".join(f"{k}={v}" for k, v in uart.settings.items())
-        return self._rom.string(f"UART({uart.id}, {settings})")
+        return self._rom.string(f"UART({uart.id}{uart.shown()})")
+
+    def _uart_irq(self, uart_id: int, trigger: int) -> int:
+        """irq(): there is nothing here that could interrupt; what is set is shown."""
+        wanted = integer(trigger)
+        if unknown := wanted & ~sum(self._port.uart_irqs.values()):
+            return self._raise("ValueError", f"trigger 0x{unknown:04x} unsupported")
+        self._uart(uart_id).trigger = wanted
+        return NONE
 
     # -- the rest -------------------------------------------------------------------------
     def _pin(self, name: int, value: int | None = None) -> int:
@@ -364,6 +385,8 @@ class Hal:
 
     def _freq(self, *args: int) -> int:
         if not args:
+            if self._port.frequencies:
+                return self._rom.plain_tuple(*map(small, self._port.frequencies))
             return small(self._frequency)
         self._frequency = integer(args[0])
         return NONE

@@ -3,9 +3,15 @@
 
 import select
 import time
+from collections.abc import Mapping
 
 from .ports import Port
 from .uart import ConfigError, Interrupted, Uart, sleep_until
+
+
+def _names(mask: int, constants: Mapping[str, int], *names: str) -> str:
+    """The bits of a mask, as the ports print them: "RTS|CTS"; "" for none."""
+    return "|".join(name for name in names if mask & constants[name])
 
 
 class Esp32Uart(Uart):
@@ -16,7 +22,7 @@ class Esp32Uart(Uart):
 
     def _apply(self, values: dict[str, int | None], constructor: bool) -> None:
         # the driver keeps what was set before; an uninstalled one starts from the defaults
-        settings = dict(self.settings) if self.open else self._defaults()
+        settings = dict(self.settings) if self.open else self._pinned()
         for name, value in values.items():
             if value is None and name != "parity":
                 continue
@@ -37,6 +43,21 @@ class Esp32Uart(Uart):
             sleep_until(min(self._wire_free, time.monotonic() + 1))  # uart_wait_tx_done
         self.settings = settings
         self._started(flush=True)  # uart_flush_input at the end of every init
+
+    def _pinned(self) -> dict[str, int]:
+        tx, rx = {1: (10, 9), 2: (17, 16)}.get(self.id, (-1, -1))
+        return {**self._defaults(), "tx": tx, "rx": rx, "rts": -1, "cts": -1}
+
+    def shown(self) -> str:
+        s, constants = self.settings, self.port.uart_constants
+        shown = "".join(f", {name}={s[name]}" for name in ("tx", "rx", "rts", "cts"))
+        shown += "".join(f", {name}={s[name]}" for name in ("txbuf", "rxbuf"))
+        shown += f", timeout={s['timeout']}, timeout_char={s['timeout_char']}, irq={self.trigger}"
+        if invert := _names(s["invert"], constants, "INV_TX", "INV_RX"):
+            shown += f", invert={invert}"
+        if flow := _names(s["flow"], constants, "RTS", "CTS"):
+            shown += f", flow={flow}"
+        return self._shown_frame(s["baudrate"]) + shown
 
     def any(self) -> int:
         # bytes still in the hardware FIFO are not counted
@@ -82,6 +103,7 @@ class Stm32Uart(Uart):
 
     fifo_behind_rxbuf = 1  # ring full: the byte in the data register stays, further ones go
     _QUANTUM_S = 0.001
+    _APB1, _APB2 = 42_000_000, 84_000_000
 
     def _apply(self, values: dict[str, int | None], constructor: bool) -> None:
         if constructor and not values:
@@ -94,6 +116,7 @@ class Stm32Uart(Uart):
         )
         parity = values.get("parity")
         settings["parity"] = -1 if parity is None else parity & 1
+        settings["stop"] = 1 if settings["stop"] == 1 else 2
         bits = settings["bits"] + (settings["parity"] >= 0)
         if bits not in (7, 8, 9):
             raise ConfigError("ValueError", "unsupported combination of bits and parity")
@@ -106,6 +129,18 @@ class Stm32Uart(Uart):
         settings["timeout_char"] = max(settings["timeout_char"] & 0xFFFF, floor)
         self.settings = settings
         self._started(flush=True)
+
+    def shown(self) -> str:
+        s = self.settings
+        if not self.open:
+            return ""
+        # the speed that the divisor makes: USART1 and 6 run from APB2, the others from APB1
+        source = self._APB2 if self.id in (1, 6) else self._APB1
+        baud = source // max(1, round(source / s["baudrate"]))
+        flow = _names(s["flow"], self.port.uart_constants, "RTS", "CTS") or "0"
+        shown = f", flow={flow}, timeout={s['timeout']}, timeout_char={s['timeout_char']}"
+        shown += f", rxbuf={s['rxbuf']}"
+        return self._shown_frame(baud) + shown + (f"; irq={self.trigger:#x}" * bool(self.trigger))
 
     def write_from(self, address: int, size: int) -> int | None:
         # there is no transmit buffer: busy until the last bit of the last byte is out
@@ -140,40 +175,71 @@ class Rp2Uart(Uart):
     _REFILL_AT = 4  # the transmit interrupt comes when the FIFO is down to 1/8
     _MIN, _MAX = 32, 32766
 
+    _PINS = ({"tx": 0, "rx": 1, "cts": 2, "rts": 3}, {"tx": 4, "rx": 5, "cts": 6, "rts": 7})
+    _PLACES: Mapping[str, int] = {"tx": 0, "rx": 1, "cts": 2, "rts": 3}  # of a pin among its four
+
     _ring = _level = 0  # bytes in the transmit ring and in the FIFO, at _moved
     _moved = 0.0
 
     def _apply(self, values: dict[str, int | None], constructor: bool) -> None:
-        fresh = not self.settings
-        settings = self._defaults() if fresh else dict(self.settings)
+        # what is set stays set, whatever becomes of the object: the port keeps it in a table
+        if not self.settings:
+            self.settings = {**self._defaults(), **self._PINS[self.id], "baudrate": 0}
+        s = self.settings
+        old = s["rxbuf"]
         if constructor:  # make_new gives up the old buffers and takes 256 bytes again
-            settings.update(self.port.buffers)
-        for name, value in values.items():
-            if value is None and name != "parity":
-                continue
-            if name in ("baudrate", "bits", "stop"):
-                settings[name] = value if value and value > 0 else settings[name]
-            elif name == "parity":
-                settings[name] = -1 if value in (None, -1) else value & 1
-            elif name in ("rxbuf", "txbuf"):
-                if value and value > self._MAX:
+            s.update(self.port.buffers)
+        for name in ("baudrate", "bits", "stop"):
+            if (values.get(name) or 0) > 0:
+                s[name] = values[name] or 0
+        if "parity" in values and values["parity"] != -1:
+            parity = values["parity"]
+            s["parity"] = -1 if parity is None else parity & 1
+        for name, place in self._PLACES.items():
+            if (pin := values.get(name)) is not None:
+                if pin & 3 != place or (pin + 4 & 8) >> 3 != self.id:
+                    raise ConfigError("ValueError", f"bad {name.upper()} pin")
+                s[name] = pin
+        for name, most, refusal in (
+            ("timeout", None, ""),
+            ("timeout_char", None, ""),
+            ("invert", 3, "bad inversion mask"),
+            ("flow", 3, "bad hardware flow control mask"),
+        ):
+            value = values.get(name)
+            if value is not None and value >= 0:
+                if most is not None and value & ~most:
+                    raise ConfigError("ValueError", refusal)
+                s[name] = value
+        for name in ("rxbuf", "txbuf"):
+            if (size := values.get(name) or 0) > 0:
+                if size > self._MAX:
                     raise ConfigError("ValueError", name + " too large")
-                if value and value > 0:
-                    settings[name] = max(value, self._MIN)
-            elif name in settings and value is not None and value >= 0:
-                settings[name] = value
-        floor = 13000 // settings["baudrate"] + 1
-        settings["timeout_char"] = max(settings["timeout_char"] & 0xFFFF, floor)
+                s[name] = max(size, self._MIN)
+        if not s["baudrate"]:
+            s["baudrate"], s["timeout_char"] = 115200, 0
+        s["timeout_char"] = max(s["timeout_char"] & 0xFFFF, 13000 // s["baudrate"] + 1)
         # init() keeps a buffer whose size did not change, with what is in it (since 1.25)
-        same = not fresh and settings["rxbuf"] == self.settings["rxbuf"]
-        keep = self.open and same and not constructor
-        self.settings = settings
+        keep = self.open and s["rxbuf"] == old and not constructor
         self._ring = self._level = 0
         self._started(flush=not keep)
+        kept = (f"{name}={value}" for name, value in s.items() if name != "baudrate")
+        self._tell("kept", self.id, ",".join(kept))
+
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """After a soft reset, which takes the speed and no other setting."""
+        self.settings = {**self._defaults(), **self._PINS[self.id], **kept, "baudrate": 0}
+
+    def shown(self) -> str:
+        s = self.settings
+        shown = "".join(f", {n}={s[n]}" for n in ("tx", "rx", "txbuf", "rxbuf"))
+        invert = _names(s["invert"], self.port.uart_constants, "INV_TX", "INV_RX") or "None"
+        shown += f", timeout={s['timeout']}, timeout_char={s['timeout_char']}, invert={invert}"
+        return self._shown_frame(s["baudrate"]) + f"{shown}, irq={self.trigger}"
 
     def deinit(self) -> None:
         sleep_until(self._wire_free)
-        self.settings = {}
+        self.settings["baudrate"] = 0
         super().deinit()
 
     def _move(self, now: float) -> None:
@@ -202,7 +268,7 @@ class Rp2Uart(Uart):
         # fills the ring, then waits `timeout` ms for the first free slot and `timeout_char`
         # for each next: a short count, or None when nothing went in
         if not self.open:
-            return None
+            return size  # after deinit() the FIFO takes everything, and sends nothing
         done = 0
         start, wait = _ticks_ms(), self.settings["timeout"]
         while done < size:

@@ -30,7 +30,10 @@ class Port(NamedTuple):
     uart_constants: Mapping[str, int]
     uart_keywords: tuple[str, ...]  # in positional order; the first four may be positional
     buffers: Mapping[str, int]  # default sizes
-    absent: tuple[str, ...] = ()  # built-in modules of the unix build that it has not
+    uart_irqs: Mapping[str, int]
+    uart_names: bool = False  # UART("XA")
+    frequencies: tuple[int, ...] = ()  # what machine.freq() gives where it gives several
+    absent: tuple[str, ...] = ()  # built-in and frozen modules of the unix build that it has not
     platform: str = ""  # sys.platform, where it is not the port's name
     wdt_max_ms: int | None = None
     wdt_too_long: str = ""
@@ -65,6 +68,7 @@ ESP32 = Port(
     progsize=32,
     uart_ids=(0, 1, 2),
     uart_constants={"RTS": 1, "CTS": 2, "INV_RX": 4, "INV_TX": 32},
+    uart_irqs={"IRQ_RX": 1, "IRQ_RXIDLE": 0x1000, "IRQ_BREAK": 128},
     uart_keywords=_PINNED_UART,
     buffers={"rxbuf": 256, "txbuf": 256},
 )
@@ -84,6 +88,9 @@ STM32 = Port(
     progsize=32,
     uart_ids=(1, 2, 3, 4, 5, 6),
     uart_constants={"RTS": 256, "CTS": 512},
+    uart_irqs={"IRQ_RXIDLE": 16, "IRQ_RX": 32},
+    uart_names=True,
+    frequencies=(168_000_000, 168_000_000, 42_000_000, 84_000_000),  # SYSCLK, HCLK, PCLK1, PCLK2
     uart_keywords=(
         "baudrate",
         "bits",
@@ -95,7 +102,7 @@ STM32 = Port(
         "rxbuf",
         "read_buf_len",
     ),
-    absent=("socket", "tls", "_thread", "websocket"),
+    absent=("socket", "ssl", "tls", "_thread", "websocket", "cryptolib", "requests", "mip"),
     wdt_max_ms=32_767,  # stm32/machine_wdt.c: 12 bits after a prescaler of 256
     wdt_too_long="WDT timeout too long",
     buffers={"rxbuf": 64, "txbuf": 0},
@@ -115,6 +122,9 @@ RP2 = Port(
     progsize=256,  # rp2/modules/_boot.py
     uart_ids=(0, 1),
     uart_constants={"CTS": 1, "RTS": 2, "INV_TX": 1, "INV_RX": 2},
+    uart_irqs={"IRQ_RXIDLE": 64, "IRQ_TXIDLE": 32, "IRQ_BREAK": 512},
+    # a Pico without W has no network, and micropython-lib's packages are not in its firmware
+    absent=("socket", "ssl", "tls", "websocket", "requests", "mip", "argparse"),
     uart_keywords=_PINNED_UART,
     wdt_max_ms=8388,
     wdt_too_long="timeout exceeds 8388",

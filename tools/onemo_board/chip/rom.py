@@ -27,6 +27,7 @@ SYMBOLS = (
     "gc_sweep_all",
     "mp_builtin_extensible_module_map",
     "mp_builtin_module_map",
+    "mp_frozen_names",
     "mp_get_buffer",
     "mp_sched_keyboard_interrupt",
     "mp_type_attrtuple",
@@ -39,6 +40,7 @@ SYMBOLS = (
     "mp_type_fun_builtin_var",
     "mp_type_module",
     "mp_type_str",
+    "mp_type_tuple",
     "pyexec_mode_kind",
     "qstr_from_str",
     "qstr_str",
@@ -159,6 +161,10 @@ class Rom:
         data = text if isinstance(text, bytes) else text.encode()
         return self._keep(_Str(self.address(kind), 0, len(data), data))
 
+    def plain_tuple(self, *items: int) -> int:
+        words = [self.address("mp_type_tuple"), len(items), *items]
+        return self._keep((Obj * len(words))(*words))
+
     def named_tuple(self, fields: Mapping[str, int]) -> int:
         """A tuple whose items are attributes too (py/objattrtuple.c)."""
         names = (ctypes.c_size_t * len(fields))(*(self.name(f) >> 3 for f in fields))
@@ -234,6 +240,15 @@ class Rom:
             entries = self._read(modules)
             if entries.pop(name, None) is not None:
                 self._write(modules, entries)
+
+    def remove_frozen(self, name: str) -> None:
+        """Takes a module out of those that the unix build has frozen: `name` or a package."""
+        at = self.address("mp_frozen_names")
+        while entry := ctypes.string_at(at).decode():
+            if entry == name + ".py" or entry.startswith(name + "/"):
+                unprotect(at, 1)
+                ctypes.c_char.from_address(at).value = b"\x7f"  # a name that nobody imports
+            at += len(entry) + 1
 
     def tuple_item(self, obj: int, index: int, value: int) -> None:
         """Replaces an item of a constant tuple."""

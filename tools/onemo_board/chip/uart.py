@@ -65,6 +65,7 @@ class Uart:
         self._wire_free = 0.0  # monotonic time at which all that was written has left the wire
         self._deadline: float | None = None  # of a read that a signal broke off
         self.settings: dict[str, int] = {}
+        self.trigger = 0  # of irq()
 
     # -- settings -------------------------------------------------------------------------
     def configure(
@@ -83,7 +84,19 @@ class Uart:
 
     def _defaults(self) -> dict[str, int]:
         shared = {"baudrate": 115200, "bits": 8, "parity": -1, "stop": 1, "flow": 0}
-        return {**shared, "timeout": 0, "timeout_char": 0, **self.port.buffers}
+        return {**shared, "invert": 0, "timeout": 0, "timeout_char": 0, **self.port.buffers}
+
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """What it had before a soft reset; most ports keep nothing."""
+
+    def shown(self) -> str:
+        """What the port prints of its settings."""
+        raise NotImplementedError
+
+    def _shown_frame(self, baud: int) -> str:
+        s = self.settings
+        parity = "None" if s["parity"] < 0 else str(s["parity"])
+        return f", baudrate={baud}, bits={s['bits']}, parity={parity}, stop={s['stop']}"
 
     def _started(self, flush: bool) -> None:
         """Settings are in force: tell the line, and drop what old settings received."""
@@ -100,6 +113,7 @@ class Uart:
 
     def deinit(self) -> None:
         self.open = False
+        self.trigger = 0
 
     def flush_input(self) -> None:
         self._kept = self._lost = 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # mypy: ignore-errors
-# ruff: noqa: A002, UP031 (as MicroPython names and writes it)
+# ruff: noqa: A002, UP031, RUF012 (as MicroPython names and writes it)
 # The classes of `machine`. Their hardware is in `_board`, native and outside the heap: what
 # they do there allocates nothing. A str in answer is an error, "ExceptionType:text".
 import io
@@ -21,13 +21,15 @@ def _check(answer):
 
 
 class UART(io.IOBase):
-    RTS = _board.RTS
-    CTS = _board.CTS
-    INV_TX = _board.INV_TX
-    INV_RX = _board.INV_RX
+    _all = {}  # one object for each, as the ports have them in a table
+
+    def __new__(cls, id, *args, **kw):
+        _check(_board.uart_open(id))
+        if id not in cls._all:
+            cls._all[id] = super().__new__(cls)
+        return cls._all[id]
 
     def __init__(self, id, *args, **kw):
-        _check(_board.uart_open(id))
         self._id = id
         self._apply(args, kw, True)
 
@@ -36,9 +38,10 @@ class UART(io.IOBase):
 
     def _apply(self, args, kw, constructor):
         for i, value in enumerate(args):
-            _board.uart_argument(i, value)
+            _check(_board.uart_argument(i, value))
         for name, value in kw.items():
-            _board.uart_argument(name, value)
+            given = value._id if isinstance(value, Pin) else value
+            _check(_board.uart_argument(name, given))
         _check(_board.uart_apply(self._id, constructor))
 
     def deinit(self):
@@ -91,11 +94,22 @@ class UART(io.IOBase):
     def txdone(self):
         return _board.uart_txdone(self._id)
 
+    def irq(self, handler=None, trigger=0, hard=False):
+        if handler is not None and not callable(handler):
+            raise ValueError("handler must be None or callable")
+        _check(_board.uart_irq(self._id, trigger))
+        self._handler = handler
+        return self
+
     def sendbreak(self):
         _board.uart_break(self._id)
 
     def ioctl(self, op, arg):
         return _board.uart_ioctl(self._id, op, arg)
+
+
+for _key, _value in _board.uart_constants:
+    setattr(UART, _key, _value)
 
 
 class Pin(PinBase):

@@ -6,6 +6,7 @@ device.py   compiles and runs that
 heaps.py    the smallest heap, by bisection
 wire.py     bytes and time on a simulated line
 streams.py  the same of connections
+silicon.py  cycles, bytes lost and gaps on an emulated RP2040 with real firmware
 wasm.py     the same counts on a 32-bit heap, through node
 limits.py   limits, and what is promised; the tests guard the same table
 report.py   all figures as one document; table.py, picture.py, readme.py show it

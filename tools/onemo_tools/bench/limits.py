@@ -29,6 +29,7 @@ STREAM = "streams, time over the payload's own"
 CONNECT = "proof in the opening of a mutual TLS connection"
 SPEED = "time of the driver's own work on this machine"
 FLASH = "flash"
+CHIP = "RP2040 at 125 MHz, real firmware, emulated"
 
 FIGURES = (
     Figure("command", ALLOCATED, "`AT+CSQ`, its result included", 130, 320),
@@ -108,6 +109,27 @@ FIGURES = (
     Figure("growth_upload", SPEED, "8 KB upload over 1 KB upload", 8, 8, "×"),
     Figure("growth_read", SPEED, "8 KB read-back over 1 KB", 8, 8, "×"),
     Figure("growth_lines", SPEED, "100 lines over 10 lines", 10, 10, "×"),
+    Figure("chip_command", CHIP, "`AT+CSQ`", None, None, "cycles"),
+    Figure("chip_line", CHIP, "information line", None, None, "cycles"),
+    Figure("chip_line_kept", CHIP, "information line in the result", None, None, "cycles"),
+    Figure("chip_byte_out", CHIP, "payload byte out, verified", None, None, "cycles"),
+    Figure("chip_byte_in", CHIP, "payload byte in", None, None, "cycles"),
+    Figure("busy_out", CHIP, "awake: upload of 8192 bytes at 115200 bit/s", 0, None, "%"),
+    Figure("busy_in", CHIP, "awake: read-back of 8192 bytes at 115200 bit/s", 0, None, "%"),
+    Figure("lost_115200_256", CHIP, "lost of 8192 bytes: 115200 bit/s, `rxbuf` 256", 0),
+    Figure("lost_115200_1024", CHIP, "lost of 8192 bytes: 115200 bit/s, `rxbuf` 1024", 0),
+    Figure("lost_115200_default", CHIP, "lost of 8192 bytes: 115200 bit/s, default", 0),
+    Figure("lost_460800_256", CHIP, "lost of 8192 bytes: 460800 bit/s, `rxbuf` 256", 0),
+    Figure("lost_460800_1024", CHIP, "lost of 8192 bytes: 460800 bit/s, `rxbuf` 1024", 0),
+    Figure("lost_460800_default", CHIP, "lost of 8192 bytes: 460800 bit/s, default", 0),
+    Figure("lost_921600_256", CHIP, "lost of 8192 bytes: 921600 bit/s, `rxbuf` 256", 0),
+    Figure("lost_921600_1024", CHIP, "lost of 8192 bytes: 921600 bit/s, `rxbuf` 1024", 0),
+    Figure("lost_921600_default", CHIP, "lost of 8192 bytes: 921600 bit/s, default", 0),
+    Figure("lost_list_256", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 256", 0),
+    Figure("lost_list_1024", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 1024", 0),
+    Figure("lost_list_default", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, default", 0),
+    Figure("gap_out", CHIP, "longest gap of a 5 ms task: upload at 115200 bit/s", 5, None, "ms"),
+    Figure("gap_in", CHIP, "longest gap of a 5 ms task: read-back at 115200 bit/s", 5, None, "ms"),
 )
 
 # key -> what the tests guard as long as the promise is not kept.

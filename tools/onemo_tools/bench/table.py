@@ -13,6 +13,8 @@ live_import live_loaded live_loaded_rom heap_upload heap_growth
 small_command small_upload small_live_loaded flash_loaded wire_extra exact_115200 exact_921600
 paced_115200 paced_921600 stream_read_115200 stream_buffered_115200 stream_unbuffered_115200
 proof_extra proof_ms growth_upload
+chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in
+lost_921600_256 lost_921600_default lost_list_256 lost_list_1024 lost_list_default gap_out gap_in
 """
 README = tuple(_README.split())
 
@@ -21,6 +23,8 @@ def number(value: float | None, unit: str) -> str:
     """A value with as many digits as say something."""
     if value is None:
         return "–"
+    if unit == "cycles":
+        return f"{value:,.0f}"
     if unit == "B":
         return f"{value:,.0f}" if value == int(value) or value >= 10 else f"{value:.1f}"
     if unit == "×":
@@ -81,8 +85,9 @@ def plain_text(report: dict[str, Any]) -> str:
     lines += ["", "share of the cost that grows with the square of the size:"]
     for what, share in report["speed"]["quadratic"].items():
         lines.append(f"  {what:<20} {share:7.1%}")
-    if report["wasm"]:
-        lines += ["", report["wasm"]]
+    for missing in (report["wasm"], report.get("chip")):
+        if missing:
+            lines += ["", missing]
     return "\n".join(lines)
 
 

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "lib" / "onemo" / "schema.py"
 SCHEMA = Path("docs/config.schema.json")
 PAGE = Path("docs/config.md")
-PORTS = {"esp32": "ESP32", "rp2": "RP2", "rp2350": "RP2350", "pyboard": "STM32"}
+PORTS = {"esp32": "ESP32", "rp2": "RP2", "rp2350": "RP2350", "samd": "SAMD"}
+PORTS |= {"mimxrt": "i.MX RT", "nrf": "nRF", "pyboard": "STM32 and RA"}
 BEGIN, END = "<!-- entries:begin -->\n", "<!-- entries:end -->"
 
 # Printable ASCII without quote, comma and backslash, as at_syntax.check_text has it.

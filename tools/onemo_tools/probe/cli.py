@@ -15,13 +15,14 @@ import typer
 from onemo_board.errors import MpremoteError
 from onemo_simulator.profile_file import from_dict
 
+from onemo_tools.cli import exits
 from onemo_tools.cli.parts import fail, need_file
 from onemo_tools.deploy.ports import unnumbered
 from onemo_tools.probe import report
 from onemo_tools.probe.port import BoardPort, SerialPort
 from onemo_tools.probe.probe import PREFIX, Plan, Probe, Server, profile_of
 from onemo_tools.probe.server import PORTS, ProbeServer, fetch_ca
-from onemo_tools.probe.talk import ProbeError
+from onemo_tools.probe.talk import NoModule, ProbeError
 
 SERVER_PORT = 18830
 _SERVER = re.compile(r"(.+):(\d{1,5})")
@@ -93,10 +94,12 @@ def probe(
             found = asking.run()
         data = profile_of(found)
         from_dict(data)  # what is written can be read
+    except NoModule as error:
+        raise fail("probe", error, exits.SILENT) from None
     except ProbeError as error:
         raise fail("probe", error) from None
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(exits.INTERRUPTED) from None
     except (OSError, ValueError, MpremoteError) as error:
         raise fail("probe", error) from None
     finally:

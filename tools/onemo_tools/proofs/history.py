@@ -286,7 +286,11 @@ def _broker_gone(world: World) -> Callable[[], None]:
     world.device.network.leave("broker.example", 8883)
     if world.broker.conn:
         world.broker.conn.end(world.rng.choice((1, 2)))
-    return lambda: world.device.network.listen("broker.example", 8883, world.broker) and None
+
+    def back() -> None:
+        world.device.network.listen("broker.example", 8883, world.broker)
+
+    return back
 
 
 def _vanish(world: World) -> None:

@@ -52,7 +52,11 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_aio.py",
     ),
     "net_stream": ("sockets/test_streams.py", "sockets/test_failures.py"),
-    "net_socket": ("sockets/test_socket_module.py",),
+    "net_socket": ("sockets/test_socket_module.py", "sockets/test_stand_in.py"),
+    "net_stand_in": ("sockets/test_stand_in.py",),
+    "net_udp": ("sockets/test_udp.py",),
+    "net_udp_socket": ("sockets/test_udp.py",),
+    "error_numbers": ("sockets/test_stand_in.py",),
     "provisioning": (
         "identity/test_sync.py",
         "identity/test_rotate.py",

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+freeze("$(PORT_DIR)/modules")
+include("$(MPY_DIR)/extmod/asyncio")
