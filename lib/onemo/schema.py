@@ -196,7 +196,7 @@ ROWS = {
         # Failures after a step until the next one. Default: 2.
         "tries int~ 1 1000 failures\n"
         # Seconds between two steps, at least. Default: 120.
-        "step_s int~ 1 86400 seconds\n"
+        "pause_s int~ 1 86400 seconds\n"
         # Seconds of rest behind the last step, until all begins anew. Default: 1800.
         "rest_s int~ 1 86400 seconds\n"
         # The steps in their order: PDP context dialled again, radio off and on, module rebooted,

@@ -3,10 +3,10 @@
 # What to try when nothing gets on: a ladder from the PDP context to a reset of the board. From the
 # "recovery" object of config.json, here with its defaults:
 #
-#     {"after": 3, "tries": 2, "step_s": 120, "rest_s": 1800,
+#     {"after": 3, "tries": 2, "pause_s": 120, "rest_s": 1800,
 #      "steps": ["context", "radio", "module", "uart", "power", "board"]}
 #
-# `after` failures in a row without progress lead to the first step; `tries` more, and `step_s`
+# `after` failures in a row without progress lead to the first step; `tries` more, and `pause_s`
 # seconds, to each next one; behind the last one the ladder rests for `rest_s` seconds and begins
 # anew. Progress is a message that was acknowledged, and nothing less. Where the ladder stands
 # outlives a reset of the board, in a small file, written at each step and at the progress that
@@ -23,7 +23,7 @@ from .errors import ModemError, ModemReset, Timeout
 _BY_COMMANDS = ("context", "radio", "module")
 STEPS = _BY_COMMANDS + ("uart", "power", "board")
 
-_DEFAULTS = {"after": 3, "tries": 2, "step_s": 120, "rest_s": 1800, "steps": STEPS}
+_DEFAULTS = {"after": 3, "tries": 2, "pause_s": 120, "rest_s": 1800, "steps": STEPS}
 _RADIO_MS = const(15000)  # for AT+CFUN
 _OFF_MS = const(2000)
 _DIAL_MS = const(60000)
@@ -118,7 +118,7 @@ class Supervisor:
         if not rules or not rules["steps"]:
             return False
         if self._next:
-            return self._failures >= rules["tries"] and self._rested_s >= rules["step_s"]
+            return self._failures >= rules["tries"] and self._rested_s >= rules["pause_s"]
         if self._round and self._rested_s < rules["rest_s"]:
             return False
         return self._failures >= rules["after"]

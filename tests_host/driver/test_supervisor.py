@@ -33,7 +33,7 @@ def ladders(rigs, tmp_path, monkeypatch):
             rig.uart.init()
             return rig.uart
 
-        rules = {"after": 1, "tries": 1, "step_s": 1, "rest_s": 60, "steps": list(steps or STEPS)}
+        rules = {"after": 1, "tries": 1, "pause_s": 1, "rest_s": 60, "steps": list(steps or STEPS)}
         rules |= recovery or {}
         rig.supervisor = Supervisor(rig.modem, rules, RETRY, reopen if reopens else None)
 
@@ -96,7 +96,7 @@ def test_what_the_board_does_not_have_is_passed_over(ladders):
 
 
 def test_budgets_and_pauses(ladders):
-    rig = ladders("context", "radio", recovery={"after": 3, "tries": 2, "step_s": 60})
+    rig = ladders("context", "radio", recovery={"after": 3, "tries": 2, "pause_s": 60})
     taken = [(rig.fail(), round(rig.clock.now())) for _ in range(40)]
     steps = [(step, moment) for step, moment in taken if step]
     assert [step for step, _ in steps] == ["context", "radio"] * (len(steps) // 2)

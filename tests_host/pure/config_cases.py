@@ -147,7 +147,7 @@ ENTRIES = {
     "recovery": (or_null(one_of({})), True),
     "recovery.after": (or_null(whole(1, 1000)), True),
     "recovery.tries": (or_null(whole(1, 1000)), True),
-    "recovery.step_s": (or_null(whole(1, 86400)), True),
+    "recovery.pause_s": (or_null(whole(1, 86400)), True),
     "recovery.rest_s": (or_null(whole(1, 86400)), True),
     "recovery.steps": (
         or_null(some("context", "radio", "module", "uart", "power", "board")),
