@@ -42,7 +42,8 @@ def deploy(desk):
         def run(*words):
             where = ("--board", board.port, "--json")
             status, out, err = onemo("deploy", *where, *words)
-            return status, json.loads(out) if out else images.read_files(board.flash), err
+            told = json.loads(out)
+            return status, images.read_files(board.flash) if "error" in told else told, err
 
         yield run
 
@@ -89,10 +90,14 @@ def test_an_error_stops_it_before_anything_is_copied(desk, deploy, name):
 
 def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
     good = (desk / "config.json").read_bytes()
+
+    def line_of(text):
+        return good[: good.index(text)].count(b"\n") + 1
+
     for data, code, line in (
-        (good.replace(b'"every_s": 60', b'"every_s": "60"'), "bad-config", 13),
-        (good.replace(b'"apn"', b'"anp"'), "bad-config", 3),
-        (good.replace(b'"watchdog_s"', b'"wachdog_s"'), "bad-config", 16),
+        (good.replace(b'"every_s": 60', b'"every_s": "60"'), "bad-config", line_of(b'"every_s"')),
+        (good.replace(b'"apn"', b'"anp"'), "bad-config", line_of(b'"apn"')),
+        (good.replace(b'"watchdog_s"', b'"wachdog_s"'), "bad-config", line_of(b'"watchdog_s"')),
         (good.replace(b'"retry": {"first_s": 1, "most_s": 300},', b""), "bad-config", None),
         (good.replace(b'"tx": 17', b'"tx": 17, "tx": 18'), "bad-config", 2),
         (b"[]", "bad-config", None),
@@ -102,7 +107,7 @@ def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
         config = desk / "mine.json"
         config.write_bytes(data)
         status, flash, err = deploy("--config", config)
-        assert (status, flash) == (1, {}), err
+        assert (status, flash) == (exits.REFUSED, {}), err
         place = f"{config}:{line}:" if line else f"{config}:"
         assert err.startswith(place) and f"[{code}]" in err, err
     # An application of one's own needs no more than it asks for.
@@ -110,7 +115,7 @@ def test_no_config_goes_that_main_py_would_refuse(desk, deploy):
     app.mkdir()
     (app / "main.py").write_text("print('mine')")
     config.write_bytes(b'{"objects": [], "contexts": []}')
-    assert deploy("--config", config)[0] == 1
+    assert deploy("--config", config)[0] == exits.REFUSED
     assert deploy("--config", config, "--app", app)[0] == 0
 
 

@@ -31,7 +31,8 @@ _BYTES_A_SECOND = 1000  # for each so many bytes one more: a slow line does some
 # relative to where a board boots, so that they are right on ports that mount their flash
 # elsewhere. "clash": folders where a file belongs, and files where a folder does.
 _SURVEY = """
-import os, sys, json, hashlib, binascii
+import gc, os, sys, json, hashlib, binascii
+gc.threshold(4096)  # a board without our boot.py has its heap in pieces soon
 def walk(d):
     for e in os.ilistdir(d or '.'):
         p = d + '/' + e[0] if d else e[0]
