@@ -17,6 +17,7 @@ _SIM_MS = const(30000)  # until a SIM that is there is ready
 _RADIO_MS = const(15000)  # for AT+CFUN, and AT+CPIN
 _ATTACH_MS = const(75000)  # for AT+CGATT=1
 _DIAL_MS = const(60000)
+_LOOK_MAX_MS = const(4000)  # from look to look at what takes its time
 _PAUSE_MAX_MS = const(30000)  # between dialling and dialling again
 _SETTLE_MS = const(300)  # a socket opened earlier gave 753 in the field
 _SIM_COMES = (10, 13)  # no SIM, SIM failure: said as well while it comes up
@@ -82,6 +83,11 @@ class _Attachment:
     def _until(self, ms):
         # The end of a step that has `ms` of its own.
         return _port.ticks_add(_port.ticks_ms(), min(ms, self._left_ms()))
+
+    def _pause_op(self, since):
+        # Between two looks at what takes its time: an eighth of what has passed since the first.
+        passed_ms = _port.ticks_diff(_port.ticks_ms(), since)
+        yield from listen_op(self._ch, max(RETRY_MS, min(_LOOK_MAX_MS, passed_ms // 8)))
 
     def _run_op(self, command, timeout_ms):
         # A setting, once; whoever calls looks whether it took. Returns the refusal, if any.
@@ -269,6 +275,7 @@ class _Attachment:
     # Registration and packet service
 
     def _register_op(self):
+        began = _port.ticks_ms()
         told = None
         while True:
             stat = yield from ask_op(self._ch, b"+CEREG?", self._end, _second_number)
@@ -284,7 +291,7 @@ class _Attachment:
                     self._tell(
                         "not registered (CEREG %s): waiting, up to %d ms" % (stat, self._left_ms())
                     )
-            yield from listen_op(self._ch, RETRY_MS)
+            yield from self._pause_op(began)
         if stat == _DENIED:
             raise Timeout(
                 "registration denied by the network for %d ms (AT+CEREG? says 3): is the SIM "
@@ -296,6 +303,7 @@ class _Attachment:
         )
 
     def _attach_op(self):
+        began = _port.ticks_ms()
         told = False
         while not (yield from ask_op(self._ch, b"+CGATT?", self._end, _first_number)):
             if is_over(self._end):
@@ -307,7 +315,7 @@ class _Attachment:
                 self._tell("packet service was off: attached (AT+CGATT=1)")
                 told = True
             yield from self._run_op(b"+CGATT=1", _ATTACH_MS)
-            yield from listen_op(self._ch, RETRY_MS)
+            yield from self._pause_op(began)
 
     # The context
 

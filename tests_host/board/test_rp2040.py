@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The emulated board's parts that need no emulator: firmware files, mirrors, what is missing."""
 
+import json
 import os
 import struct
 
@@ -126,3 +127,61 @@ def test_a_folder_of_the_cache_is_whole_or_not_there(tmp_path):
     prepare.made(tmp_path / "cache" / "thing", lambda folder: (folder / "b").touch())
     assert [path.name for path in (tmp_path / "cache" / "thing").iterdir()] == ["a"]
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+class FakeApt:
+    """A mirror with these versions of MicroPython, of which only `builds` builds."""
+
+    had: list[str] = []  # noqa: RUF012 (set by each test)
+
+    def __init__(self, work):
+        pass
+
+    def update(self):
+        pass
+
+    def versions(self, name):
+        return self.had if name == "micropython" else ["3.0-1"]
+
+    def unpack(self, chosen):
+        return chosen["micropython"]
+
+
+@pytest.mark.parametrize(
+    ("had", "builds", "built", "tried"),
+    [
+        (["1.28.0-1", "1.26.1+ds-1", "1.25.0+ds-1"], "1.26.1+ds-1", "1.26.1+ds-1", 1),
+        (["1.28.0-1", "1.26.1+ds-1"], "1.28.0-1", "1.28.0-1", 2),
+        (["1.28.0-1", "1.27.0-1"], "1.27.0-1", "1.27.0-1", 2),
+        (["1.28.0-1", "1.27.0-1"], "none", None, 2),
+        (["1.25.0+ds-1"], "1.25.0+ds-1", None, 0),
+        ([], "none", None, 0),
+    ],
+)
+def test_the_pinned_version_then_the_newest_that_builds(
+    monkeypatch, tmp_path, had, builds, built, tried
+):
+    said, attempts = [], []
+
+    def compile_(tree, folder, versions):
+        attempts.append(tree)
+        if tree != builds:
+            raise prepare.Missing("the firmware does not build")
+        (folder / "versions.json").write_text(json.dumps(versions))
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(firmware, "_there", lambda sign: True)
+    monkeypatch.setattr(firmware, "_gcc", lambda: "12.2.1")
+    monkeypatch.setattr(firmware, "_Apt", FakeApt)
+    monkeypatch.setattr(firmware, "_compile", compile_)
+    monkeypatch.setattr(FakeApt, "had", had)
+    if built is None:
+        words = "does not build" if tried else r"1\.26 or newer \(the newest is"
+        with pytest.raises(prepare.Missing, match=words):
+            firmware.firmware(said.append)
+    else:
+        found = firmware.firmware(said.append)
+        assert found.versions["micropython"] == built
+        assert firmware.firmware(said.append) == found  # out of the cache
+    assert len(attempts) == tried
+    assert len([text for text in said if "with MicroPython" in text]) == max(0, tried - 1)

@@ -23,7 +23,12 @@ MODELS = [name for profile in PROFILES for name in profile.submodels + profile.l
 
 def label(case):
     model, quirks = case
-    return f"{model} {' '.join(f'{name}={value}' for name, value in quirks.items())}"
+    # Sets have no order, and each worker must give a test the same name.
+    said = {
+        name: "+".join(sorted(value)) if isinstance(value, frozenset) else value
+        for name, value in quirks.items()
+    }
+    return f"{model} {' '.join(f'{name}={value}' for name, value in said.items())}"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -138,7 +138,7 @@ def on_board(library, front, mode, authority, port, folder, glue=""):
         ID=f"{library.name}-{front}-{mode}".encode(),
         BIG=b"b" * BIG,
         FOLDER=str(folder),
-        LIMIT=1 if library.cells[front, mode] == NOT else 5,
+        LIMIT=0.1 if library.cells[front, mode] == NOT else 5,
     )
     assert module.violations == []
     return out.splitlines()

@@ -94,21 +94,33 @@ def _build(recipe: str, say: Say) -> Path:
                 "no suite of Debian's mirror here has the source of MicroPython "
                 f"{_dotted(OLDEST)} or newer (the newest is {newest})"
             )
-        versions["micropython"] = usable
         chosen = {}
         for name, pin in _PINS.items():
             if not versions[name]:
                 raise Missing(f"Debian's mirror here has no {name}")
             chosen[name] = pin if pin in versions[name] else versions[name][0]
         chosen["gcc-arm-none-eabi"] = _gcc()
-        name = f"firmware-{recipe}-" + "-".join(chosen.values()).replace(":", "_")
-        say("fetching " + ", ".join(f"{name} {chosen[name]}" for name in _PINS))
-        tree = apt.unpack(chosen)
-        say("building the firmware, some minutes")
-        start = time.monotonic()
-        made(cache() / name, lambda folder: _compile(tree, folder, chosen))
-        say(f"built in {time.monotonic() - start:.0f} s")
-        return cache() / name
+        usable.sort(key=lambda version: version != _PINS["micropython"])  # the pinned one first
+        for turn, version in enumerate(usable):
+            try:
+                return _attempt(apt, {**chosen, "micropython": version}, recipe, say)
+            except Missing as error:
+                if turn == len(usable) - 1:
+                    raise
+                say(f"with MicroPython {version}: {error}")
+    raise AssertionError("there was one at least")
+
+
+def _attempt(apt: "_Apt", chosen: dict[str, str], recipe: str, say: Say) -> Path:
+    """Fetches and builds what was chosen; its folder in the cache."""
+    target = cache() / f"firmware-{recipe}-{'-'.join(chosen.values()).replace(':', '_')}"
+    say("fetching " + ", ".join(f"{name} {chosen[name]}" for name in _PINS))
+    tree = apt.unpack(chosen)
+    say("building the firmware, some minutes")
+    start = time.monotonic()
+    made(target, lambda folder: _compile(tree, folder, chosen))
+    say(f"built in {time.monotonic() - start:.0f} s")
+    return target
 
 
 def _compile(tree: Path, folder: Path, versions: dict[str, str]) -> None:
@@ -194,7 +206,7 @@ class _Apt:
 
     def __init__(self, work: Path) -> None:
         self._work = work
-        for name in ("lists/partial", "cache/archives/partial", "fetched"):
+        for name in ("lists/partial", "cache/archives/partial"):
             (work / name).mkdir(parents=True)
         addresses = [found for found in mirrors() if "security" not in found[0]]
         if not addresses or not shutil.which("apt-get"):
@@ -234,7 +246,9 @@ class _Apt:
 
     def unpack(self, chosen: dict[str, str]) -> Path:
         """Fetches all, and puts MicroPython's tree together; its folder."""
-        fetched = self._work / "fetched"
+        place = Path(tempfile.mkdtemp(dir=self._work))
+        fetched = place / "fetched"
+        fetched.mkdir()
         why = "Debian's mirror does not give "
         for name, version in chosen.items():
             if name not in _PINS:
@@ -247,7 +261,7 @@ class _Apt:
             call(["apt-get", *self._options, *words], fetched, _APT_S, why + word)
         trees = {}
         for name in _PINS:
-            trees[name] = self._work / name
+            trees[name] = place / name
             if name in _SOURCES:
                 (dsc,) = fetched.glob(f"{name}_*.dsc")  # apt has checked what it is signed by
                 words = ["dpkg-source", "--no-check", "-x", str(dsc), str(trees[name])]

@@ -45,7 +45,7 @@ HISTORIES, DAYS = 40, 30.0
 WELL_S, RESTART_S = 900.0, 3600.0
 HOUR, DAY = 3600.0, 86400.0
 LINE_S = 600  # from line to line
-KEEPALIVE_S = 480
+KEEPALIVE_S = 900
 STEPS = ("context", "radio", "module", "uart", "power", "board")
 _APN = "iot.private"
 _KEEP = 200  # entries of the module's log
@@ -465,7 +465,7 @@ def _host_power_cut(world: World) -> None:
 POWER_CUT = Event("board loses power", _host_power_cut)
 EVENTS = (
     POWER_CUT,
-    Event("broker away", _broker_gone, (60, 4 * HOUR)),
+    Event("broker away", _broker_gone, (60, 2 * HOUR)),
     Event("connection vanishes", _vanish),
     Event("broker says nothing", _silent_broker, (60, HOUR)),
     Event("no acknowledgements", _no_acknowledgements, (60, HOUR)),
