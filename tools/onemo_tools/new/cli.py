@@ -9,12 +9,12 @@ import onemo
 import typer
 
 from onemo_tools.cli.parts import fail
+from onemo_tools.deploy.deployment import ROOT_FILES
 from onemo_tools.deploy.packages import ROOT
 from onemo_tools.new import pki
 
 _TEMPLATE = Path(__file__).parent / "template"
 _SCHEMA = "config.schema.json"
-_BOARD_FILES = ("boot.py", "main.py", "mqtt.py")
 UARTS: dict[str, dict[str, int]] = {
     "esp32": {"id": 1, "baud": 115200, "tx": 17, "rx": 18},
     "rp2": {"id": 1, "baud": 115200, "tx": 4, "rx": 5},
@@ -51,7 +51,7 @@ def files(name: str, host: str, port: int, device: str, port_like: str) -> dict[
     config |= json.loads((ROOT / "config.json").read_bytes())
     config["uart"] = UARTS[port_like]
     config["endpoint"] |= {"host": host, "port": port}
-    made = {f"board/{file}": (ROOT / file).read_bytes() for file in _BOARD_FILES}
+    made = {f"board/{file}": (ROOT / file).read_bytes() for file in ROOT_FILES}
     made["board/config.json"] = (json.dumps(config, indent=2) + "\n").encode()
     for file, content in pki.files([host], device).items():
         if file.startswith("client") or file == "ca.pem":
