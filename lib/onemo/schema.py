@@ -15,7 +15,8 @@ from .at_syntax import check_text
 # last sentence; a board is spared it.
 #
 # `kind?` may be left out, `kind~` may be null as well. `name@PORT`, right below the row of `name`,
-# is in its place on boards whose sys.platform begins so. [] is any element of a list.
+# is in its place on boards whose sys.platform begins so; `name@PORT,PORT` on either. [] is any
+# element of a list.
 #
 #   object, list             what they hold has rows of its own; elements are objects
 #   int LOW HIGH             true, "45" and 45.0 are none
@@ -67,39 +68,30 @@ ROWS = {
         "baud int 1200 4000000 the module's speed in bit/s\n"
         # Pin that sends. Not where the UART decides the pins: STM32, i.MX RT, RA, nRF.
         "tx int 0 99 the number of the pin that is wired to the module's RXD\n"
-        "tx@samd id 0 99 the pin that is wired to the module's RXD\n"
-        "tx@mimxrt none left out: on this board the UART's number decides it\n"
-        "tx@nrf none left out: on this board the UART's number decides it\n"
-        "tx@pyboard none left out: on this board the UART's number decides it\n"
+        "tx@samd id 0 99 the pin to the module's RXD\n"
+        "tx@pyboard,mimxrt,nrf none left out: on this board the UART's number decides it\n"
         # Pin that receives. Not where the UART decides the pins.
         "rx int 0 99 the number of the pin that is wired to the module's TXD\n"
-        "rx@samd id 0 99 the pin that is wired to the module's TXD\n"
-        "rx@mimxrt none left out: on this board the UART's number decides it\n"
-        "rx@nrf none left out: on this board the UART's number decides it\n"
-        "rx@pyboard none left out: on this board the UART's number decides it\n"
+        "rx@samd id 0 99 the pin to the module's TXD\n"
+        "rx@pyboard,mimxrt,nrf none left out: on this board the UART's number decides it\n"
         # Pin that tells the module to wait; where the UART decides the pins true or false, on nRF
         # left out. Default: no flow control.
         "rts int~ 0 99 the number of the pin that is wired to the module's CTS\n"
-        "rts@samd id~ 0 99 the pin that is wired to the module's CTS\n"
-        "rts@mimxrt bool~ on this board the UART decides the pin\n"
-        "rts@nrf none left out: on this board flow control is the firmware's own choice\n"
-        "rts@pyboard bool~ on this board the UART decides the pin\n"
+        "rts@nrf none left out on this board\n"
+        "rts@pyboard,mimxrt bool~ on this board the UART decides the pin\n"
         # Pin by which the module says to wait; where the UART decides the pins true or false, on
         # nRF left out. Default: no flow control.
         "cts int~ 0 99 the number of the pin that is wired to the module's RTS\n"
-        "cts@samd id~ 0 99 the pin that is wired to the module's RTS\n"
-        "cts@mimxrt bool~ on this board the UART decides the pin\n"
-        "cts@nrf none left out: on this board flow control is the firmware's own choice\n"
-        "cts@pyboard bool~ on this board the UART decides the pin\n"
+        "cts@nrf none left out on this board\n"
+        "cts@pyboard,mimxrt bool~ on this board the UART decides the pin\n"
         # Receive buffer in bytes. Default: 1024, more above 230400 bit/s.
         "rxbuf int~ 32 32766 bytes\n"
-        "rxbuf@nrf none left out: on this board it is the firmware's own\n"
+        "rxbuf@nrf none left out on this board\n"
         "rxbuf@esp32 int~ 129 32766 bytes\n"
         # Send buffer in bytes. Not on STM32, RA and nRF. Default: 512.
         "txbuf int~ 32 32766 bytes\n"
         "txbuf@esp32 int~ 129 32766 bytes\n"
-        "txbuf@nrf none left out: on this board there is none\n"
-        "txbuf@pyboard none left out: on this board the UART's number decides it\n"
+        "txbuf@pyboard,nrf none left out: on this board the UART's number decides it\n"
     ),
     "module": (
         # Its series, such as "ML307R", if it shall not be asked. Default: the module is asked.
@@ -236,9 +228,8 @@ ROWS = {
     ),
 }
 
-_MODULES = (("esp32", "esp32"), ("_rp2", "rp2"), ("stm", "pyboard"), ("mimxrt", "mimxrt"))
-_MODULES += (("samd", "samd"), ("renesas", "pyboard"), ("nrf", "nrf"))
-
+# Modules that only one port has, and the port, by turns.
+_MODULES = "esp32 esp32 _rp2 rp2 stm pyboard mimxrt mimxrt samd samd renesas pyboard nrf nrf"
 _SECRETS = ("password", "sim_pin")  # whose values are not shown
 _SHOWN_MAX = const(60)  # characters of a wrong value that are shown; of a longer one
 _SHOWN_CUT = const(20)  # so many, which of a key's PEM text are none that matter
@@ -276,11 +267,12 @@ def this_port():
         return "pyboard"
     if port.startswith("nrf"):
         return "nrf"
-    if port not in ("esp32", "rp2", "pyboard", "samd", "mimxrt", "linux", "darwin", "win32"):
-        for module, its in _MODULES:
+    if port not in _MODULES and port not in "linux darwin win32":
+        words = _MODULES.split(" ")
+        for i in range(0, len(words), 2):
             try:
-                __import__(module)
-                port = its
+                __import__(words[i])
+                port = words[i + 1]
                 break
             except ImportError:
                 pass
@@ -298,8 +290,10 @@ def children(entry, port):
         row = (name, words[1], words[2] if len(words) > 2 else "")
         if not only:
             found.append(row)
-        elif port.startswith(only):
-            found[-1] = row
+        else:
+            for one in only.split(","):
+                if port.startswith(one):
+                    found[-1] = row
     return found
 
 

@@ -67,9 +67,10 @@ def entries(source: Path = SOURCE) -> list[Entry]:
             name, _, port = key.partition("@")
             path = f"{above}.{name}" if above else name
             if port:
-                if group[-1].path != path or port not in PORTS:
-                    raise ValueError(f"{key} has to follow {path}, and a port that is known")
-                group[-1].rows[port] = rest
+                for one in port.split(","):
+                    if group[-1].path != path or one not in PORTS:
+                        raise ValueError(f"{key} has to follow {path}, and a port that is known")
+                    group[-1].rows[one] = rest
                 continue
             meaning, _, default = " ".join(comment).partition("Default: ")
             comment = []

@@ -176,7 +176,7 @@ class World:
 
     def _strike(self) -> None:
         rng = self.rng
-        chosen = rng.sample(EVENTS, 2 if rng.random() < 0.15 else 1)
+        chosen = self.choose()
         self.next_at = self.now + 60 + rng.expovariate(1 / self.every_s)
         well_at = self.now
         for event in chosen:
@@ -193,6 +193,10 @@ class World:
         for event in chosen:
             if event is POWER_CUT:
                 raise Reset
+
+    def choose(self) -> list[Event]:
+        """What happens next: one event, seldom two."""
+        return self.rng.sample(EVENTS, 2 if self.rng.random() < 0.15 else 1)
 
     def _line(self) -> None:
         now = self.now
