@@ -78,7 +78,7 @@ print(json.dumps(found))
     found = on_micropython.run(code.replace("NAMES", repr(NAMES)))
     numbers = {name: number for name, number, _, _ in found}
     assert numbers["Timeout"] == 110 and numbers["ModemReset"] == 104
-    assert numbers["Unsupported"] == 95 and numbers["CommandError"] == 5
+    assert numbers["Unsupported"] == 95 and numbers["ProtocolError"] == 5
     for name, number, first, is_os_error in found:
         cls = getattr(onemo.errors, name)
         here = cls(752, "AT") if name == "CommandError" else cls("text")
