@@ -230,7 +230,7 @@ def test_mip_installs_and_the_board_provisions(mpy, tmp_path, package, port_like
         VirtualBoard(
             tmp_path / "flash.img",
             port_like=port_like,
-            heap="104K" if package.startswith("mpy/") else "224K",
+            heap="128K" if package.startswith("mpy/") else "288K",
             uarts={1: line.board_fd},
             overrun=False,
             line_time=False,
