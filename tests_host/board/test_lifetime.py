@@ -44,7 +44,7 @@ def test_the_process_ends_when_its_starter_is_killed(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "flash.img")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'lib'}"},
     )
     assert starter.stdout
     pid = int(starter.stdout.readline())
@@ -64,7 +64,7 @@ def test_the_command_line(tmp_path, number):
         command,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'lib'}"},
     )
     try:
         assert process.stdout
@@ -83,21 +83,21 @@ def test_the_command_line(tmp_path, number):
 
 def test_the_command_line_says_what_is_wrong(tmp_path):
     command = [sys.executable, "-m", "onemo_board", str(tmp_path / "flash.img")]
-    for arguments, said in (
-        (["--port-like", "avr"], "no such port: 'avr'"),
-        (["--uart", "one"], "ID=PATH"),
-        (["--uart", "1=/nowhere"], "cannot open the UART's line /nowhere"),
-        (["--link", str(tmp_path / "none" / "link")], f"'{tmp_path}/none/link'"),
+    for arguments, said, status in (
+        (["--port-like", "avr"], "no such port: 'avr'", 1),
+        (["--uart", "one"], "ID=PATH", 6),
+        (["--uart", "1=/nowhere"], "cannot open the UART's line /nowhere", 1),
+        (["--link", str(tmp_path / "none" / "link")], f"'{tmp_path}/none/link'", 1),
     ):
         done = subprocess.run(
             command + arguments,
             capture_output=True,
             text=True,
             timeout=60,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'lib'}"},
             check=False,
         )
-        assert done.returncode == 1
+        assert done.returncode == status
         assert said in done.stderr and "Errno" not in done.stderr
         assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("board: ")
 

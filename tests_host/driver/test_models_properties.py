@@ -60,6 +60,6 @@ def test_on_micropython_the_table_is_small(tmp_path):
     assert facts == ["ML307R", True, True, "MN316", False, 5]
     # Measured on 64 bit: 5024, 224, 448; a 32-bit board has half of that, and frozen a fraction.
     # (3328, 160, 480 with the twelve series of the first manual alone.)
-    assert imported < 5200, json.dumps([imported, common, other])
+    assert imported < 5600, json.dumps([imported, common, other])
     assert common <= 256
     assert other <= 640

@@ -2,6 +2,7 @@
 """The README's table of libraries, each cell of it: the libraries themselves, on real MicroPython,
 through the simulated module, against a real broker and a real HTTPS server."""
 
+import ast
 import gc
 import json
 import re
@@ -41,8 +42,12 @@ pytestmark = [
 ]
 
 
+BEFORE: list[int] = []  # threads of others, which share this process
+
+
 @pytest.fixture(scope="module", autouse=True)
 def fetched():
+    BEFORE.append(threading.active_count())
     assert (FOLDER / "umqtt").is_dir(), "the libraries are not here yet: make libraries"
 
 
@@ -193,8 +198,11 @@ def mqtt_on_board(library, front, mode, authority, port, folder, glue, listener)
             sizes = {"kept": 8, "up": 1, "big": BIG}
             name = f"{library.name}-{front}-{mode}"
             expected = [(f"{name}/{topic}".encode(), size) for topic, size in sizes.items()]
+            topics = {topic for topic, _ in expected}
             expected += [expected[1]] * 4
-            assert out[-2] == str(sorted(expected))
+            # amqtt now and then sends what is kept for another topic along.
+            own = [message for message in ast.literal_eval(out[-2]) if message[0] in topics]
+            assert own == sorted(expected)
             assert b"b" * BIG in listener.messages
         if library.name.startswith("umqtt"):
             listener.wait_for(b"gone")  # the will
@@ -282,4 +290,4 @@ def test_the_table_and_the_scripts_are_of_one_mind():
 
 
 def test_nothing_of_the_table_is_left_running():
-    assert threading.active_count() < 20
+    assert threading.active_count() < BEFORE[0] + 20

@@ -32,6 +32,9 @@ class Terminal:
             self._make_link(link)
 
     def _make_link(self, link: Path) -> None:
+        if not link.parent.is_dir():
+            os.close(self.fd)
+            raise BoardError(f"no folder for the link '{link}': make it first, or give another")
         self._lock = Lock(link.with_name(f".{link.name}.lock"))
         if not self._lock.taken:
             os.close(self.fd)

@@ -4,6 +4,7 @@
 import json
 from binascii import unhexlify
 from pathlib import Path
+from textwrap import indent
 from typing import Any, BinaryIO, Self
 
 from onemo_tools.cli.exits import RemoteError
@@ -39,6 +40,7 @@ class Ram:
     def tell(self):
         return self.at
 try:
+%s
     if "certs" not in globals():
         from onemo import Modem
         from onemo.uart import open_uart
@@ -71,7 +73,8 @@ except (OSError, ValueError) as error:
     print(json.dumps(said))
 """
 
-_CHECK = Path(line_check.__file__).read_text(encoding="utf-8")
+# Where an ImportError is told: it needs the library, too.
+_CHECK = indent(Path(line_check.__file__).read_text(encoding="utf-8"), "    ")
 WIRED = (
     "the board's UART hears itself: its TX is wired to its RX (`onemo board --wire`), and no "
     "module is there; wire one, or start the board with `--module`"
@@ -104,8 +107,8 @@ class OnBoard:
 
     def _call(self, expression: str) -> tuple[Any, list[str]]:
         """Evaluates an expression on the board, with `certs`; its value, and lines printed."""
-        script = _SCRIPT % (repr(WIRED), expression)
-        lines = self._board.run(f"{_CHECK}\n{script}", _LIMIT_S).splitlines()
+        script = _SCRIPT % (_CHECK, repr(WIRED), expression)
+        lines = self._board.run(script, _LIMIT_S).splitlines()
         try:
             answer = json.loads(lines[-1])
         except (IndexError, ValueError):
