@@ -55,4 +55,8 @@ def test_a_sample_on_a_real_board():
         powercut.on_board(sample, bench, tally)
         assert tally.failures == []
         assert tally.ends.total() == ON_BOARD
-        assert not bench.module.violations or {b[1] for b in bench.module.violations} <= {"quotes"}
+        # A board that starts anew sends one probe before it knows: a packet that lacked a few
+        # bytes takes them, and the rest of the probe is what the module objects to.
+        probe = b"+++AT+CMEE?"
+        for _, kind, data in bench.module.violations:
+            assert kind == "quotes" or probe.endswith(data.strip()), (kind, data)
