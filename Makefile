@@ -86,7 +86,7 @@ types: $(READY) $(VENV)/.pyright $(PORTS:%=build/stubs/%/.ready)
 	for port in $(PORTS); do \
 	  MYPYPATH=build/stubs/$$port:lib $(BIN)/mypy --config-file tools/typecheck/mypy.ini \
 	    --custom-typeshed-dir build/stubs/$$port --no-site-packages --explicit-package-bases \
-	    --cache-dir .mypy_cache/$$port lib/onemo boot.py main.py mqtt.py || exit 1; \
+	    --cache-dir .mypy_cache/$$port lib/onemo boot.py main.py mqtt.py examples/*.py || exit 1; \
 	done
 
 build/stubs/%/.ready: tools/typecheck/%.txt $(READY)
