@@ -118,6 +118,7 @@ schema: $(READY)
 .PHONY: docs
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	cp docs/*.json build/docs/zh  # which pages in both languages link to
 	$(BIN)/python -m onemo_tools.lint.doc_site build/docs
 
 # Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.

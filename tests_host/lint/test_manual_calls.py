@@ -48,9 +48,7 @@ def without_repeats(rows):
 
 def test_the_page_is_what_is_generated():
     marked = f"<!-- calls:begin -->\n{table()}\n<!-- calls:end -->"
-    assert marked in DOCS.read_text(encoding="utf-8"), (
-        "run: python -m onemo_tools.lint.doc_pages"
-    )
+    assert marked in DOCS.read_text(encoding="utf-8"), "run: python -m onemo_tools.lint.doc_pages"
 
 
 def test_every_command_and_example_of_the_manual_has_its_row_in_order():

@@ -3,14 +3,14 @@
 
 python -m onemo_tools.lint.doc_pages      # writes them between their marks, in both languages
 
-The tables of models, of config.json and of the manual's commands have modules of their own.
+The tables of models, of config.json and of the manual's commands are made by modules of their own.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,13 @@ def _calls(language: str) -> str:
     return manual_calls.table()
 
 
-def _table(head: str, language: str, rows: list[tuple[str, ...]]) -> str:
+def _entries(language: str) -> str:
+    from onemo_tools.lint import config_docs
+
+    return config_docs.table(language == CHINESE)
+
+
+def _table(head: str, language: str, rows: Sequence[tuple[str, ...]]) -> str:
     names = _HEADS[head][(ENGLISH, CHINESE).index(language)]
     lines = [names, ("---",) * len(names), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -155,6 +161,7 @@ def made() -> dict[str, Callable[[str], str]]:
         "options": options,
         "models": _models,
         "calls": _calls,
+        "entries": _entries,
     }
     for path in sorted((ROOT / "examples").glob("*.py")):
         parts[f"example_{path.stem}"] = _example(path.stem)

@@ -58,9 +58,8 @@ def faults(folder: Path) -> Iterator[str]:
                 yield f"{name}: {target} is a path of the server's, not of these pages"
             elif there.is_dir() or not there.exists():
                 yield f"{name}: {target} leads nowhere"
-            elif parts.fragment and there in pages:
-                if unquote(parts.fragment) not in pages[there].anchors | {"__skip", "_top"}:
-                    yield f"{name}: {target} has no such anchor"
+            elif there in pages and unquote(parts.fragment) not in pages[there].anchors | {""}:
+                yield f"{name}: {target} has no such anchor"
 
 
 def read(path: Path) -> Page:
