@@ -121,8 +121,9 @@ def _time_server() -> Iterator[int]:
 
 
 @contextmanager
-def built(folder: Path) -> Iterator[Stage]:
-    """Starts everything, and ends it."""
+def built(folder: Path, *, broker_echoes: bool = False) -> Iterator[Stage]:
+    """Starts everything, and ends it. `broker_echoes`: what answers under the broker's name sends
+    lines back, and asks nobody for a certificate."""
     authority, others = Authority("examples' CA"), Authority("somebody else's CA")
     first, second = authority.issue("device-0001"), authority.issue("device-0002")
     client_ca = authority.pem
@@ -133,6 +134,7 @@ def built(folder: Path) -> Iterator[Stage]:
         )
         api = start(Endpoint(_api, identity=authority.issue(API, server=True)))
         other = start(Endpoint(echo_lines, identity=others.issue(OTHER, server=True)))
+        opened = start(Endpoint(echo_lines, identity=authority.issue(BROKER, server=True)))
         broker = start(Broker(identity=authority.issue(BROKER, server=True), client_ca=client_ca))
         ntp_port = start(_time_server())
         network = Mapped(
@@ -141,7 +143,7 @@ def built(folder: Path) -> Iterator[Stage]:
                 (ECHO, 1): 1,
                 (API, 443): api.port,
                 (OTHER, 8443): other.port,
-                (BROKER, 8883): broker.port,
+                (BROKER, 8883): opened.port if broker_echoes else broker.port,
                 (TIME, 123): ntp_port,
             }
         )
