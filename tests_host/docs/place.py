@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onemo_board import VirtualBoard
+from onemo_board.wire import Wire
 from onemo_simulator import Line, Module, SystemNetwork
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.packages import ROOT
@@ -48,6 +49,7 @@ class Place:
     folder: Path
     board: str
     module: str
+    stack: ExitStack
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -57,6 +59,13 @@ class Place:
     @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
+
+    def looped(self) -> str:
+        """The port of a board whose TX is wired to its RX."""
+        wire = self.stack.enter_context(Wire())
+        flash = self.temporary / "looped.img"
+        board = self.stack.enter_context(VirtualBoard(flash, uarts={1: wire.board_fd}))
+        return board.port
 
     def begin(self, where: str, *, deployed: bool) -> None:
         """A reader who sits in that folder. `deployed`: whose virtual board, if he starts one, has
@@ -74,6 +83,8 @@ class Place:
         for at, word in enumerate(words):
             if word.startswith("/dev/tty"):
                 words[at] = self.module if words[at - 1] == "--serial" else self.board
+                if "test-device" in words and "--real-module" not in words:
+                    words[at] = self.looped()
             elif word.startswith("/tmp/"):
                 words[at] = str(self.temporary / word.removeprefix("/tmp/"))
         return words
@@ -191,7 +202,7 @@ def made(folder: Path) -> Iterator[Place]:
                 line_time=False,
             )
         )
-        place = Place(folder, board.port, str(port.path))
+        place = Place(folder, board.port, str(port.path), stack)
         stack.callback(place.end)
         place.begin("product", deployed=False)
         done = place.run("onemo deploy --board /dev/ttyUSB0")
