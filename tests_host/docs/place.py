@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -174,8 +175,8 @@ def made(folder: Path) -> Iterator[Place]:
     pki = product / "pki"
     chain, key = (pki / "server.pem").read_bytes(), (pki / "server.key").read_bytes()
     identity = Identity("mqtt.example", chain, chain, key, key)
-    other = Authority("a root that came as DER").pem
-    (checkout / "root.cer").write_bytes(other)
+    root = Authority("a root that came as DER").pem.decode()
+    (checkout / "root.cer").write_bytes(ssl.PEM_cert_to_DER_cert(root))
     answer = {"certificatePem": (pki / "ca.pem").read_text()}
     (checkout / "aws-answer.json").write_text(json.dumps(answer))
     (product / "trace.txt").write_text("    0.000 > AT\n    0.004 < OK\n")
@@ -205,8 +206,8 @@ def made(folder: Path) -> Iterator[Place]:
         place = Place(folder, board.port, str(port.path), stack)
         stack.callback(place.end)
         place.begin("product", deployed=False)
-        done = place.run("onemo deploy --board /dev/ttyUSB0")
-        assert done.status == 0, done.output
+        first = place.run("onemo deploy --board /dev/ttyUSB0")
+        assert first.status == 0, first.output
         shutil.copy(folder / "flash.img", folder / "deployed.img")
         yield place
 
