@@ -271,6 +271,8 @@ class LoopNetwork:
 
     def poll(self) -> None:
         """Tell peers of connections that stand by now."""
+        if not self._alive:
+            return
         now = self.now()
         for conn in tuple(self._alive):
             conn.poll(now)
