@@ -38,19 +38,24 @@ class Modem(BaseModem):
     def run_operation(self, operation, recover: bool = True):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
-        if self.running:
+        if self.channel.running:
             refuse_reentry()
-        ch = self.channel
-        self.running = True
+        self.channel.running = True
         try:
-            if recover and not ch.ready():
-                self.drive(self.resync_op())
+            if recover and not self.channel.ready():
+                recover = self.resync_op()
+                self.drive(recover)
             self.drive(operation)
-        finally:
-            self.running = False
-            if self.power:
-                self.power.rest(ch)
-        return ch.result
+        except:  # `finally` would make the frame too large for the stack
+            self._end_run()
+            raise
+        self._end_run()
+        return self.channel.result
+
+    def _end_run(self):
+        self.channel.running = False
+        if self.power:
+            self.power.rest(self.channel)
 
     def connect(
         self,

@@ -140,7 +140,7 @@ def supported_ids(modem):
 
 def iterate_supported(modem):
     """Iterate the same for the blocking front, which waits in between."""
-    if modem.running:
+    if modem.channel.running:
         refuse_reentry()
     return _wait_between(modem, supported_ids(modem))
 
@@ -148,9 +148,9 @@ def iterate_supported(modem):
 def _wait_between(modem, found):
     # Iterates the ids among what supported_ids() yields. MicroPython does not close a generator
     # that is left: there nobody can tell a command inside the loop from one behind it.
-    if modem.running:
+    if modem.channel.running:
         refuse_reentry()
-    modem.running = CLOSES_GENERATORS
+    modem.channel.running = CLOSES_GENERATORS
     try:
         if not modem.channel.ready():
             modem.drive(modem.resync_op())
@@ -160,7 +160,7 @@ def _wait_between(modem, found):
             else:
                 yield suite
     finally:
-        modem.running = False
+        modem.channel.running = False
 
 
 def _iterate_supported(ch):
