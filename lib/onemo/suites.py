@@ -6,7 +6,8 @@
 
 from ._port import CLOSES_GENERATORS, const
 from .at_channel import DATA, DONE, REPLY_MS, REST_OF_LINE
-from .errors import ProtocolError, Unsupported, refuse_reentry
+from .errors import ProtocolError, Unsupported
+from .refusals import refuse_reentry
 
 _LINE = const(4096)  # bytes, a generous bound for what MSSLCIPHER's line takes on the wire
 _ID_MAX = const(64)  # bytes in which an id must end
