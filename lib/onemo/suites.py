@@ -148,7 +148,7 @@ def iterate_supported(modem):
 
 
 def _check_idle(modem):
-    if modem.running:
+    if modem.channel.running:
         from .refusals import refuse_reentry
 
         unload("refusals")
@@ -194,19 +194,19 @@ def _iterate_supported(ch, modem=None):
                         break
     finally:
         if modem:
-            modem.running = False
+            modem.channel.running = False
 
 
 def _begin(modem):
     # MicroPython does not close a generator that is left: there nobody can tell a command inside
     # the loop from one behind it.
     _check_idle(modem)
-    modem.running = CLOSES_GENERATORS
+    modem.channel.running = CLOSES_GENERATORS
     try:
         if not modem.channel.ready():
             modem.drive(modem.resync_op())
     except Exception as error:
-        modem.running = False
+        modem.channel.running = False
         raise error
 
 
