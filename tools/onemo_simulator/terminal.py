@@ -100,7 +100,9 @@ class Terminal:
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Bytes arrive from the host."""
         self._run()
-        data = bytes(data)
+        self._hear(bytes(data))
+
+    def _hear(self, data: bytes) -> None:
         self.received += len(data)
         if not self._deaf:
             self._consume(data, fresh=True)
@@ -235,6 +237,8 @@ class Terminal:
             self._after_cr = False
             if data[at] == 10:
                 return at + 1
+        if data[at] == 13 and not self._line and not self._too_long:
+            return self._take_empty_lines(data, at)
         end = data.find(b"\r", at)
         chunk = data[at:] if end < 0 else data[at:end]
         if self.echo:
@@ -250,6 +254,17 @@ class Terminal:
         self._after_cr = True
         self._whole_line(line, too_long)
         return end + 1
+
+    def _take_empty_lines(self, data: bytes, at: int) -> int:
+        # Filler: hundreds at a time.
+        end = at + 1
+        while end < len(data) and data[end] == 13:
+            end += 1
+        if self.echo:
+            self._put(data[at:end])
+        self._recoveries += [Recovery(self._moment, "lone-cr", b"\r")] * (end - at)
+        self._after_cr = True
+        return end
 
     def _whole_line(self, line: bytes, too_long: bool) -> None:
         parts = line.split(b'"')
