@@ -649,6 +649,8 @@ class Channel:
             self._rx_pos = stop + 1
             while rx[stop - 1] <= 0x20:  # not at `at`
                 stop -= 1
+            while stop - at > 2 and rx[at + 1] == 0x0D:  # ATV0: an earlier answer's result, `0` CR
+                at += 2
             self.start = at
             self.end = stop
             event = self._classify(at, stop)

@@ -439,8 +439,11 @@ def _clock_unset(world: World) -> Callable[[], None]:
 
 
 def _mode_left_over(world: World) -> None:
-    # c17
-    world.module.verbose = False
+    # c17: ATV0 or ATQ1
+    if world.rng.random() < 0.5:
+        world.module.verbose = False
+    else:
+        world.module.quiet = True
 
 
 def _noise(world: World) -> None:
