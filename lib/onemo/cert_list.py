@@ -113,14 +113,24 @@ def remove_copies_op(modem, name, codes):
 
 def _almost(one, other):
     # True for two names that differ, but by a character or two.
+    return one != other and _within(one, other, 2)
+
+
+def _within(one, other, faults):
+    # True if `faults` characters changed, lost or added make one name of the other.
     start = 0
     shorter = min(len(one), len(other))
     while start < shorter and one[start] == other[start]:
         start += 1
-    end = 0
-    while end < shorter - start and one[-1 - end] == other[-1 - end]:
-        end += 1
-    return one != other and max(len(one), len(other)) - start - end <= 2
+    one = one[start:]
+    other = other[start:]
+    if not one or not other:
+        return len(one) + len(other) <= faults
+    return faults > 0 and (
+        _within(one[1:], other[1:], faults - 1)
+        or _within(one[1:], other, faults - 1)
+        or _within(one, other[1:], faults - 1)
+    )
 
 
 def digest_op(modem, name, algorithm=MD5):

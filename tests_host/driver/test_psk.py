@@ -119,6 +119,29 @@ def test_the_longest_psk_fills_the_line(rigs):
     assert len(rig.module.store.psks["i" * 64]) == 8192
 
 
+@pytest.mark.parametrize(
+    "faults",
+    [  # of the ten characters of the name
+        [("corrupt", 2), ("corrupt", 9)],
+        [("drop", 0), ("corrupt", 7)],
+        [("duplicate", 4), ("drop", 9)],
+        [("drop", 3), ("drop", 6)],
+        [("duplicate", 1), ("duplicate", 8)],
+    ],
+)
+def test_nothing_stays_under_a_name_that_was_damaged_twice(rigs, faults):
+    rig = rigs("MN316", strict=False)
+    rig.modem.certs.write_psk("meter-2024", "another one")
+    # Behind the list of what is there and the command up to the name.
+    begin = rig.line.counts[">"] + len("AT+MSSLLIST=3\r") + len('AT+MSSLPSK="')
+    for kind, at in faults:
+        rig.line.add(Fault(kind, ">", begin + at, mask=0x02))
+    with pytest.raises(VerifyError, match="meter-2025"):
+        rig.modem.certs.write_psk("meter-2025", SECRET)
+    assert len(rig.line.struck) == 2
+    assert list(rig.module.store.psks) == ["meter-2024"]
+
+
 @pytest.mark.parametrize("series", ["ML302A", "ML307R", "ML307S"])
 def test_4g_models_have_none(rigs, series):
     rig = rigs(series)

@@ -275,10 +275,11 @@ class LoopNetwork:
 
     def poll(self) -> None:
         """Tell peers of connections that stand by now."""
-        if self._alive:
-            now = self.now()
-            for conn in tuple(self._alive):
-                conn.poll(now)
+        if not self._alive:
+            return
+        now = self.now()
+        for conn in tuple(self._alive):
+            conn.poll(now)
 
     def next_event(self, sockets: bool) -> float | None:
         """The next arrival."""

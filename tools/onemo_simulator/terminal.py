@@ -237,8 +237,14 @@ class Terminal:
             self._after_cr = False
             if data[at] == 10:
                 return at + 1
-        if data[at] == 13 and not self._line and not self._too_long:
-            return self._take_empty_lines(data, at)
+        if data[at] == 13 and not (self._line or self._too_long or self.echo):
+            end = at + 1
+            while end < len(data) and data[end] == 13:
+                end += 1
+            # Empty lines: of filler that nobody waited for there are thousands.
+            self._recoveries += [Recovery(self._moment, "lone-cr", b"\r")] * (end - at)
+            self._after_cr = True
+            return end
         end = data.find(b"\r", at)
         chunk = data[at:] if end < 0 else data[at:end]
         if self.echo:
@@ -254,17 +260,6 @@ class Terminal:
         self._after_cr = True
         self._whole_line(line, too_long)
         return end + 1
-
-    def _take_empty_lines(self, data: bytes, at: int) -> int:
-        # Filler: hundreds at a time.
-        end = at + 1
-        while end < len(data) and data[end] == 13:
-            end += 1
-        if self.echo:
-            self._put(data[at:end])
-        self._recoveries += [Recovery(self._moment, "lone-cr", b"\r")] * (end - at)
-        self._after_cr = True
-        return end
 
     def _whole_line(self, line: bytes, too_long: bool) -> None:
         parts = line.split(b'"')
