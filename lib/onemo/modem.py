@@ -327,6 +327,7 @@ class BaseModem:
         auth: str = "chap",
         pin: "str | None" = None,
         pin_file: str = "onemo.pin",
+        dns_priority: "str | None" = None,
         timeout_ms: int = 120000,
     ) -> "list[str]":
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
@@ -337,7 +338,9 @@ class BaseModem:
         None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
         has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
         (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
-        accept it, for which `pin_file` remembers the attempt.
+        accept it, for which `pin_file` remembers the attempt. `dns_priority`: "IP" or "IPV6",
+        which of a name's addresses are tried first where the module can be told (AT+MDNSCFG);
+        None: as it does by itself.
 
         Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
         denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
@@ -346,7 +349,7 @@ class BaseModem:
         from .network import attach_op
 
         _port.unload("network")
-        settings = (pdp_type, user, password, auth, pin, pin_file)
+        settings = (pdp_type, user, password, auth, pin, pin_file, dns_priority)
         return self.run_operation(attach_op(self, apn, settings, timeout_ms))
 
     def sleep_mode(self, enabled: bool, *, delay_s: "int | None" = None, permanent: bool = False):
