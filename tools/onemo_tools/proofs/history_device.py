@@ -188,7 +188,11 @@ class Broker(VerifyingPeer):
         self._had += data
         while (packet := self._packet()) and not self.deaf:
             self.packets.append(packet)
-            self._answer(conn, *packet)
+            try:
+                self._answer(conn, *packet)
+            except (ValueError, IndexError, struct.error):  # no packet of MQTT
+                conn.end()
+                return
 
     def _packet(self) -> tuple[int, bytes] | None:
         size = 0
@@ -219,6 +223,8 @@ class Broker(VerifyingPeer):
                 conn.reply(b"\x40\x02" + rest[:2])
         elif first == 0xC0:
             conn.reply(b"\xd0\0")
+        elif first not in (0x40, 0xE0):
+            raise ValueError
 
     def send(self, topic: str, message: bytes, number: int | None = None, flags: int = 0) -> None:
         """A message to the device, with QoS 1 where it has a number."""
