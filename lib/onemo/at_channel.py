@@ -694,6 +694,8 @@ class Channel:
             self._rx_pos = size + 1
             while rx[size - 1] <= 0x20:  # not at `at`
                 size -= 1
+            while size - at > 2 and rx[at + 1] == 0x0D:  # ATV0: an earlier answer's result, `0` CR
+                at += 2
             self.start = at
             self.end = size
             at = self._classify(at, size)

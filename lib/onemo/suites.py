@@ -133,18 +133,23 @@ def _index(words, word):
 def supported_ids(modem):
     """Iterate the ids that the module lists (manual 3.9), and None wherever it must wait.
     Unsupported, before anything is sent, if the model does not list them."""
-    model = modem.require_model()
-    if not model.ciphers:
-        from .errors import Unsupported
-
-        raise Unsupported("%s does not list its cipher suites (manual 3.9)" % model)
+    _check_model(modem)
     return _iterate_supported(modem.channel)
 
 
 def iterate_supported(modem):
     """Iterate the same for the blocking front, which waits in between."""
     _check_idle(modem)
+    _check_model(modem)
     return _iterate_supported(modem.channel, modem)
+
+
+def _check_model(modem):
+    model = modem.require_model()
+    if not model.ciphers:
+        from .errors import Unsupported
+
+        raise Unsupported("%s does not list its cipher suites (manual 3.9)" % model)
 
 
 def _check_idle(modem):

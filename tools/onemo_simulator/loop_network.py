@@ -68,6 +68,8 @@ class LoopConnection:
 
     def read(self, limit: int) -> bytes:
         """Bytes that have arrived."""
+        if not self._inbound:
+            return b""
         now = self._network.now()
         got = bytearray()
         while self._inbound and self._inbound[0][0] <= now and len(got) < limit:
@@ -114,6 +116,8 @@ class LoopConnection:
 
     def due(self, now: float) -> list[float]:
         """When something happens here."""
+        if self._told and not self._inbound and self._end is None:
+            return []
         if not self._told and self._code == 0:
             return [self._ready]
         moments = [self._ready] if now < self._ready else []

@@ -100,7 +100,9 @@ class Terminal:
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Bytes arrive from the host."""
         self._run()
-        data = bytes(data)
+        self._hear(bytes(data))
+
+    def _hear(self, data: bytes) -> None:
         self.received += len(data)
         if not self._deaf:
             self._consume(data, fresh=True)

@@ -4,10 +4,10 @@ whether a test notices.
 
 mutmut works on a copy under build/mutants; the working copy is read only. pyproject.toml says
 which modules and which tests are the core's; `--module` tries one of the others, with its own
-tests (SLICES), and `--sample` a number of mutants that are drawn by seed. Printed are the counts of
-each module and the difference that each surviving mutant makes; the exit status is 1 where fewer
-were killed than `--floor` says. A mutant that makes a test run for ever counts as killed: the tests
-end it, as they would end in CI.
+tests (SLICES), and `--sample` a number of mutants that are drawn by seed. Printed are the counts
+of each module and the difference that each surviving mutant makes; the exit status is 1 where
+fewer were killed than `--floor` says. A mutant that makes a test run for ever counts as killed:
+the tests end it, as they would end in CI.
 """
 
 from __future__ import annotations
