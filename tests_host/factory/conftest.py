@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from onemo_tools.factory import database
 from onemo_tools.factory.records import Records
+from onemo_tools.proofs.line_rig import LineRig
+
+from .lines import Works
 
 Opener = Callable[..., Records]
 
@@ -35,3 +38,10 @@ def open_records(url: Any) -> Iterator[Opener]:
 @pytest.fixture
 def records(open_records: Opener) -> Records:
     return open_records()
+
+
+@pytest.fixture
+def works(tmp_path: Path) -> Iterator[Works]:
+    """A line's files and a place for boards."""
+    with LineRig(tmp_path) as rig:
+        yield Works(tmp_path, rig)

@@ -21,6 +21,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -185,15 +186,7 @@ class Sweep:
         self.boards = boards
         self.recording_last = recording_last
         self.count = Count()
-        starting.write(folder / "line", "CA of the sweep", PASSPHRASE.encode())
-        self.line = folder / "line" / "LINE.toml"
-        _open_quickly(folder / "line" / "ca.key")
-        text = self.line.read_text().replace("rsa-2048", algorithm)
-        text = text.replace('"records.db"', f'"{records}"').replace(
-            "units = 100", "units = 100000"
-        )
-        self.port = _free_port()
-        self.line.write_text(text.replace("8884", str(self.port)))
+        self.line = new_line(folder / "line", records, free_port(), algorithm)
         self.signed = folder / "signed"
         self.signed.touch()
         self._context = multiprocessing.get_context("forkserver")
@@ -247,8 +240,8 @@ class Sweep:
         written, *words = report.read_text(encoding="utf-8").splitlines()
         return int(written), [word for word in words if not word.startswith(PASS)]
 
-    def random_kills(self, kills: int, per_lot: int = 8) -> None:
-        """Kills at moments that are spread over what a pass takes."""
+    def random_kills(self, kills: int, until: float, per_lot: int = 8) -> None:
+        """Kills at moments that are spread over what a pass takes; none begins after `until`."""
         self.clean_pass()  # loads what is loaded when used
         self.new_boards()
         began = time.monotonic()
@@ -256,7 +249,7 @@ class Sweep:
         typical = time.monotonic() - began
         self.new_boards()
         in_lot = 0
-        while self.count.kills < kills:
+        while self.count.kills < kills and time.monotonic() < until:
             moment = self.random.uniform(0, typical)
             if self.one_pass(kill_after=moment):
                 self.count.kills += 1
@@ -391,6 +384,17 @@ def _holds(data: bytes, head: bytes, windows: set[bytes]) -> bool:
     return False
 
 
+def new_line(folder: Path, records: str, port: int, algorithm: str) -> Path:
+    """A line's files with a CA that opens quickly; its LINE.toml."""
+    starting.write(folder, "CA of a proof", PASSPHRASE.encode())
+    _open_quickly(folder / "ca.key")
+    line = folder / "LINE.toml"
+    text = line.read_text().replace("rsa-2048", algorithm).replace("8884", str(port))
+    text = text.replace('"records.db"', f'"{records}"').replace("units = 100", "units = 10000")
+    line.write_text(text.replace('page = "line.html"', "#"))
+    return line
+
+
 def _open_quickly(file: Path) -> None:
     """The CA's key, encrypted so that it opens in no time: a station starts a thousand times."""
     private: Any = load_pem_private_key(file.read_bytes(), PASSPHRASE.encode())
@@ -408,18 +412,23 @@ def _is_ca(pem: bytes) -> bool:
     return certificate.issuer == certificate.subject
 
 
-def _free_port() -> int:
-    import socket
-
+def free_port() -> int:
+    """One that nobody listens at now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 
 
 def sweep(
-    folder: Path, kind: str, kills: int, seed: int, recording_last: bool, commits: bool = True
+    folder: Path,
+    kind: str,
+    kills: int,
+    seed: int,
+    recording_last: bool = False,
+    commits: bool = True,
+    seconds: float = 86400.0,
 ) -> Count:
-    """A whole sweep in a new folder."""
+    """A whole sweep in a new folder. seconds: no more kills after that."""
     began = time.monotonic()
     with ExitStack() as stack:
         records = "records.db"
@@ -432,7 +441,7 @@ def sweep(
         made = Sweep(folder, rig, records, seed=seed, recording_last=recording_last)
         if commits:
             made.commit_kills()
-        made.random_kills(kills)
+        made.random_kills(kills, began + seconds)
         count = made.check()
     count.seconds = time.monotonic() - began
     return count
@@ -444,10 +453,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recording-last", action="store_true")
+    parser.add_argument("--no-commits", action="store_true", help="random moments only")
+    parser.add_argument("--seconds", type=float, default=86400.0, help="no more kills after that")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="onemo-line-"))
     try:
-        count = sweep(folder, given.database, given.kills, given.seed, given.recording_last)
+        count = sweep(
+            folder,
+            given.database,
+            given.kills,
+            given.seed,
+            given.recording_last,
+            not given.no_commits,
+            given.seconds,
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{given.database}: {count}")
