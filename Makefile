@@ -157,7 +157,7 @@ $(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	for more in bench mutants atheris pyright; do \
+	for more in bench factory mutants atheris pyright; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
 	    tools/requirements/$$more.in; \
