@@ -15,6 +15,7 @@ from onemo_tools.cli.size import size
 from onemo_tools.cli.trace import main as trace
 from onemo_tools.deploy.cli import deploy
 from onemo_tools.doctor.cli import doctor
+from onemo_tools.factory import cli as factory_cli
 from onemo_tools.new.cli import new
 from onemo_tools.new.pki import pki
 from onemo_tools.probe.cli import probe, probe_server
@@ -48,6 +49,7 @@ app.command("probe")(probe)
 app.command("probe-server")(probe_server)
 app.command("trace")(trace)
 app.add_typer(certs_cli.app, name="certs")
+app.add_typer(factory_cli.app, name="factory")
 
 
 def _show_version(wanted: bool) -> None:

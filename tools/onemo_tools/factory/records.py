@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from onemo_tools.factory import chain, database
 from onemo_tools.factory.database import RecordsError
+from onemo_tools.factory.keys import digests_of
 from onemo_tools.factory.tables import (
     ACTIVE,
     PENDING,
@@ -390,10 +391,12 @@ class Records:
         *,
         not_before: datetime,
         not_after: datetime,
+        digests: tuple[str, ...] | None = None,
         lease: str | None = None,
     ) -> Credential:
         """The signed certificate (PEM, without the chain) of a pending credential: to be called
-        before it is written to a module. Conflict."""
+        before it is written to a module. digests: the MD5s that a module may show for what is
+        written, the chain included; else of the certificate alone. Conflict."""
         with self.writing() as session:
             found = session.get_one(Credential, credential_id)
             self._locked(session, found.unit_id, lease)
@@ -402,6 +405,7 @@ class Records:
             if found.certificate is not None:
                 raise Conflict(f"credential {found.serial} has a certificate already")
             found.certificate = pem
+            found.certificate_digests = " ".join(digests or digests_of(pem.encode("ascii")))
             found.not_before, found.not_after = not_before, not_after
             self.add_event(
                 session,

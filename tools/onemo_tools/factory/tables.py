@@ -183,6 +183,7 @@ class Credential(Base):
     algorithm: Mapped[str] = mapped_column(String(16))  # rsa-2048, p-256
     issuer: Mapped[str] = mapped_column(String(64))  # SHA-256 of the CA's certificate
     certificate: Mapped[str | None] = mapped_column(Text)  # PEM, without the chain
+    certificate_digests: Mapped[str | None] = mapped_column(String(80))  # as key_digests
     not_before: Mapped[datetime | None] = mapped_column(Moment)
     not_after: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)

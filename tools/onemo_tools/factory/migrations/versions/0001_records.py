@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("algorithm", sa.String(length=16), nullable=False),
         sa.Column("issuer", sa.String(length=64), nullable=False),
         sa.Column("certificate", sa.Text(), nullable=True),
+        sa.Column("certificate_digests", sa.String(length=80), nullable=True),
         sa.Column("not_before", MOMENT, nullable=True),
         sa.Column("not_after", MOMENT, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
