@@ -118,9 +118,11 @@ class _Selector(selectors.SelectSelector):
         """Jump."""
         now = self._rig.clock.now()
         until = now + (timeout or 0)
-        self._rig.uart.any()  # what was due has happened: only what is to come counts
+        has_bytes = self._rig.uart.any()  # what was due has happened: only what is to come counts
         event = self._rig.uart.next_event()
-        if event is not None and event > now:
+        if has_bytes and self._loop.waiters:
+            until = now  # for those who are woken below
+        elif event is not None and event > now:
             until = min(until, event)
         self._rig.clock.advance_to(max(until, now + 0.0001))
         if self._loop.waiters and self._rig.uart.any():
