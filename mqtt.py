@@ -235,11 +235,16 @@ class Client:
 
     async def _read_into(self, buf):
         # Without a copy that would stay in the heap: it may be a secret.
-        n = await self._stream.readinto(buf)
-        if not n:
-            self._fail(MqttError("the broker closed the connection"))
-            raise self._error
-        return n
+        try:
+            while (n := await self._stream.readinto(buf)) is None:
+                pass  # MicroPython's TLS has nothing after all
+            if n:
+                return n
+            error = MqttError("the broker closed the connection")
+        except OSError as failure:
+            error = failure
+        self._fail(error)
+        raise error
 
     async def _header(self):
         first = (await self._read(1))[0]
