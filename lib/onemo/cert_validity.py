@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# Serial number and dates of a certificate, looked at as it is read from the module: RFC 5280, 4.1.
+# Serial number and dates of a certificate as it is read from the module (RFC 5280, 4.1), and when
+# it is to be renewed.
 
 from binascii import a2b_base64
 
 from ._port import const
+from .md5 import md5
 
 _HEAD = const(1400)  # characters of a certificate that have its dates among them
 
@@ -22,9 +24,8 @@ class CertificateHead:
     def validity(self):
         """Serial number (hexadecimal), notBefore and notAfter, see `minutes`. ValueError if it is
         no certificate, or has nothing of this in its first kilobyte."""
-        lines = self._text[:_HEAD].replace(b"\r", b"").split(b"\n")[1:]
-        text = b"".join([line for line in lines if line[:1] != b"-"])
         try:
+            text = self._text[:_HEAD].split(b"-----")[2].replace(b"\r", b"").replace(b"\n", b"")
             der = a2b_base64(text[: len(text) // 4 * 4])
             at = _content(der, _content(der, 0)[0])[0]
             if der[at] == 0xA0:  # the version
@@ -69,3 +70,13 @@ def minutes(time):
         month += 12
     days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 1
     return (days * 24 + hour) * 60 + minute
+
+
+def due(begin, end, device):
+    """When a certificate is to be renewed, in minutes as `begin` and `end` of its life: at two
+    thirds of that, and up to a twelfth later by the device's id, so that devices that were made on
+    one day are not due on one day."""
+    digest = md5()
+    digest.update(device.encode())
+    part = int.from_bytes(digest.digest()[:3], "big")
+    return begin + (end - begin) * 2 // 3 + ((end - begin) * part // 12 >> 24)

@@ -21,15 +21,14 @@ import time
 from binascii import hexlify
 
 from ._port import const
-from .cert_validity import CertificateHead, minutes
+from .cert_validity import CertificateHead, due, minutes
 from .errors import ModemError, Timeout, Unsupported
-from .md5 import md5
 
 _FILE = "onemo.renew"
 _PIECE = const(768)  # bytes of RAM for what is on its way
 _ANSWER_S = const(60)
 _RETRY_S = const(900)
-_RETRY_MAX_S = const(86400)
+_WITHIN_S = const(1800)
 
 
 class Renewal:
@@ -47,12 +46,12 @@ class Renewal:
         self._client = None  # of the connection that is open
         self.piece = None  # what the service said last: piece[:_size]
         self._size = 0
-        self._next_s = None  # of time.time(): when to look again
+        self._next_s = 0  # of time.time(): when to look again
         self._failures = 0
 
     def is_due(self):
         """True if check() would do something: end the session, and call it in the next one."""
-        return self._next_s is None or time.time() >= self._next_s
+        return time.time() >= self._next_s
 
     async def check(self, now):
         """Renew the certificate if it is time for it, after `sync` and with no connection open;
@@ -76,7 +75,6 @@ class Renewal:
 
     async def _check(self, now):
         modem = self._modem
-        rules = self._rules
         name = (await modem.tls(self._endpoint["ssl_id"]).get("cert"))[1]
         head = CertificateHead()
         await modem.certs.read(name, head)
@@ -86,31 +84,32 @@ class Renewal:
                 renewed = file.read()
         except OSError:
             renewed = None
-        if renewed == name:
-            await self._confirm()
-        elif renewed is not None:  # it did not come into force
-            os.remove(_FILE)
         now = minutes(now)
-        first = self._next_s is None and now < end
+        valid = now < end
+        if renewed == name and valid:
+            await self._confirm()
+        elif renewed is not None:  # it did not come into force, or has ended since
+            os.remove(_FILE)
+        first = valid and not self._next_s
         if self._wait((due(begin, end, self._device) - now) * 60) or (
-            first and self._wait(random.uniform(0, rules.get("within_s") or 0))
+            first and self._wait(random.uniform(0, self._rules.get("within_s", _WITHIN_S)))
         ):
             return False
         if modem.require_model().volatile:
             raise Unsupported("deep sleep would lose a renewed key")
         self.piece = bytearray(_PIECE)
         try:
-            await self._open(rules["port" if now < end else "grace_port"])
+            await self._open(self._rules["port" if valid else "grace_port"])
             profile, renewed = await self._request(serial)
             with open(_FILE, "w") as file:
                 file.write(renewed)
             await modem.rotate(profile, self._trial)
         finally:
             self.piece[:] = bytes(_PIECE)
-        modem.tell("renewal", "%s takes the place of %s" % (renewed, name))
+        modem.tell("renewal", renewed + " is in force")
         self._failures = 0
-        self._next_s = None
         await self._confirm()
+        self._wait(86400)
         return True
 
     async def _request(self, serial):
@@ -124,7 +123,7 @@ class Renewal:
         cert, key = ["%s-%s.pem" % (kind, answer["serial"][-12:]) for kind in ("cert", "key")]
         for context in config["contexts"]:
             if context["ssl_id"] == self._endpoint["ssl_id"]:
-                old = context["cert"], context["key"]
+                old = context["cert"], context["key"]  # as the profile names them
         contexts = [
             dict(context, cert=cert, key=key) if context.get("cert") == old[0] else context
             for context in config["contexts"]
@@ -182,7 +181,7 @@ class Renewal:
             if self._size:
                 return self._size
             await self._client.wait(0.1)
-        raise Timeout("the renewal service does not answer")
+        raise Timeout("no answer of the renewal service")
 
     def _on_message(self, topic, message):
         self.piece[: len(message)] = message
@@ -223,16 +222,6 @@ class _Arriving:
         return n
 
 
-def due(begin, end, device):
-    """When a certificate is to be renewed, in minutes as `begin` and `end` of its life: at two
-    thirds of that, and up to a twelfth later by the device's id, so that devices that were made on
-    one day are not due on one day."""
-    digest = md5()
-    digest.update(device.encode())
-    part = int.from_bytes(digest.digest()[:3], "big")
-    return begin + (end - begin) * 2 // 3 + ((end - begin) * part // 12 >> 24)
-
-
 def pause(failures):
     """Seconds until the next attempt, after so many that failed before the last one."""
-    return min(_RETRY_S << min(failures, 7), _RETRY_MAX_S) * random.uniform(0.5, 1)
+    return (_RETRY_S << min(failures, 6)) * random.uniform(0.5, 1)
