@@ -72,7 +72,7 @@ def open_authority(settings: Settings, secret: Secret) -> Authority:
     """The CA, once its passphrase or PIN was given. AuthorityError."""
     certificates = authority.load_certificates(settings.authority.certificate)
     if settings.authority.pkcs11 is not None:
-        from onemo_tools.factory.token import from_token
+        from onemo_tools.factory.pkcs11_token import from_token
 
         pin = secret("ONEMO_CA_PIN", "PIN of the CA's token")
         return from_token(certificates, settings.authority.pkcs11, pin)
