@@ -28,7 +28,7 @@ _FILE = "onemo.renew"
 _PIECE = const(768)  # bytes of RAM for what is on its way
 _ANSWER_S = const(60)
 _RETRY_S = const(900)
-_WITHIN_S = const(1800)
+WITHIN_S = const(1800)
 
 
 class Renewal:
@@ -92,7 +92,7 @@ class Renewal:
             os.remove(_FILE)
         first = valid and not self._next_s
         if self._wait((due(begin, end, self._device) - now) * 60) or (
-            first and self._wait(random.uniform(0, self._rules.get("within_s", _WITHIN_S)))
+            first and self._wait(random.uniform(0, self._rules.get("within_s", WITHIN_S)))
         ):
             return False
         if modem.require_model().volatile:

@@ -56,6 +56,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HOST, SERVICE = "broker.example", "renewal.example"
 DAY = timedelta(days=1)
 DEVICE = "246f28010203"
+_ANY = ("127.0.0.1", 0)
 _UNITS = 10000
 FILE = "onemo.renew"
 _FIRST_FILES = ("client.pem", "client.key")
@@ -114,7 +115,7 @@ class World:
         self.service = Service(
             self.records, self.authority, tell=self.said.append, **self._settings
         )
-        listeners = Listeners(self.service, identity, "127.0.0.1", 0, 0, self.said.append)
+        listeners = Listeners(self.service, identity, _ANY, _ANY, self.said.append)
         self.listeners = await listeners.__aenter__()
 
     def _server(self) -> Identity:
@@ -213,6 +214,7 @@ class Device(outage.Device):
                 "host": SERVICE,
                 "port": world.listeners.port,
                 "grace_port": world.listeners.grace_port,
+                "within_s": 0,
             },
         }
         self.front: aio.AsyncModem
@@ -229,6 +231,7 @@ class Device(outage.Device):
         host has lost power meanwhile."""
         before, sleep_ms = os.getcwd(), aio.sleep_ms
         loop = JumpingLoop(self.rig, self._look)
+        loop.set_exception_handler(lambda loop, context: None)  # Cut, in whatever task
         os.chdir(self.folder)
         aio.sleep_ms = loop.nap
         self._running = True

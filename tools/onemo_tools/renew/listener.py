@@ -57,22 +57,21 @@ class ServerIdentity:
 
 
 class Listeners:
-    """`async with Listeners(service, identity, host, port, grace_port)`: port 0 takes a free one;
-    `port` and `grace_port` are the real ones then."""
+    """`async with Listeners(service, identity, place, grace_place)`: places are (address, port).
+    Port 0 takes a free one; `port` and `grace_port` are the real ones then."""
 
     def __init__(
         self,
         service: Service,
         identity: ServerIdentity,
-        host: str,
-        port: int,
-        grace_port: int,
+        place: tuple[str, int],
+        grace_place: tuple[str, int],
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._service = service
         self._identity = identity
-        self._host = host
-        self.port, self.grace_port = port, grace_port
+        self._places = place, grace_place
+        self.port, self.grace_port = place[1], grace_place[1]
         self._tell = tell
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -80,8 +79,10 @@ class Listeners:
 
     async def __aenter__(self) -> Self:
         self._identity.context(False)  # what is wrong with the files is said at once
-        self.port = await self._listen(self.port, False)
-        self.grace_port = await self._listen(self.grace_port, True)
+        self.port, self.grace_port = [
+            await self._listen(*place, expired)
+            for place, expired in zip(self._places, (False, True), strict=True)
+        ]
         return self
 
     async def __aexit__(
@@ -97,7 +98,7 @@ class Listeners:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _listen(self, port: int, expired: bool) -> int:
+    async def _listen(self, host: str, port: int, expired: bool) -> int:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
@@ -108,7 +109,7 @@ class Listeners:
                 self._tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(serve, self._host, port)
+        server = await asyncio.start_server(serve, host, port)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 

@@ -14,6 +14,7 @@ what a device said before it came back is never done after that.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -66,6 +67,7 @@ class Service:
         authority: Authority,
         *,
         days: int = 365,
+        organization: str = "",
         grace: timedelta = timedelta(days=GRACE_DAYS),
         at_once: int = 32,
         tell: Callable[[str], None] = lambda text: None,
@@ -73,6 +75,8 @@ class Service:
         self._records = records
         self._authority = authority
         self._days = days
+        self._organization = organization
+        self._signing = threading.Lock()  # a token may sign one thing at a time
         self._grace = grace
         self._at_once = at_once
         self._tell = tell
@@ -181,7 +185,10 @@ class Service:
                 algorithm=key.algorithm,
                 issuer=authority.fingerprint,
             )
-            pem = authority.sign_device(visit.device_name, key.public, serial, dates)
+            with self._signing:
+                pem = authority.sign_device(
+                    visit.device_name, key.public, serial, dates, self._organization
+                )
             records.add_certificate(
                 begun.id, pem.decode(), not_before=dates.not_before, not_after=dates.not_after
             )
