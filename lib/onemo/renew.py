@@ -155,6 +155,7 @@ class Renewal:
 
     async def _open(self, port):
         stream = await self._connect(self._rules["host"], port)
+        stream.hide_received()
         topic = self._topic + "answer"
         self._client = client = self._new_client(
             stream, self._on_message, on_payload=self._on_payload, max_size=len(topic)

@@ -253,10 +253,10 @@ class Device(outage.Device):
         if self.dead and self._running:
             raise Cut
 
-    def power_on(self) -> Any:
+    def power_on(self, **settings: Any) -> Any:
         """The host starts anew."""
         self.dead = False
-        self.front = VirtualModem(self.rig.uart, packet=512)
+        self.front = VirtualModem(self.rig.uart, packet=512, **settings)
         self.front.on_event(lambda kind, text: self.told.append(f"{kind}: {text}"))
         self.forget_pause()
         return self.front
