@@ -20,7 +20,7 @@ class SystemNetwork:
     the host's name. check_hostname: compare it with the certificate, where the context verifies
     at all; no manual says that these modules do.
 
-    With a virtual clock, `poll` waits up to 1 ms of real time for the real sockets.
+    With a virtual clock, `poll` waits up to `wait_s` seconds of real time for the real sockets.
     """
 
     def __init__(
@@ -29,10 +29,12 @@ class SystemNetwork:
         *,
         sni: bool = False,
         check_hostname: bool = False,
+        wait_s: float = 0.001,
     ) -> None:
         self.hosts = dict(hosts or {})
         self.sni = sni
         self.check_hostname = check_hostname
+        self._wait_s = wait_s
         self._clock: Clock = MonotonicClock()
         self._selector = selectors.DefaultSelector()
         self._connections: list[SystemConnection | SystemDatagram] = []
@@ -90,7 +92,7 @@ class SystemNetwork:
         if not self._connections:
             return
         if self._clock.virtual:
-            self._selector.select(0.001)
+            self._selector.select(self._wait_s)
         now = self.now()
         for conn in self._connections:
             conn.go_on(now)

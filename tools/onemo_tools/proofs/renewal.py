@@ -56,6 +56,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HOST, SERVICE = "broker.example", "renewal.example"
 DAY = timedelta(days=1)
 DEVICE = "246f28010203"
+_WAIT_S = 0.0004  # of real time, in which 2 ms of the device's pass: its minutes are 12 s
 _ANY = ("127.0.0.1", 0)
 _UNITS = 10000
 FILE = "onemo.renew"
@@ -194,7 +195,8 @@ class Device(outage.Device):
         days: tuple[int, int] = _DUE,
         **module: Any,
     ) -> None:
-        self.network = SystemNetwork({HOST: "127.0.0.1", SERVICE: "127.0.0.1"})
+        hosts = {HOST: "127.0.0.1", SERVICE: "127.0.0.1"}
+        self.network = SystemNetwork(hosts, wait_s=_WAIT_S)
         super().__init__(folder, outages, network=self.network, **module)
         self.world = world
         self.unit_id, certificate, key = world.provision(days)
@@ -280,21 +282,23 @@ class Device(outage.Device):
     async def accepted(self) -> str:
         """The serial number of the one identity in the module, which is whole, and which the
         service and the product's server accept. AssertionError."""
-        objects = dict(self.rig.module.store.objects)
-        ca, cert, key = self.rig.module.contexts.names(1)
-        kept = {(1, ca), (1, cert), (2, key)}
-        assert set(objects) == kept, f"not one whole identity alone: {sorted(objects)}"
-        assert self.rig.module.store.series is None, "a packet series is open"
-        client = mqtt_client()
+        module = self.rig.module
+        objects = dict(module.store.objects)
+        kinds = sorted(kind for kind, _ in objects)
+        assert kinds == [1, 1, 2], f"not one whole identity alone: {sorted(objects)}"
+        assert module.store.series is None, "a packet series is open"
         tls = self.front.tls(1)
         stream = await self.front.connect(SERVICE, self.world.listeners.port, tls)
-        asked = client(stream)
+        asked = mqtt_client()(stream)
         await asked.connect(DEVICE, clean_session=True)
         await asked.close()
         stream = await self.front.connect(HOST, self.world.endpoint.port, tls)
         stream.write(b"ping\n")
         assert await stream.readline() == b"ping\n"
         await stream.wait_closed()
+        # A module that has rebooted has its settings again, now that it has connected.
+        ca, cert, key = module.contexts.names(1)
+        assert set(objects) == {(1, ca), (1, cert), (2, key)}, f"in use: {ca}, {cert}, {key}"
         shown = x509.load_pem_x509_certificates(objects[1, cert])[0]
         return serial_text(shown.serial_number)
 
