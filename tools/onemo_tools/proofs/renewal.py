@@ -56,13 +56,12 @@ ROOT = Path(__file__).resolve().parents[3]
 HOST, SERVICE = "broker.example", "renewal.example"
 DAY = timedelta(days=1)
 DEVICE = "246f28010203"
-_WAIT_S = 0.0004  # of real time, in which 2 ms of the device's pass: its minutes are 12 s
 _ANY = ("127.0.0.1", 0)
 _UNITS = 10000
 FILE = "onemo.renew"
 _FIRST_FILES = ("client.pem", "client.key")
 _TRIES = 4  # of a host that lives on
-_STARTS = 20  # of a device, until its renewal has to be through
+STARTS = 20  # of a device, until its renewal has to be through
 _DUE = (300, 65)  # days since a certificate's start, and to its end
 _EXPIRED = (380, -15)
 
@@ -72,6 +71,7 @@ def _root() -> tuple[bytes, rsa.RSAPrivateKey]:
     return make_authority("onemo renewal proof", datetime.now(UTC) - 1000 * DAY)
 
 
+@cache
 def mqtt_client() -> Any:
     """mqtt.py's Client."""
     spec = importlib.util.spec_from_file_location("mqtt", ROOT / "mqtt.py")
@@ -84,8 +84,7 @@ def mqtt_client() -> Any:
 class World:
     """The maker: a CA, a record, the service in a thread of its own, and the product's server."""
 
-    def __init__(self, algorithm: str = P_256, **service: Any) -> None:
-        self.algorithm = algorithm
+    def __init__(self, **service: Any) -> None:
         self._settings = service
         self._stack = ExitStack()
         self._numbers = count(1)
@@ -130,14 +129,16 @@ class World:
         now = datetime.now(UTC).replace(microsecond=0)
         return Validity(now - since * DAY, now + to_come * DAY)
 
-    def provision(self, days: tuple[int, int] = _DUE) -> tuple[int, bytes, bytes]:
+    def provision(
+        self, days: tuple[int, int] = _DUE, algorithm: str = P_256
+    ) -> tuple[int, bytes, bytes]:
         """A new unit with an active credential, as the line makes it: the unit's id, certificate
         and key."""
         unit = self.records.unit(f"device-{next(self._numbers):05}")
         assert unit is not None
         serial = x509.random_serial_number()
         dates = self._dates(*days)
-        with DeviceKey.make(self.algorithm) as key:
+        with DeviceKey.make(algorithm) as key:
             made = self.records.begin_credential(
                 unit.id,
                 serial=serial_text(serial),
@@ -152,6 +153,12 @@ class World:
             )
             self.records.activate(made.id)
             return unit.id, pem + self.authority.chain, bytes(key.pem)
+
+    def stranger(self) -> tuple[bytes, bytes]:
+        """Certificate and key that the CA has signed, and that are in no record."""
+        key = DeviceKey.make(P_256)
+        serial, dates = x509.random_serial_number(), self._dates(*_DUE)
+        return self.authority.sign_device("x", key.public, serial, dates), bytes(key.pem)
 
     def states(self, unit_id: int) -> Counter[str]:
         """How many credentials a unit has of each state."""
@@ -193,13 +200,16 @@ class Device(outage.Device):
         folder: Path,
         outages: Iterable[Outage] = (),
         days: tuple[int, int] = _DUE,
+        algorithm: str = P_256,
         **module: Any,
     ) -> None:
         hosts = {HOST: "127.0.0.1", SERVICE: "127.0.0.1"}
-        self.network = SystemNetwork(hosts, wait_s=_WAIT_S)
+        self.network = SystemNetwork(
+            hosts,
+        )
         super().__init__(folder, outages, network=self.network, **module)
         self.world = world
-        self.unit_id, certificate, key = world.provision(days)
+        self.unit_id, certificate, key = world.provision(days, algorithm)
         pems = {"ca.pem": world.authority.pem, "client.pem": certificate, "client.key": key}
         objects = []
         for name, content in pems.items():
@@ -326,7 +336,7 @@ class Run:
             device.armed = True
             while not self.is_through():
                 self.lives += 1
-                assert self.lives <= _STARTS, f"not renewed after {_STARTS} starts: {device.told}"
+                assert self.lives <= STARTS, f"not renewed after {STARTS} starts: {device.told}"
                 try:
                     device.run(self._live)
                 except Cut:
