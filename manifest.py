@@ -80,9 +80,11 @@ AIO = (
     "aio_udp.py",
 )
 IDENTITY = (
+    "cert_validity.py",
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "renew.py",
 )
 
 for part, files in (

@@ -39,6 +39,7 @@ class Uploader:
         self._ready = 0  # bytes of it that are to be sent
         self._stream = None
         self._opened = False  # _stream is ours to close
+        self._arrives = False  # it comes through the module itself, a piece at a time
 
         # The upload at hand
         self._name = self._name_bytes = None
@@ -178,6 +179,7 @@ class Uploader:
         self._min_size = self._max_size = None
         self._scanner.begin(self._kind)
         self._begin_hash()
+        self._arrives = hasattr(source, "fetch")
         if isinstance(source, str):
             if "\n" in source or "-----" in source:
                 raise ValueError(
@@ -314,7 +316,9 @@ class Uploader:
         ch = self._ch
         remain = self._begin_packets()
         while remain:
-            length = min(remain, self._modem.packet)
+            if self._starved():
+                yield self._stream
+            length = self._packet_length(remain, self._modem.packet)
             remain -= length
             self._command(remain).number(length)
             if self._kind == KEY:
@@ -347,6 +351,22 @@ class Uploader:
         return n
 
     # What both forms share
+
+    # A source with `fetch` brings what comes through the module itself, which says nothing while
+    # it takes a packet. So no packet is longer than what is here of it, and between two packets,
+    # with the channel idle, the operation yields the source: whoever drives it has it fetch more.
+
+    def _starved(self):
+        # True if the next packet has to be fetched first.
+        return self._arrives and self._stop == self._ready and not self._stream.ready
+
+    def _packet_length(self, remain, packet_max):
+        length = min(remain, packet_max)
+        if self._arrives:
+            length = min(length, self._ready - self._stop + self._stream.ready)
+            if not length:
+                raise ValueError("only asyncio's rotate() takes a source that has to be fetched")
+        return length
 
     def _begin_packets(self):
         if self._position is not None:

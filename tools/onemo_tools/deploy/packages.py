@@ -28,14 +28,14 @@ start tls tls_option uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
-IDENTITY = ("profile", "profile_check", "provisioning")
+IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
 AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
     "sockets": "TCP and TLS streams, network, MQTT and HTTP; needs provision",
     "aio": "the same for asyncio; needs provision and, for streams, sockets",
-    "identity": "what a device is to have: sync and rotate; needs provision",
+    "identity": "what a device is to have: sync, rotate, renewal; needs provision",
 }
 
 _MANIFEST = """# SPDX-License-Identifier: MIT
