@@ -20,6 +20,12 @@ faults: $(READY)
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.proofs.powercut
 
+# Renewals of a certificate, cut off at every step, with real TLS and a real record: an hour.
+# ARGS="--stride 10" for every tenth of them.
+.PHONY: renewal
+renewal: $(READY)
+	$(BIN)/python -m onemo_tools.proofs.renewal $(ARGS)
+
 # Field histories: main.py for 30 virtual days each, and all that befalls it. ARGS="--only 7"
 .PHONY: history
 history: $(READY)
@@ -174,7 +180,7 @@ $(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	for more in bench docs mutants atheris pyright; do \
+	for more in bench docs factory mutants atheris pyright; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
 	    tools/requirements/$$more.in; \

@@ -23,6 +23,7 @@ PROVISION = (
     "at_syntax.py",
     "baud.py",
     "blocking.py",
+    "cert_digest.py",
     "cert_list.py",
     "cert_pem.py",
     "cert_pem_faults.py",
@@ -37,6 +38,7 @@ PROVISION = (
     "error_numbers.py",
     "error_texts.py",
     "errors.py",
+    "errors_seldom.py",
     "md5.py",
     "model.py",
     "model_find.py",
@@ -46,6 +48,8 @@ PROVISION = (
     "modem.py",
     "network.py",
     "reboot.py",
+    "recovery.py",
+    "refusals.py",
     "schema.py",
     "start.py",
     "tls.py",
@@ -76,9 +80,11 @@ AIO = (
     "aio_udp.py",
 )
 IDENTITY = (
+    "cert_validity.py",
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "renew.py",
 )
 
 for part, files in (

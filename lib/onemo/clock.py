@@ -11,6 +11,10 @@ from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import listen_op
 from .errors import ClockError, CommandError, Timeout
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 _RETRY_MS = const(500)
 _SERVER_MS = const(10000)  # that a time server may take
 _ASK_AGAIN_MS = const(10000)  # from one question to the next
@@ -19,6 +23,25 @@ _READS = const(4)
 _TOLERANCE_MIN = const(5)  # networks are that far off
 _DIFFERENCES_MAX = const(3)  # between clock and server, until it is no accident
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
+
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
+
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        return self.run_operation(clock_op(self, timeout_ms))
 
 
 class ModuleClock:

@@ -66,6 +66,7 @@ class Connection:
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
+        self.secret = False  # what is received is to be in no trace, and not to stay in RAM
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last

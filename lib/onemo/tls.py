@@ -7,11 +7,10 @@
 from collections import namedtuple
 
 from . import at_syntax
-from ._port import const
+from ._port import const, unload
 from .at_channel import DONE, LINE, REPLY_MS
-from .cert_list import find_digest_op
-from .cert_store import CERT, KEY, PSK, find_op
-from .errors import CommandError, ModemReset, Unsupported, VerifyError
+from .cert_digest import find_digest_op
+from .errors import CommandError, Unsupported, VerifyError
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ class TLSContext:
         missing = None
         if version not in model.versions:
             missing = "TLS version %d; use TLS1_2" % version
-        encoding = get("encoding", self._modem.certs.encoding)
+        encoding = get("encoding", self._modem.encoding)
         if encoding not in model.encodings:
             missing = "certs.encoding %r (manual 3.1, note 4)" % (encoding,)
         if get("pskid") is not None and not model.psk:
@@ -352,8 +351,12 @@ class TLSContext:
         if self._boot == modem.boot_count and not again:
             return
         restores = self._boot >= 0 and not again and modem.require_model().volatile
-        if restores and (yield from self._restored_op()):
-            return
+        if restores:
+            from .cert_restore import restored_op
+
+            unload("cert_restore")
+            if (yield from restored_op(modem, self._settings)):
+                return
         for option in _OPTIONS:
             if self._asks_for(option):
                 yield from self._set_or_miss_op(option)
@@ -491,30 +494,10 @@ class TLSContext:
             text += ": it may accept versions before TLS 1.2"
         modem.tell("absent", text)
 
-    def _restored_op(self):
-        # The module started anew, perhaps from a deep sleep that took all (manual 3.1, note). A
-        # model whose store is RAM loses it each time: all is written again then. Returns True if
-        # that was done, this context's settings included.
-        modem = self._modem
-        settings = self._settings
-        names = settings["cert"] + (settings["psk"],)
-        kinds = (CERT, CERT, KEY, PSK)
-        for i in range(len(kinds)):
-            if names[i] and (yield from find_op(self._ch, names[i], kinds[i])) is None:
-                if modem.require_model().ram_store and (names[i], kinds[i]) in modem.sources:
-                    from .cert_restore import restore_op
-
-                    yield from restore_op(modem)
-                    return True
-                raise ModemReset(
-                    "the module started anew and has lost %s: call modem.restore()" % names[i]
-                )
-        return False
-
     def _wanted(self, option):
         # How certificates are written is one for all contexts, and not configure's.
         if option.name == "encoding":
-            return self._modem.certs.encoding
+            return self._modem.encoding
         return self._settings.get(option.name)
 
     def _asks_for(self, option):

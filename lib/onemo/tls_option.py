@@ -65,16 +65,15 @@ def _as_arguments(rows, settings):
 
 
 def _set_op(modem, context, alone, name, value, settings):
-    certs = modem.certs
-    encoding = certs.encoding
+    encoding = modem.encoding
     if name == "encoding":
-        certs.encoding = value
+        modem.encoding = value
     try:
         short = name == "cert" and value[0] and not (value[1] or value[2])
         if not (short and (yield from _bind_ca_op(modem.channel, alone, value[0]))):
             yield from alone.apply_op()
     except (CommandError, Unsupported, VerifyError) as error:
-        certs.encoding = encoding
+        modem.encoding = encoding
         raise error
     if settings:
         context.noted(settings)

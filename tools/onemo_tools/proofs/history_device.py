@@ -116,17 +116,23 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         """Jump."""
-        now = self._rig.clock.now()
-        until = now + (timeout or 0)
-        self._rig.uart.any()  # what was due has happened: only what is to come counts
-        event = self._rig.uart.next_event()
-        if event is not None and event > now:
-            until = min(until, event)
-        self._rig.clock.advance_to(max(until, now + 0.0001))
-        if self._loop.waiters and self._rig.uart.any():
-            self._loop.wake()
-        self._each()
-        return super().select(0)
+        clock, uart = self._rig.clock, self._rig.uart
+        end = clock.now() + (timeout or 0)
+        while True:
+            now = clock.now()
+            has_bytes = uart.any()  # what was due has happened: only what is to come counts
+            event = uart.next_event()
+            if has_bytes and self._loop.waiters:
+                until = now  # for those who are woken below
+            else:
+                until = end if event is None or event <= now else min(end, event)
+            clock.advance_to(max(until, now + 0.0001))
+            self._each()
+            if self._loop.waiters and uart.any():
+                self._loop.wake()
+                return []
+            if clock.now() >= end:
+                return []  # no files: nothing but time wakes anyone here
 
 
 class VirtualModem(aio.AsyncModem):
@@ -185,7 +191,11 @@ class Broker(VerifyingPeer):
         self._had += data
         while (packet := self._packet()) and not self.deaf:
             self.packets.append(packet)
-            self._answer(conn, *packet)
+            try:
+                self._answer(conn, *packet)
+            except (ValueError, IndexError, struct.error):  # no packet of MQTT
+                conn.end()
+                return
 
     def _packet(self) -> tuple[int, bytes] | None:
         size = 0
@@ -216,6 +226,8 @@ class Broker(VerifyingPeer):
                 conn.reply(b"\x40\x02" + rest[:2])
         elif first == 0xC0:
             conn.reply(b"\xd0\0")
+        elif first not in (0x40, 0xE0):
+            raise ValueError
 
     def send(self, topic: str, message: bytes, number: int | None = None, flags: int = 0) -> None:
         """A message to the device, with QoS 1 where it has a number."""

@@ -7,9 +7,11 @@ import gc
 import plain
 from common import NAME, Sink, listing, scripted, started, store
 from onemo.cert_store import find_op
+from scripted import OK
 
 _WARM = 3
 _TIMES = 8
+_SUITES = 207  # that the manual lists
 
 
 def per_call(act):
@@ -72,12 +74,23 @@ def ours(pems):
             certs.write(NAME, stream)
 
         found["upload_stream"] = per_call(again)
+    found["upload_forced"] = per_call(lambda: certs.write(NAME, path, force=True))
     modem.packet = 1000
     found["upload_odd"] = per_call(lambda: certs.write(NAME, path))
     modem.packet = 2048
     sink = Sink()
     found["read_back"] = per_call(lambda: certs.read(NAME, sink))
     assert sink.size == (_WARM + _TIMES) * size, sink.size
+    ids = b",".join([b"0x%04X" % i for i in range(_SUITES)])
+    uart.answer(b"AT+MSSLCIPHER=?", b"\r\n+MSSLCIPHER: (" + ids + b")\r\n" + OK)
+
+    def every():
+        count = 0
+        for _ in modem.ciphers():
+            count += 1
+        assert count == _SUITES, count
+
+    found["ciphers"] = per_call(every)
     return found
 
 
