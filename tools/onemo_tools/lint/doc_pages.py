@@ -130,15 +130,16 @@ def _example(name: str) -> Callable[[str], str]:
 
 
 def _models(language: str) -> str:
-    from onemo_tools.lint import tables
+    from onemo_tools.lint import made_zh, tables
 
-    return tables.model_table()
+    return made_zh.chinese(tables.model_table()) if language == CHINESE else tables.model_table()
 
 
 def _calls(language: str) -> str:
-    from onemo_tools.lint import manual_calls
+    from onemo_tools.lint import made_zh, manual_calls
 
-    return manual_calls.table()
+    table = manual_calls.table()
+    return made_zh.chinese(table) if language == CHINESE else table
 
 
 def _entries(language: str) -> str:
