@@ -99,7 +99,9 @@ def _commands() -> tuple[tuple[str, Any], ...]:
 
 def _paragraph(text: str) -> str:
     """Help text as Markdown: what it calls an option is code."""
-    return re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)", r"`\1`", text)
+    parts = text.split("`")  # every second one is code already
+    parts[::2] = [re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _option(parameter: Any, language: str) -> tuple[str, str, str]:
