@@ -70,6 +70,7 @@ SOCKETS = (
     "power.py",
     "power_sleep.py",
     "suites.py",
+    "suites_listed.py",
     "supervisor.py",
     "trace.py",
 )

@@ -43,22 +43,24 @@ class Modem(_Methods):
     def run_operation(self, operation, recover: bool = True):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
-        if self.running:
-            from .refusals import refuse_reentry
-
-            _port.unload("refusals")
-            refuse_reentry()
-        ch = self.channel
-        self.running = True
+        if self.channel.running:
+            self.refuse_reentry()
+        self.channel.running = True
         try:
-            if recover and not ch.ready():
-                self.drive(self.resync_op())
+            if recover and not self.channel.ready():
+                recover = self.resync_op()
+                self.drive(recover)
             self.drive(operation)
-        finally:
-            self.running = False
-            if self.power:
-                self.power.rest(ch)
-        return ch.result
+        except:  # `finally` would make the frame too large for the stack
+            self._end_run()
+            raise
+        self._end_run()
+        return self.channel.result
+
+    def _end_run(self):
+        self.channel.running = False
+        if self.power:
+            self.power.rest(self.channel)
 
     def connect(
         self,
@@ -89,7 +91,7 @@ class Modem(_Methods):
     def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
-        from .suites import iterate_supported
+        from .suites_listed import iterate_supported
 
         return iterate_supported(self)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING or not IS_BOARD:
         power_sleep,
         provisioning,
         reboot,
+        refusals,
         start,
     )
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING or not IS_BOARD:
         cert_restore.Methods,
         certs.Methods,
         provisioning.Methods,
+        refusals.Methods,
     ):
         pass
 
@@ -58,12 +60,12 @@ _SELDOM = const(
     "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
     "set_baud baud attach network sleep_mode power_sleep clock clock info info "
     "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
-    "identity provisioning rotate provisioning udp *udp socket_module *socket"
+    "identity provisioning rotate provisioning udp *udp socket_module *socket "
+    "refuse_unidentified refusals refuse_reentry refusals"
 )
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
-_PLUS = const(0x2B)
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -119,7 +121,6 @@ class BaseModem(_Methods):
         self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
         self.sources = {}  # of what was written, on a model with a volatile store: cert_restore
-        self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.capabilities = None  # what it can do, see model.py; None: not identified
         self.store = None  # a CertStore, while `sync` or `rotate` runs
         self.encoding = 2  # of data inside commands: these three are certs' to the application
@@ -171,10 +172,7 @@ class BaseModem(_Methods):
     def require_model(self):
         """What the model can do, see model.py. ModemError before the module is identified."""
         if self.capabilities is None:
-            from .refusals import refuse_unidentified
-
-            unload("refusals")
-            refuse_unidentified()
+            self.refuse_unidentified()
         return self.capabilities
 
     # In step with the module
@@ -189,7 +187,7 @@ class BaseModem(_Methods):
 
     def set_uart(self, uart) -> None:
         """Use `uart` from now on."""
-        self.channel.uart = uart
+        self.channel.set_uart(uart)
 
     # Commands
 
@@ -216,11 +214,15 @@ class BaseModem(_Methods):
 
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
-        # without what was pasted along.
-        ends = "\r\n" if isinstance(text, str) else b"\r\n"
-        several = ends[0] in text or ends[1] in text
-        if 0 < len(text) < _SECRET_MIN and text[0] in (_PLUS, "+") and not several:
-            return text
+        # without what was pasted along. No character of it is taken out, for that would be looked
+        # up among all the interpreter's names.
+        if len(text) < _SECRET_MIN:
+            if isinstance(text, str):
+                plain = text.startswith("+") and "\r" not in text and "\n" not in text
+            else:
+                plain = text.startswith(b"+") and b"\r" not in text and b"\n" not in text
+            if plain:
+                return text
         from .at_masking import checked
 
         return checked(text, self.line_max)
