@@ -51,6 +51,8 @@ if TYPE_CHECKING or not IS_BOARD:
         pass
 
 else:
+    from ._port import bound
+
     _Methods = object
 
 # Methods that are called once or seldom, and where they are: class Methods of that module has
@@ -128,7 +130,7 @@ class BaseModem(_Methods):
         self.psk_verified = None
         self.event_handler = None  # on_event's
         self.power = None  # power.Power: the pins beside the UART
-        self.module_clock = None  # what is known of it, see clock.py
+        self.module_clock = None  # what is known of it, see clock_known.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         self.heard = ""  # what the module said that it is, a line a command
@@ -152,20 +154,7 @@ class BaseModem(_Methods):
     if IS_BOARD and not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            # One of _SELDOM, bound to this modem. AttributeError.
-            names = _SELDOM.split(" ")
-            for i in range(0, len(names), 2):
-                if names[i] == name:
-                    home = names[i + 1]
-                    break
-            else:
-                raise AttributeError("a modem has no " + name)
-            home = home.replace("*", self.front)
-            module = __import__("onemo." + home.strip("."), None, None, (name,))
-            method = module.Methods.__dict__[name]
-            if home[0] == ".":
-                return method(self)
-            return lambda *arguments, **named: method(self, *arguments, **named)
+            return bound(self, _SELDOM.replace("*", self.front), name)
 
     # The model
 
