@@ -28,7 +28,7 @@ model_find model_info model_probe models modem network reboot schema start tls t
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("profile", "profile_check", "provisioning")
-AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
