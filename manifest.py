@@ -82,6 +82,7 @@ AIO = (
     "aio_socket.py",
     "aio_stream.py",
     "aio_udp.py",
+    "aio_udp_socket.py",
 )
 IDENTITY = (
     "cert_validity.py",

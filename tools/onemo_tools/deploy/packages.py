@@ -29,7 +29,7 @@ refusals schema start tls tls_configure tls_option tls_rows uart
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
-AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
