@@ -8,8 +8,8 @@ from onemo_tools.cli.main import app
 from onemo_tools.renew.herd import SCENARIOS, Scenario, simulate
 from typer.testing import CliRunner
 
-DEVICES = 20_000
-AT_ONCE = 4
+DEVICES = 8_000
+AT_ONCE = 2
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[:-1], ids=lambda scenario: scenario.name)
