@@ -25,10 +25,10 @@ def serve(
     ],
     certificate: Annotated[Path, typer.Option(help="The service's certificate and chain, PEM.")],
     key: Annotated[Path, typer.Option(help="Its key, PEM.")],
-    listen: Annotated[str, typer.Option(help="ADDRESS:PORT")] = "0.0.0.0:8884",
+    listen: Annotated[str, typer.Option(help="ADDRESS:PORT")] = "0.0.0.0:8886",
     grace_listen: Annotated[
         str, typer.Option(help="ADDRESS:PORT for devices whose certificate has expired.")
-    ] = "0.0.0.0:8885",
+    ] = "0.0.0.0:8887",
     grace_days: Annotated[
         int, typer.Option(min=0, help="How long after its end a certificate is renewed.")
     ] = 730,
