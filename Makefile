@@ -128,6 +128,11 @@ docs: $(VENV)/.docs
 	cp docs/*.json build/docs/zh  # which pages in both languages link to
 	$(BIN)/python -m onemo_tools.lint.doc_site build/docs
 
+# The commands of README and docs that take minutes; the others are in make test. Needs PyPI.
+.PHONY: doc-commands
+doc-commands: $(READY)
+	$(BIN)/python -m pytest -m commands tests_host/docs
+
 # Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
 .PHONY: release
 release: $(READY)

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onemo_board import VirtualBoard
+from onemo_board.wire import Wire
 from onemo_simulator import Line, Module, SystemNetwork
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.packages import ROOT
@@ -48,6 +50,7 @@ class Place:
     folder: Path
     board: str
     module: str
+    stack: ExitStack
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -57,6 +60,13 @@ class Place:
     @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
+
+    def looped(self) -> str:
+        """The port of a board whose TX is wired to its RX."""
+        wire = self.stack.enter_context(Wire())
+        flash = self.temporary / "looped.img"
+        board = self.stack.enter_context(VirtualBoard(flash, uarts={1: wire.board_fd}))
+        return board.port
 
     def begin(self, where: str, *, deployed: bool) -> None:
         """A reader who sits in that folder. `deployed`: whose virtual board, if he starts one, has
@@ -74,6 +84,8 @@ class Place:
         for at, word in enumerate(words):
             if word.startswith("/dev/tty"):
                 words[at] = self.module if words[at - 1] == "--serial" else self.board
+                if "test-device" in words and "--real-module" not in words:
+                    words[at] = self.looped()
             elif word.startswith("/tmp/"):
                 words[at] = str(self.temporary / word.removeprefix("/tmp/"))
         return words
@@ -163,8 +175,8 @@ def made(folder: Path) -> Iterator[Place]:
     pki = product / "pki"
     chain, key = (pki / "server.pem").read_bytes(), (pki / "server.key").read_bytes()
     identity = Identity("mqtt.example", chain, chain, key, key)
-    other = Authority("a root that came as DER").pem
-    (checkout / "root.cer").write_bytes(other)
+    root = Authority("a root that came as DER").pem.decode()
+    (checkout / "root.cer").write_bytes(ssl.PEM_cert_to_DER_cert(root))
     answer = {"certificatePem": (pki / "ca.pem").read_text()}
     (checkout / "aws-answer.json").write_text(json.dumps(answer))
     (product / "trace.txt").write_text("    0.000 > AT\n    0.004 < OK\n")
@@ -191,11 +203,11 @@ def made(folder: Path) -> Iterator[Place]:
                 line_time=False,
             )
         )
-        place = Place(folder, board.port, str(port.path))
+        place = Place(folder, board.port, str(port.path), stack)
         stack.callback(place.end)
         place.begin("product", deployed=False)
-        done = place.run("onemo deploy --board /dev/ttyUSB0")
-        assert done.status == 0, done.output
+        first = place.run("onemo deploy --board /dev/ttyUSB0")
+        assert first.status == 0, first.output
         shutil.copy(folder / "flash.img", folder / "deployed.img")
         yield place
 
