@@ -20,10 +20,11 @@ faults: $(READY)
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.proofs.powercut
 
-# Renewals of a certificate, cut off at every step, with real TLS and a real record: an hour.
-# ARGS="--stride 10" for every tenth of them.
+# Renewals of a certificate: main.py on a virtual board, then cut off at every step, with real TLS
+# and a real record: an hour. ARGS="--stride 10" for every tenth of them.
 .PHONY: renewal
 renewal: $(READY)
+	$(BIN)/python -m pytest -m renewal tests_host/renew
 	$(BIN)/python -m onemo_tools.proofs.renewal $(ARGS)
 
 # Field histories: main.py for 30 virtual days each, and all that befalls it. ARGS="--only 7"

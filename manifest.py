@@ -35,6 +35,7 @@ PROVISION = (
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
+    "clock_known.py",
     "error_numbers.py",
     "error_texts.py",
     "errors.py",
@@ -53,7 +54,9 @@ PROVISION = (
     "schema.py",
     "start.py",
     "tls.py",
+    "tls_configure.py",
     "tls_option.py",
+    "tls_rows.py",
     "uart.py",
 )
 SOCKETS = (
@@ -70,6 +73,7 @@ SOCKETS = (
     "power.py",
     "power_sleep.py",
     "suites.py",
+    "suites_listed.py",
     "supervisor.py",
     "trace.py",
 )
@@ -78,6 +82,7 @@ AIO = (
     "aio_socket.py",
     "aio_stream.py",
     "aio_udp.py",
+    "aio_udp_socket.py",
 )
 IDENTITY = (
     "cert_validity.py",

@@ -24,6 +24,22 @@ try:
 
     IS_BOARD = True
 
+    def bound(owner, homes, name):
+        """The method `name` of `owner`, from the class Methods of the module that stands behind it
+        in `homes`; of one behind a dot, a property, the value. AttributeError."""
+        names = homes.split(" ")
+        for i in range(0, len(names), 2):
+            if names[i] == name:
+                home = names[i + 1]
+                break
+        else:
+            raise AttributeError("no " + name)
+        module = __import__("onemo." + home.strip("."), None, None, (name,))
+        method = module.Methods.__dict__[name]
+        if home[0] == ".":
+            return method(owner)
+        return lambda *arguments, **named: method(owner, *arguments, **named)
+
     def unload(*names):
         """Lets go of modules of ours that are not needed again soon. Their code is garbage once
         nothing holds a function or an object of theirs; what is under way goes on."""

@@ -143,7 +143,7 @@ class AsyncModem(_Methods):
         """Iterate (async for) the ids of the cipher suites that the module supports (manual 3.9);
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
-        from .suites import supported_ids
+        from .suites_listed import supported_ids
 
         return _Ciphers(self, supported_ids(self))
 

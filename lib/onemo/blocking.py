@@ -44,10 +44,7 @@ class Modem(_Methods):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
         if self.channel.running:
-            from .refusals import refuse_reentry as recover  # the frame has no room for a name
-
-            _port.unload("refusals")
-            recover()
+            self.refuse_reentry()
         self.channel.running = True
         try:
             if recover and not self.channel.ready():
@@ -94,7 +91,7 @@ class Modem(_Methods):
     def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
-        from .suites import iterate_supported
+        from .suites_listed import iterate_supported
 
         return iterate_supported(self)
 

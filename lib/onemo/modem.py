@@ -29,6 +29,7 @@ if TYPE_CHECKING or not IS_BOARD:
         power_sleep,
         provisioning,
         reboot,
+        refusals,
         start,
     )
 
@@ -45,10 +46,13 @@ if TYPE_CHECKING or not IS_BOARD:
         cert_restore.Methods,
         certs.Methods,
         provisioning.Methods,
+        refusals.Methods,
     ):
         pass
 
 else:
+    from ._port import bound
+
     _Methods = object
 
 # Methods that are called once or seldom, and where they are: class Methods of that module has
@@ -58,7 +62,8 @@ _SELDOM = const(
     "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
     "set_baud baud attach network sleep_mode power_sleep clock clock info info "
     "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
-    "identity provisioning rotate provisioning udp *udp socket_module *socket"
+    "identity provisioning rotate provisioning udp *udp socket_module *socket "
+    "refuse_unidentified refusals refuse_reentry refusals"
 )
 
 _BUFFER_MIN = const(32)
@@ -125,7 +130,7 @@ class BaseModem(_Methods):
         self.psk_verified = None
         self.event_handler = None  # on_event's
         self.power = None  # power.Power: the pins beside the UART
-        self.module_clock = None  # what is known of it, see clock.py
+        self.module_clock = None  # what is known of it, see clock_known.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         self.heard = ""  # what the module said that it is, a line a command
@@ -149,30 +154,14 @@ class BaseModem(_Methods):
     if IS_BOARD and not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            # One of _SELDOM, bound to this modem. AttributeError.
-            names = _SELDOM.split(" ")
-            for i in range(0, len(names), 2):
-                if names[i] == name:
-                    home = names[i + 1]
-                    break
-            else:
-                raise AttributeError("a modem has no " + name)
-            home = home.replace("*", self.front)
-            module = __import__("onemo." + home.strip("."), None, None, (name,))
-            method = module.Methods.__dict__[name]
-            if home[0] == ".":
-                return method(self)
-            return lambda *arguments, **named: method(self, *arguments, **named)
+            return bound(self, _SELDOM.replace("*", self.front), name)
 
     # The model
 
     def require_model(self):
         """What the model can do, see model.py. ModemError before the module is identified."""
         if self.capabilities is None:
-            from .refusals import refuse_unidentified
-
-            unload("refusals")
-            refuse_unidentified()
+            self.refuse_unidentified()
         return self.capabilities
 
     # In step with the module

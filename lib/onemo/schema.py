@@ -48,7 +48,7 @@ ROWS = {
         "endpoint object with host, port, ssl_id, topic and every_s\n"
         # The maker's service that renews the device's certificate, see docs/renewal.md. Default:
         # none, the certificate stays until it is replaced.
-        'renewal object~ such as {"host": "renewal.example", "port": 8884, "grace_port": 8885}\n'
+        'renewal object~ such as {"host": "renewal.example", "port": 8886, "grace_port": 8887}\n'
         # Pauses after failures.
         'retry object such as {"first_s": 1, "most_s": 300}\n'
         # What is tried when nothing gets on. Default: nothing, failures are only tried again.

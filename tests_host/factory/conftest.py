@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Records to try: in SQLite, and in PostgreSQL for the tests that are marked so."""
 
+import shutil
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,15 +12,28 @@ import pytest
 from onemo_tools.factory import database
 from onemo_tools.factory.records import Records
 from onemo_tools.proofs.line_rig import LineRig
+from onemo_tools.servers.postgresql import Postgresql
 
 from .lines import Works
 
 Opener = Callable[..., Records]
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Any:
-    return database.url_of("records.db", tmp_path)
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
+    """A server of PostgreSQL for all tests that need one."""
+    with Postgresql(Path(tempfile.mkdtemp(prefix="onemo-pg-")), fsync=False) as server:
+        yield server
+    shutil.rmtree(server.folder)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Of an empty database."""
+    if request.param == "sqlite":
+        return database.url_of("records.db", tmp_path)
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.make(f"d{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onemo_tools.factory import settings, station
+from onemo_tools.factory.authority import Authority
 from onemo_tools.factory.line import Line, Row
 from onemo_tools.factory.settings import Settings
 from onemo_tools.factory.station import Station
@@ -47,3 +48,8 @@ class Works:
             line = Line(made.slots, made.records)
             line.run(once=True)
             return line.rows(), sum(outcome.written for outcome in line.outcomes)
+
+
+def authority_of(line: Path) -> Authority:
+    """The CA of a LINE.toml."""
+    return station.open_authority(settings.load(line), lambda *_: PASSPHRASE)

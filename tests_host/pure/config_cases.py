@@ -10,7 +10,7 @@ CONFIG = json.loads((Path(__file__).parents[2] / "config.json").read_text())
 CONFIG["objects"].append({"name": "device", "kind": "psk", "source": "/certs/psk"})
 CONFIG["contexts"].append({"ssl_id": 2, "auth": "none", "pskid": "device"})
 CONFIG["power"] = {"reset": 5}
-CONFIG["renewal"] = {"host": "renewal.example", "port": 8884, "grace_port": 8885}
+CONFIG["renewal"] = {"host": "renewal.example", "port": 8886, "grace_port": 8887}
 
 MISSING = object()
 # Of each type, and each that is easily taken for another.

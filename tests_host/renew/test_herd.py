@@ -8,8 +8,8 @@ from onemo_tools.cli.main import app
 from onemo_tools.renew.herd import SCENARIOS, Scenario, simulate
 from typer.testing import CliRunner
 
-DEVICES = 20_000
-AT_ONCE = 4
+DEVICES = 8_000
+AT_ONCE = 2
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[:-1], ids=lambda scenario: scenario.name)
@@ -22,8 +22,8 @@ def test_every_device_is_renewed_long_before_its_certificate_ends(scenario):
 
 def test_made_at_one_moment_they_come_over_a_month():
     report = simulate(SCENARIOS[1], DEVICES, AT_ONCE)
-    assert report.refused < DEVICES // 1000
-    assert report.peak_minute <= 20 * report.mean_minute
+    assert report.refused < DEVICES // 100
+    assert report.peak_minute < 8  # chance: 0.18 come in a minute
     assert report.mean_minute == pytest.approx(DEVICES / (365 / 12 * 1440), rel=0.01)
 
 
@@ -43,7 +43,7 @@ def test_a_service_that_is_back_is_not_overrun():
 
 def test_a_certificate_that_ends_is_counted():
     away = Scenario("the service is away for too long", down=(200, 370))
-    assert simulate(away, 500, AT_ONCE).lost > 0
+    assert simulate(away, 100, AT_ONCE).lost > 0
 
 
 def test_the_command():

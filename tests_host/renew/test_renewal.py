@@ -16,7 +16,7 @@ from onemo_tools.proofs.renewal import ROOT
 
 EXPIRED = (380, -15)
 FRESH = (100, 265)
-CUTS = 3
+CUTS = 2
 MPY_MAX = 3072
 
 

@@ -13,7 +13,8 @@ from .device import BenchError, Device, finish
 
 HOST, PORT = "broker.example", 8883  # as device/life.py has them
 _BAUD = 921600
-PROGRAMS = ("blocking", "asynchronous", "written")
+# Program -> how the keys of its figures begin.
+PROGRAMS = {"blocking": "life", "asynchronous": "life_aio", "written": "life_written"}
 _SYNCED, _WRITTEN = 2048, 8192  # bytes of the PEMs
 
 

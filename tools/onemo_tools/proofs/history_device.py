@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from onemo import aio
+from onemo import _port, aio
 from onemo.net_links import connections_of
 from onemo_simulator import LoopNetwork, VerifyingPeer
 from onemo_simulator.loop_network import LoopConnection
@@ -29,6 +29,8 @@ CERTIFICATE = (DATA / "manual-ca.pem").read_bytes()
 KEY = (DATA / "manual-key.pem").read_bytes()
 COMMANDS = f"devices/{DEVICE}/commands"
 TELEMETRY = f"devices/{DEVICE}/telemetry"
+
+_LISTENING = 1  # at_channel's phase without a command
 
 
 class Enough(BaseException):
@@ -64,6 +66,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, rig: Rig, each: Callable[[], None]) -> None:
         self.waiters: set[asyncio.Future[None]] = set()
+        self.channel: Any = None  # of the operation that is under way
         super().__init__(_Selector(self, rig, each))
         self._rig = rig
 
@@ -100,8 +103,19 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         timers = self._scheduled  # type: ignore[attr-defined]
         if self._ready or (timers and timers[0].when() <= until):  # type: ignore[attr-defined]
             await asyncio.sleep(ms / 1000)
-        else:
-            clock.advance_to(until)
+            return
+        if event is None or event > until:
+            others = [timers[0].when()] if timers else []
+            others += [] if event is None else [event]
+            until = max(until, min([self._listens_until(now), *others]))
+        clock.advance_to(until)
+
+    def _listens_until(self, now: float) -> float:
+        # Who only listens looks every 20 ms on a board, and nothing comes of it until bytes do.
+        channel = self.channel
+        if channel is None or channel.phase != _LISTENING or channel._deadline is None:
+            return 0.0
+        return now + _port.ticks_diff(channel._deadline, _port.ticks_ms()) / 1000
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:
@@ -138,6 +152,13 @@ class _Selector(selectors.SelectSelector):
 class VirtualModem(aio.AsyncModem):
     """The asyncio front, whose waits for news end with the news: without it, each of the 20 ms
     that it sleeps on a board would be a step of the loop."""
+
+    async def run_operation(self, *args: Any, **settings: Any) -> Any:
+        """As the front's."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, JumpingLoop):
+            loop.channel = self.channel
+        return await super().run_operation(*args, **settings)
 
     async def wait_news(
         self, connection: Any, timeout_ms: int, each_turn: Callable[[], object] | None = None

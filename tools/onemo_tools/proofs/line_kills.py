@@ -28,6 +28,9 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +44,8 @@ from onemo_tools.factory import database, starting
 from onemo_tools.factory import settings as settings_
 from onemo_tools.factory import station as station_
 from onemo_tools.factory.audit import audit
-from onemo_tools.factory.authority import Authority
-from onemo_tools.factory.keys import fingerprint
+from onemo_tools.factory.authority import Authority, make_authority
+from onemo_tools.factory.keys import DeviceKey, fingerprint
 from onemo_tools.factory.line import PASS, Line
 from onemo_tools.factory.records import Records, serial_text
 from onemo_tools.factory.tables import ACTIVE, Credential, Unit
@@ -260,9 +263,9 @@ class Sweep:
                 self.count.ended += 1
                 in_lot = per_lot
             if in_lot >= per_lot:
-                self._finish_lot()
+                self.finish_lot()
                 in_lot = 0
-        self._finish_lot()
+        self.finish_lot()
 
     def commit_kills(self) -> None:
         """One kill before and one after each commit of a pass."""
@@ -273,10 +276,10 @@ class Sweep:
             if not any(both):
                 break
             self.count.boundaries += sum(both)
-            self._finish_lot(1)
+            self.finish_lot(1)
             number += 1
 
-    def _finish_lot(self, next_lot: int | None = None) -> None:
+    def finish_lot(self, next_lot: int | None = None) -> None:
         """One clean pass serves all, a second one writes nothing."""
         _, refused = self.clean_pass()
         self.count.faults += [f"after one clean pass: {text}" for text in refused]
@@ -385,26 +388,35 @@ def _holds(data: bytes, head: bytes, windows: set[bytes]) -> bool:
 
 
 def new_line(folder: Path, records: str, port: int, algorithm: str) -> Path:
-    """A line's files with a CA that opens quickly; its LINE.toml."""
-    starting.write(folder, "CA of a proof", PASSPHRASE.encode())
-    _open_quickly(folder / "ca.key")
+    """A line's files, with a CA that opens quickly and a server that is there already; its
+    LINE.toml. The same CA for all of a process's: making one takes longer than a pass."""
+    folder.mkdir(parents=True)
+    for name, content in _authority_files().items():
+        (folder / name).write_bytes(content)
     line = folder / "LINE.toml"
-    text = line.read_text().replace("rsa-2048", algorithm).replace("8884", str(port))
+    text = starting.LINE.replace("rsa-2048", algorithm).replace("8884", str(port))
     text = text.replace('"records.db"', f'"{records}"').replace("units = 100", "units = 10000")
+    text = text.replace("[prove]", '[prove]\ncertificate = "server.pem"\nkey = "server.key"')
     line.write_text(text.replace('page = "line.html"', "#"))
     return line
 
 
-def _open_quickly(file: Path) -> None:
-    """The CA's key, encrypted so that it opens in no time: a station starts a thousand times."""
-    private: Any = load_pem_private_key(file.read_bytes(), PASSPHRASE.encode())
-    file.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,  # without rounds that take time
-            serialization.BestAvailableEncryption(PASSPHRASE.encode()),
-        )
+@cache
+def _authority_files() -> dict[str, bytes]:
+    """Name -> content of a CA, whose key opens in no time, and of the line's own server."""
+    now = datetime.now(UTC)
+    pem, private = make_authority("CA of a proof", now)
+    signer = Authority([x509.load_pem_x509_certificate(pem)], private)
+    with DeviceKey.make("rsa-2048") as key:
+        names: list[x509.GeneralName] = [x509.IPAddress(ip_address("127.0.0.1"))]
+        server = signer.sign_server(names, key.public, 1, signer.validity(now, 30))
+        server_key = bytes(key.pem)
+    encrypted = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,  # without rounds that take time
+        serialization.BestAvailableEncryption(PASSPHRASE.encode()),
     )
+    return {"ca.pem": pem, "ca.key": encrypted, "server.pem": server, "server.key": server_key}
 
 
 def _is_ca(pem: bytes) -> bool:

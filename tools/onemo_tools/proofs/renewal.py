@@ -95,7 +95,7 @@ class World:
         self.folder = Path(start(tempfile.TemporaryDirectory(prefix="onemo-renewal-")))
         pem, private = _root()
         self.authority = Authority(x509.load_pem_x509_certificates(pem), private)
-        server = self._server()
+        self.server = server = self._server()
         files = server.write(self.folder)
         url = database.url_of("records.db", self.folder)
         self.records = start(Records.open(url, "renewal", make=True))

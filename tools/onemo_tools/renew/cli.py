@@ -25,10 +25,10 @@ def serve(
     ],
     certificate: Annotated[Path, typer.Option(help="The service's certificate and chain, PEM.")],
     key: Annotated[Path, typer.Option(help="Its key, PEM.")],
-    listen: Annotated[str, typer.Option(help="ADDRESS:PORT")] = "0.0.0.0:8884",
+    listen: Annotated[str, typer.Option(help="ADDRESS:PORT")] = "0.0.0.0:8886",
     grace_listen: Annotated[
         str, typer.Option(help="ADDRESS:PORT for devices whose certificate has expired.")
-    ] = "0.0.0.0:8885",
+    ] = "0.0.0.0:8887",
     grace_days: Annotated[
         int, typer.Option(min=0, help="How long after its end a certificate is renewed.")
     ] = 730,
@@ -102,6 +102,9 @@ def _place(option: str, text: str) -> tuple[str, int]:
 def herd(
     devices: Annotated[int, typer.Option(min=1, help="How many there are.")] = 1_000_000,
     at_once: Annotated[int, typer.Option(min=1, help="Identities under way at a time.")] = 32,
+    within_s: Annotated[
+        int, typer.Option(min=0, help="Of config.json: the spread of those that start together.")
+    ] = 1800,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """How many devices come to the service at once: one generation of certificates, simulated."""
@@ -113,14 +116,14 @@ def herd(
 
     from onemo_tools.renew.herd import SCENARIOS, simulate
 
-    reports = {one.name: simulate(one, devices, at_once) for one in SCENARIOS}
+    reports = {one.name: simulate(one, devices, at_once, within_s) for one in SCENARIOS}
     if as_json:
         typer.echo(json.dumps({name: asdict(report) for name, report in reports.items()}))
         return
     table = Table(title=f"{devices:,} certificates of 365 days, {at_once} renewals at a time")
-    table.add_column("devices")
-    for column in ("peak/s", "peak/min", "mean/min", "told: busy", "tries", "days left", "lost"):
-        table.add_column(column, justify="right")
+    table.add_column("certificates")
+    for column in ("peak/s", "peak/min", "mean", "busy", "tries", "left", "lost"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, report in reports.items():
         table.add_row(
             name,
@@ -129,7 +132,7 @@ def herd(
             f"{report.mean_minute:,.1f}",
             f"{report.refused:,}",
             f"{report.tries_max:,}",
-            f"{report.least_left_days:,.1f}",
+            f"{report.least_left_days:,.0f} d",
             f"{report.lost:,}",
         )
     Console().print(table)

@@ -38,11 +38,11 @@ class Scenario:
 
 SCENARIOS = (
     Scenario("made over a year", made_days=365),
-    Scenario("all made at one moment"),
-    Scenario("... and the service away for 3 days", down=(255, 258)),
-    Scenario("... and all devices without power for a day", dark=(255, 256)),
-    Scenario("... and all devices without power for a week", dark=(255, 262)),
-    Scenario("... and without the spread, to compare", spread=False),
+    Scenario("made at one moment"),
+    Scenario("... service away for 3 days", down=(255, 258)),
+    Scenario("... all without power for a day", dark=(255, 256)),
+    Scenario("... all without power for a week", dark=(255, 262)),
+    Scenario("... no spread, to compare", spread=False),
 )
 
 
@@ -62,10 +62,16 @@ class Report:
     lost: int = 0
 
 
-def simulate(scenario: Scenario, devices: int, at_once: int, seed: int = 1) -> Report:
-    """One generation of certificates, to the last device."""
+def simulate(
+    scenario: Scenario,
+    devices: int,
+    at_once: int,
+    within_s: float = renew.WITHIN_S,
+    seed: int = 1,
+) -> Report:
+    """One generation of certificates, to the last device. `within_s`: config.json's."""
     random.seed(seed)  # pause() is the device's own
-    ends, waiting = _comings(scenario, devices)
+    ends, waiting = _comings(scenario, devices, within_s)
     busy: deque[float] = deque()  # ends of what is under way
     seconds: Counter[int] = Counter()
     report = Report(devices)
@@ -78,7 +84,7 @@ def simulate(scenario: Scenario, devices: int, at_once: int, seed: int = 1) -> R
         if down or len(busy) >= at_once:
             report.refused += 1
             if scenario.spread:
-                again = _awake(scenario, at + renew.pause(failures))
+                again = _awake(scenario, at + renew.pause(failures), within_s)
                 heapq.heappush(waiting, (again, number, failures + 1))
             continue
         busy.append(at + EXCHANGE_S)
@@ -95,7 +101,9 @@ def simulate(scenario: Scenario, devices: int, at_once: int, seed: int = 1) -> R
     return report
 
 
-def _comings(scenario: Scenario, devices: int) -> tuple[list[int], list[tuple[float, int, int]]]:
+def _comings(
+    scenario: Scenario, devices: int, within_s: float
+) -> tuple[list[int], list[tuple[float, int, int]]]:
     # When each certificate ends, and when each device comes first, as a heap.
     life = LIFE_DAYS * 1440
     ends, waiting = [], []
@@ -106,14 +114,14 @@ def _comings(scenario: Scenario, devices: int) -> tuple[list[int], list[tuple[fl
             due = cert_validity.due(begin, begin + life, f"{number:012x}")
         look = random.uniform(0, _LOOK_S) if scenario.spread else 0.0
         ends.append((begin + life) * 60)
-        waiting.append((_awake(scenario, due * 60 + look), number, 0))
+        waiting.append((_awake(scenario, due * 60 + look, within_s), number, 0))
     heapq.heapify(waiting)
     return ends, waiting
 
 
-def _awake(scenario: Scenario, at: float) -> float:
+def _awake(scenario: Scenario, at: float, within_s: float) -> float:
     # A device without power comes as it starts again, within the time that config.json has.
     since, until = (day * DAY_S for day in scenario.dark)
     if not since <= at < until:
         return at
-    return until + random.uniform(0, _BOOT_S) + random.uniform(0, renew.WITHIN_S)
+    return until + random.uniform(0, _BOOT_S) + random.uniform(0, within_s)
