@@ -28,10 +28,11 @@ NOT_HERE = {
     r"(pipx install|pip install .*tools/)": "tests_host/install builds and installs these wheels",
     r"(git clone|python3 -m venv|\. env/|pip install|pytest)": "test_first_commands.py runs these",
     r"\./onemo probe .*--server": "it needs a server of that name; tests_host/probe has one",
+    r"\./onemo (factory|renew serve)": "tests_host/factory and renew have what it needs",
     r"openssl s_client": "it asks the reader's own server",
 }
 # What takes long: `make doc-commands`.
-LONG = r"\./onemo (test-device|probe --board)|.*mpremote .* mip install"
+LONG = r"\./onemo (test-device|probe --board|deploy --board /tmp/a$)|.*mpremote .* mip install"
 # What does not end with 0 here, and why.
 STATUS = {
     "./onemo certs ls --board /tmp/board": (5, "README: TX is wired to RX there"),
