@@ -20,6 +20,7 @@ from onemo_board.mpremote import mpremote
 from onemo_tools.deploy import manifest, mpy, romfs
 from onemo_tools.deploy.handover import Handover
 from onemo_tools.deploy.manifest import Manifest
+from onemo_tools.deploy.packages import HOST
 
 ROOT_FILES = ("boot.py", "main.py", "mqtt.py", "config.json")
 FOLDERS = ("lib", "lib/onemo", "certs")  # there in any case: users put their PEM files in certs
@@ -166,7 +167,7 @@ def library(root: Path, source: bool = False) -> dict[str, bytes]:
     """lib/onemo of the checkout at `root`, compiled unless `source`: path on the board ->
     content."""
     folder = root / _LIBRARY
-    sources = sorted(folder.glob("*.py"))
+    sources = sorted(path for path in folder.glob("*.py") if path.stem not in HOST)
     if not sources:
         raise DeployError(f"there is no library in {folder}: is this the project's folder?")
     files = {}

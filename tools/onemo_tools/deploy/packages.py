@@ -31,6 +31,8 @@ PROVISION = tuple(_PROVISION.split())
 IDENTITY = ("profile", "profile_check", "provisioning")
 AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
 
+HOST = ("_host",)  # what only CPython needs
+
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
     "sockets": "TCP and TLS streams, network, MQTT and HTTP; needs provision",
@@ -62,8 +64,9 @@ for part, files in (
 
 
 def modules(root: Path = ROOT) -> list[str]:
-    """The library's modules in the tree."""
-    return sorted(path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    """The library's modules in the tree that boards get."""
+    found = (path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    return sorted(name for name in found if name not in HOST)
 
 
 def part_of(module: str) -> str:
