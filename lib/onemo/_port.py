@@ -5,7 +5,7 @@
 
 try:
     import sys
-    from gc import collect  # noqa: F401
+    from gc import collect
     from time import sleep_ms, ticks_add, ticks_diff, ticks_ms  # noqa: F401
 
     from micropython import const  # noqa: F401
@@ -33,6 +33,7 @@ try:
         """The method `name` of `owner`, from the class Methods of the module that stands behind it
         in `homes`, words between spaces; of one behind a dot, a property, the value.
         AttributeError."""
+        collect()  # so that what is loaded lies together
         names = homes.split(" ")
         for i in range(0, len(names), 2):
             if names[i] == name:
