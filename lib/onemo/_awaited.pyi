@@ -179,7 +179,6 @@ class Modem:
     unverified: Any
     contexts: Any
     sources: Any
-    running: Any
     capabilities: Any
     store: Any
     encoding: Any
