@@ -37,6 +37,7 @@ PROVISION = (
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
+    "clock_known.py",
     "error_numbers.py",
     "error_texts.py",
     "errors.py",
@@ -55,7 +56,9 @@ PROVISION = (
     "schema.py",
     "start.py",
     "tls.py",
+    "tls_configure.py",
     "tls_option.py",
+    "tls_rows.py",
     "uart.py",
 )
 SOCKETS = (
@@ -72,6 +75,7 @@ SOCKETS = (
     "power.py",
     "power_sleep.py",
     "suites.py",
+    "suites_listed.py",
     "supervisor.py",
     "trace.py",
 )

@@ -85,14 +85,24 @@ class CertStore:
         ValueError, TypeError or Unsupported before anything is sent; VerifyError."""
 
 class TLSContext:
-    """One of the module's TLS contexts, by its ssl_id. Got as `modem.tls(ssl_id)`; nothing is sent
-    until `configure`. Every method raises CommandError if the module refuses, Timeout,
-    ModemReset."""
+    """Part of TLSContext, loaded when it is called."""
 
     ssl_id: int
 
     def __init__(self, modem, ssl_id: int) -> None:
         ...
+
+    def configured(self) -> bool:
+        """True once configure() was called."""
+
+    def noted(self, settings=None) -> Any:
+        """What configure() was asked for, {option: value}. `settings` takes its place."""
+
+    def names(self) -> Any:
+        """The names of the objects that it uses."""
+
+    def checks_dates(self) -> bool:
+        """True if validity dates count, so that the module's clock must be right."""
 
     def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int | None=..., ciphersuite: int | None=0, negotime_s: int | None=45, session: bool | None=True, ignorestamp: bool | None=False, ignoreverify: bool | None=False, sni: bool | None=None, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
         """Set every option of this context and read each back (manual 3.1).
@@ -120,9 +130,6 @@ class TLSContext:
 
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
-
-    def checked_value(self, option, arguments) -> Any:
-        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
 
     async def read(self) -> dict[str, Any]:
         """Every option as the module has it now: a dict with configure's parameter names and
@@ -152,18 +159,6 @@ class TLSContext:
     async def options(self) -> Any:
         """The options that the firmware says it has: a list of the names in the test form
         AT+MSSLCFG=? (manual 3.1). Firmware exists that takes more than it lists."""
-
-    def configured(self) -> bool:
-        """True once configure() was called."""
-
-    def noted(self, settings=None) -> Any:
-        """What configure() was asked for, {option: value}. `settings` takes its place."""
-
-    def names(self) -> Any:
-        """The names of the objects that it uses."""
-
-    def checks_dates(self) -> bool:
-        """True if validity dates count, so that the module's clock must be right."""
 
 class Modem:
     """A OneMO module on a UART; methods are awaited. A task that is cancelled leaves the modem

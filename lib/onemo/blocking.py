@@ -4,7 +4,7 @@
 # millisecond.
 
 from . import _port
-from ._port import IS_BOARD, const
+from ._port import const, methods_of
 from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from . import net_socket, net_udp
     from .net_stream import Stream
     from .tls import TLSContext
-if TYPE_CHECKING or not IS_BOARD:
-    from . import net_socket, net_udp
 
     class _Methods(net_socket.Methods, net_udp.Methods, BaseModem):
         pass
 
 else:
-    _Methods = BaseModem
+    _Methods = methods_of("net_", BaseModem)
 
 
 class Modem(_Methods):
@@ -44,10 +43,7 @@ class Modem(_Methods):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
         if self.channel.running:
-            from .refusals import refuse_reentry as recover  # the frame has no room for a name
-
-            _port.unload("refusals")
-            recover()
+            self.refuse_reentry()
         self.channel.running = True
         try:
             if recover and not self.channel.ready():
@@ -94,7 +90,7 @@ class Modem(_Methods):
     def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
-        from .suites import iterate_supported
+        from .suites_listed import iterate_supported
 
         return iterate_supported(self)
 

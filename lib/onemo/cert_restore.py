@@ -31,7 +31,7 @@ def restore_op(modem):
     """Write again what the module lost: see BaseModem.restore."""
     yield from modem.resync_op()  # a module that said nothing when it woke up shows it here
     lost = []
-    certs = modem.certs
+    certs = None
     for (name, kind), (source, size, position) in list(modem.sources.items()):
         if kind == PSK:
             yield from write_psk_op(modem, name, source)
@@ -41,6 +41,7 @@ def restore_op(modem):
         elif not isinstance(source, str):
             lost.append(name)
             continue
+        certs = certs or modem.certs
         yield from certs.uploader().write_op(name, source, kind, size, False, None)
     for context in modem.contexts.values():
         if context.configured():

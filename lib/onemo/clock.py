@@ -5,7 +5,7 @@
 # first time after each boot it is compared with a time server's (AT+MNTP, which sets the clock as
 # well) before it is believed.
 
-from . import _port, at_syntax
+from . import _port
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import listen_op
@@ -41,44 +41,30 @@ class Methods:
 
         ClockError, which says what was found, if the time is not known within `timeout_ms`
         milliseconds or clock and server differ."""
+        _port.unload("clock", "at_retry")
         return self.run_operation(clock_op(self, timeout_ms))
-
-
-class ModuleClock:
-    """What is known of a module's clock."""
-
-    def __init__(self, modem):
-        self.boot = -1  # of the module, in which it was compared
-        self.utc_fields = False  # its fields are UTC, whatever its zone says
-        self.fault = ""  # how it differs from the server's
-        self.server = None  # what the server said: a time as str, "" for nothing
-        modem.channel.on_urc(b"+MNTP:", self._on_server)
-
-    def _on_server(self, buf, start, end):
-        # `+MNTP: 0,"yy/MM/dd,hh:mm:ss+zz"`, or a number that says why there is none.
-        at = at_syntax.after_colon(buf, start, end)
-        self.server = ""
-        if at_syntax.number(buf, at, end) == 0:
-            at = at_syntax.field(buf, at, end, 1)
-            self.server = "" if at < 0 else at_syntax.ascii_str(buf[at:end]).strip('"')
-
-    def compare(self, answer):
-        """True if what the module says is what the server said; notes how it is to be read."""
-        server = _minutes(parse_clock(self.server))
-        for utc_fields in (False, True):
-            minutes = _minutes(parse_clock(answer, utc_fields))
-            if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
-                self.utc_fields = utc_fields
-                self.fault = ""
-                return True
-        self.fault = "the module's clock says %s, a time server %s" % (answer, self.server)
-        return False
 
 
 def _clock_of(modem):
     if modem.module_clock is None:
+        from .clock_known import ModuleClock
+
         modem.module_clock = ModuleClock(modem)
+        _port.unload("clock_known")
     return modem.module_clock
+
+
+def _compare(clock, answer):
+    # True if what the module says is what the server said; notes how it is to be read.
+    server = _minutes(parse_clock(clock.server))
+    for utc_fields in (False, True):
+        minutes = _minutes(parse_clock(answer, utc_fields))
+        if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
+            clock.utc_fields = utc_fields
+            clock.fault = ""
+            return True
+    clock.fault = "the module's clock says %s, a time server %s" % (answer, clock.server)
+    return False
 
 
 def clock_op(modem, timeout_ms):
@@ -128,7 +114,7 @@ def _time_op(modem, timeout_ms):
                 asked = elapsed
             if clock.server:
                 answer = yield from _read_op(ch)
-                if clock.compare(answer):
+                if _compare(clock, answer):
                     clock.boot = modem.boot_count
                     continue
                 differences += parse_clock(answer) is not None

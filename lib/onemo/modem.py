@@ -8,15 +8,25 @@
 # no RAM. On a board most methods themselves are loaded when they are called, see _SELDOM.
 
 from . import at_syntax
-from ._port import IS_BOARD, as_buffer, const, unload
+from ._port import as_buffer, bound, const, methods_of, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+
+# Methods that are called once or seldom, and where they are: class Methods of that module has
+# them. A dot marks properties, a star what each front has in a module of its own. On a board the
+# class would keep each of them in RAM, 200 bytes apiece, for as long as the product runs.
+_SELDOM = const(
+    "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
+    "set_baud baud attach network sleep_mode power_sleep clock clock info info "
+    "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
+    "identity provisioning rotate provisioning udp *udp socket_module *socket "
+    "refuse_unidentified refusals refuse_reentry refusals"
+)
+
 if TYPE_CHECKING:
     from typing import Any
 
-    from .tls import TLSContext
-if TYPE_CHECKING or not IS_BOARD:
     from . import baud as _baud
     from . import (
         cert_restore,
@@ -29,8 +39,10 @@ if TYPE_CHECKING or not IS_BOARD:
         power_sleep,
         provisioning,
         reboot,
+        refusals,
         start,
     )
+    from .tls import TLSContext
 
     class _Methods(
         start.Methods,
@@ -45,21 +57,12 @@ if TYPE_CHECKING or not IS_BOARD:
         cert_restore.Methods,
         certs.Methods,
         provisioning.Methods,
+        refusals.Methods,
     ):
         pass
 
 else:
-    _Methods = object
-
-# Methods that are called once or seldom, and where they are: class Methods of that module has
-# them. A dot marks properties, a star what each front has in a module of its own. On a board the
-# class would keep each of them in RAM, 200 bytes apiece, for as long as the product runs.
-_SELDOM = const(
-    "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
-    "set_baud baud attach network sleep_mode power_sleep clock clock info info "
-    "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
-    "identity provisioning rotate provisioning udp *udp socket_module *socket"
-)
+    _Methods = methods_of(_SELDOM)
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
@@ -125,7 +128,7 @@ class BaseModem(_Methods):
         self.psk_verified = None
         self.event_handler = None  # on_event's
         self.power = None  # power.Power: the pins beside the UART
-        self.module_clock = None  # what is known of it, see clock.py
+        self.module_clock = None  # what is known of it, see clock_known.py
         self.absent = ()  # names of MSSLCFG's options that the firmware does not have
         self.connections = None  # net_links.Connections, once there was one
         self.heard = ""  # what the module said that it is, a line a command
@@ -146,33 +149,17 @@ class BaseModem(_Methods):
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
 
-    if IS_BOARD and not TYPE_CHECKING:
+    if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            # One of _SELDOM, bound to this modem. AttributeError.
-            names = _SELDOM.split(" ")
-            for i in range(0, len(names), 2):
-                if names[i] == name:
-                    home = names[i + 1]
-                    break
-            else:
-                raise AttributeError("a modem has no " + name)
-            home = home.replace("*", self.front)
-            module = __import__("onemo." + home.strip("."), None, None, (name,))
-            method = module.Methods.__dict__[name]
-            if home[0] == ".":
-                return method(self)
-            return lambda *arguments, **named: method(self, *arguments, **named)
+            return bound(self, _SELDOM.replace("*", self.front), name)
 
     # The model
 
     def require_model(self):
         """What the model can do, see model.py. ModemError before the module is identified."""
         if self.capabilities is None:
-            from .refusals import refuse_unidentified
-
-            unload("refusals")
-            refuse_unidentified()
+            self.refuse_unidentified()
         return self.capabilities
 
     # In step with the module

@@ -30,14 +30,19 @@ def refuse_range(value, what, low, high):
     raise ValueError("%s is %d; it must be %d to %d" % (what, value, low, high))
 
 
-def refuse_unidentified():
-    """ModemError for what needs to know the model."""
-    raise ModemError("the module is not identified yet: call start() first, or Modem(model=...)")
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
 
+    def refuse_unidentified(self) -> None:
+        """ModemError for what needs to know the model. For the library's own parts."""
+        raise ModemError(
+            "the module is not identified yet: call start() first, or Modem(model=...)"
+        )
 
-def refuse_reentry():
-    """RuntimeError for a call from inside another one's callback."""
-    raise RuntimeError(
-        "a command of this modem is under way: progress(), URC handlers, sources, sinks and loops "
-        "over ciphers() must not issue commands; note what to do and do it afterwards"
-    )
+    def refuse_reentry(self) -> None:
+        """RuntimeError for a call from inside another one's callback. For the library's own
+        parts."""
+        raise RuntimeError(
+            "a command of this modem is under way: progress(), URC handlers, sources, sinks and "
+            "loops over ciphers() must not issue commands; note what to do and do it afterwards"
+        )

@@ -8,12 +8,12 @@ ALWAYS = {"_port", "at_channel", "at_syntax", "errors", "modem", "blocking"}
 MODULES = {  # that are loaded at the end of a stage
     "import": ALWAYS,
     "start": ALWAYS | {"model"},
-    "sync": ALWAYS | {"model", "tls"},
-    "upload": ALWAYS | {"model", "tls"},
+    "sync": ALWAYS | {"model", "tls", "tls_rows"},
+    "upload": ALWAYS | {"model", "tls", "tls_rows"},
     "connect": ALWAYS
-    | {"model", "tls", "clock", "at_retry", "net_flow", "net_links", "net_stream"},
+    | {"model", "tls", "tls_rows", "at_retry", "net_flow", "net_links", "net_stream"},
 }
-STAGES = ("import", "start", "sync", "uploading", "upload", "connect")
+STAGES = ("sync", "uploading", "upload", "connect")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,14 @@ def test_what_is_let_go_of_really_goes(lives):
 
 @pytest.mark.parametrize("program", ["blocking", "asynchronous"])
 def test_a_product_keeps_to_its_ceilings(lives, program):
-    prefix = {"blocking": "life", "asynchronous": "life_aio"}[program]
     for stage in STAGES:
-        assert 4096 < lives[program][stage] <= limits.ceiling(f"{prefix}_{stage}"), stage
+        key = f"{life.PROGRAMS[program]}_{stage}"
+        assert 4096 < lives[program][stage] <= limits.ceiling(key), stage
+
+
+def test_a_connection_keeps_to_its_ceilings(device):
+    for key, taken in life.connection(device).items():
+        assert 0 <= taken <= limits.ceiling(key), key
 
 
 def test_a_program_that_writes_one_certificate_keeps_to_its_ceilings(lives):

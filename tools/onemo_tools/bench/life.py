@@ -13,7 +13,8 @@ from .device import BenchError, Device, finish
 
 HOST, PORT = "broker.example", 8883  # as device/life.py has them
 _BAUD = 921600
-PROGRAMS = ("blocking", "asynchronous", "written")
+# Program -> how the keys of its figures begin.
+PROGRAMS = {"blocking": "life", "asynchronous": "life_aio", "written": "life_written"}
 _SYNCED, _WRITTEN = 2048, 8192  # bytes of the PEMs
 
 
@@ -24,6 +25,15 @@ class _Echo(Peer):
 
 def stages(device: Device, program: str) -> dict[str, Any]:
     """Stage -> live bytes beyond the UART's; "modules": stage -> what is loaded of the library."""
+    return _run(device, f"life.{program}", [device.pems[size][1] for size in (_SYNCED, _WRITTEN)])
+
+
+def connection(device: Device) -> dict[str, float]:
+    """Bytes that a TLS connection allocates once warm, and a message in it."""
+    return _run(device, "connection.main", [device.pems[_SYNCED][1]])
+
+
+def _run(device: Device, function: str, paths: list[str]) -> dict[str, Any]:
     network = LoopNetwork()
     network.listen(HOST, PORT, _Echo())
     module = Module("ML307R", baud=_BAUD, network=network, register_delay=0.0)
@@ -32,8 +42,7 @@ def stages(device: Device, program: str) -> dict[str, Any]:
         ours.setblocking(False)
         theirs.setblocking(False)
         fd = theirs.fileno()
-        paths = [device.pems[size][1] for size in (_SYNCED, _WRITTEN)]
-        call = f"life.{program}({fd}, {_BAUD}, *{paths!r})"
+        call = f"{function}({fd}, {_BAUD}, *{paths!r})"
         process = device.start(call, fds=(fd,))
         try:
             wire.serve(SimulatedUart(module, baud=_BAUD, txbuf=1 << 16), ours, process)

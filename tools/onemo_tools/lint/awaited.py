@@ -41,7 +41,14 @@ _SELDOM = (
 )
 _CLASSES = (
     ("CertStore", (("certs.py", "CertStore"),)),
-    ("TLSContext", (("tls.py", "TLSContext"),)),
+    (
+        "TLSContext",
+        (
+            ("tls.py", "TLSContext"),
+            ("tls_configure.py", "Methods"),
+            ("tls_option.py", "Methods"),
+        ),
+    ),
     (
         "Modem",
         (

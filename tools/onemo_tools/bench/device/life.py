@@ -55,7 +55,8 @@ def written(fd, baud, path, other):
     return meter.found
 
 
-def _profile(path):
+def profile(path):
+    """What `sync` is given: a CA and a context that verifies by it."""
     return {
         "objects": [{"name": "ca.pem", "kind": "cert", "source": path}],
         "contexts": [{"ssl_id": 1, "auth": "server", "ca": "ca.pem"}],
@@ -73,7 +74,7 @@ def blocking(fd, baud, path, other):
     modem.start()
     meter.note("start")
     modem.attach()
-    modem.sync(_profile(path), progress=meter.of_sync)
+    modem.sync(profile(path), progress=meter.of_sync)
     meter.note("sync")
     modem.certs.write("other.pem", other, progress=meter.progress)
     meter.note("upload")
@@ -99,7 +100,7 @@ def asynchronous(fd, baud, path, other):
         await modem.start()
         meter.note("start")
         await modem.attach()
-        await modem.sync(_profile(path), progress=meter.of_sync)
+        await modem.sync(profile(path), progress=meter.of_sync)
         meter.note("sync")
         await modem.certs.write("other.pem", other, progress=meter.progress)
         meter.note("upload")
