@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LOADED = const(
     "certs cert_store cert_list cert_psk cert_upload cert_upload_inline cert_upload_counted "
-    "cert_pem md5"
+    "cert_pem _pem_viper _pem_plain md5"
 )
 
 
