@@ -172,10 +172,10 @@ def test_one_that_falls_asleep_in_the_middle_of_an_operation_is_woken(sleepers, 
     assert rig.modem.boot_count == 1
 
 
-def test_a_radio_that_is_restarted_while_the_module_sleeps_is_on_again(sleepers):
+def test_a_radio_that_is_restarted_while_the_module_sleeps_is_on_again(sleepers, tmp_path):
     rig = sleepers(sleep_after=1.5, sleep_lost=2)
-    supervisor = Supervisor(
-        rig.modem, {"after": 1, "steps": ["radio"]}, {"first_s": 1, "most_s": 2}
-    )
+    rules, retry = {"after": 1, "steps": ["radio"]}, {"first_s": 1, "most_s": 2}
+    supervisor = Supervisor(rig.modem, rules, retry, file=str(tmp_path / "recovery"))
     supervisor.failed()
+    assert b"AT+CFUN=0" in rig.module.commands
     assert rig.module.modem.cfun == 1

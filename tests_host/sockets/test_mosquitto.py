@@ -15,7 +15,7 @@ import pytest
 from onemo import AUTH_SERVER
 from onemo.errors import CommandError
 from onemo_simulator import Module, SystemNetwork
-from onemo_tools.lint.libraries import NOT
+from onemo_tools.lint.libraries import LIBRARIES, NOT
 from onemo_tools.servers.pki import Authority
 
 from .away import back_from_away
@@ -23,7 +23,7 @@ from .device import ROOT, run
 from .library_scripts import START
 from .small_mqtt import SmallMqtt
 from .test_broker import BROKER, HostSocket, Listener, provisioned
-from .test_libraries import CELLS, FOLDER, MQTT, mqtt_on_board
+from .test_libraries import FOLDER, MQTT, mqtt_on_board
 
 pytestmark = pytest.mark.mosquitto
 
@@ -132,16 +132,16 @@ def test_messages_arrive(rigs, authority, broker, network, count, qos):
 
 
 @pytest.mark.parametrize(
-    ("library", "front", "mode"),
+    ("library", "front"),
     [
-        cell
-        for cell in CELLS
-        if cell.values[0].name in MQTT
-        and cell.values[2] == "plain"
-        and cell.values[0].cells[cell.values[1:]] != NOT
+        pytest.param(library, front, id=f"{library.name}-{front}")
+        for library in LIBRARIES
+        for (front, mode), what in library.cells.items()
+        if library.name in MQTT and mode == "plain" and what != NOT
     ],
 )
-def test_libraries_at_mosquitto(authority, broker, tmp_path, library, front, mode):
+def test_libraries_at_mosquitto(authority, broker, tmp_path, library, front):
+    mode = "plain"
     glue = library.glue.get((front, mode), "")
     listener = Listener(broker, f"{library.name}-{front}-{mode}/#".encode(), 1)
     port = broker.plain_port
