@@ -5,8 +5,9 @@
 from ._port import const
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
+from .cert_digest import find_digest_op
 from .cert_store import CERT, KEY, PSK, remove_op
-from .errors import CommandError, ProtocolError, Unsupported
+from .errors import CommandError, ProtocolError
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
 SHA1 = const(1)
@@ -140,23 +141,10 @@ def digest_op(modem, name, algorithm=MD5):
     check_range(algorithm, "algorithm", MD5, CRC)
     model = modem.require_model()
     if algorithm not in model.algorithms:
+        from .errors import Unsupported
+
         raise Unsupported("%s checks by MD5 only (manual 3.8, note 8)" % model)
     return find_digest_op(modem.channel, name, algorithm)
-
-
-def find_digest_op(ch, name, algorithm=MD5):
-    """The check code of one object, lower-case hex."""
-    ch.command(b"+MSSLCHECK=").quote(name)
-    if algorithm:
-        ch.number(algorithm)
-    ch.send(STORE_MS, b"+MSSLCHECK:")
-    code = None
-    while (event := ch.poll()) != DONE:
-        if event == LINE:
-            code = ch.text(0).lower()
-        else:
-            yield
-    return ch.set_result(code)
 
 
 def algorithms_op(modem):

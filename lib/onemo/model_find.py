@@ -9,7 +9,7 @@ from ._port import const
 from .at_channel import ALL, DONE, LINE, REPLY_MS
 from .at_retry import RETRY_MS, is_over, is_transient, listen_op
 from .at_syntax import ascii_str
-from .errors import CommandError, ModemReset, ProtocolError, Timeout, Unsupported
+from .errors import CommandError, ModemReset, ProtocolError, Timeout
 from .models import identify, kind, row_of, words_of
 
 _ANSWERS_MAX = const(6)  # that differ
@@ -55,7 +55,8 @@ def identify_op(modem, end):
     # middle of the free heap.
     said = model.name if model.known else name or b""
     _port.collect()
-    modem.use_model(identify(said)[1])
+    modem.capabilities = model = identify(said)[1]
+    modem.model = model.series
     modem.firmware = firmware and firmware.encode().decode()
     modem.heard = "\n".join(heard)
 
@@ -64,6 +65,8 @@ def _refuse_others_op(modem, name, end):
     # Unsupported for another brand, or the first generation.
     said = ascii_str(name)
     if is_old(name):
+        from .errors import Unsupported
+
         raise Unsupported(
             "the module says that it is %s: the first generation, without a letter behind its "
             "number, has other commands (manual 1.1 lists whose ones this library has)" % said
@@ -74,6 +77,8 @@ def _refuse_others_op(modem, name, end):
     if name[0] == 0x4D:  # MF308C, M5310-E are OneMO's, MC20 is not
         maker = yield from _ask_op(modem, b"+CGMI", end, [], True)
     if not maker or not ("CMCC" in maker or "OneMO" in maker or "China Mobile" in maker):
+        from .errors import Unsupported
+
         raise Unsupported(
             "the module says that it is %s%s: that is none of OneMO's, whose commands this "
             "library has; if it is one all the same, name it by Modem(model=...)"

@@ -13,6 +13,10 @@ from .at_retry import RETRY_MS, ask_op, is_over, is_transient, listen_op, pause_
 from .at_syntax import check_text
 from .errors import CommandError, ModemError, Timeout, VerifyError
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 _SIM_MS = const(30000)  # until a SIM that is there is ready
 _PRIORITY_MS = const(2000)  # for a module that is busy
 _RADIO_MS = const(15000)  # for AT+CFUN, and AT+CPIN
@@ -31,6 +35,46 @@ _FIRST = ("IP", "IPV6")  # in the order of MDNSCFG's numbers
 _PRIORITY = const(b'+MDNSCFG="priority"')
 _AUTH = ("none", "pap", "chap")  # in the order of CGAUTH's numbers
 _TRIES_MIN = const(2)  # of the PIN: the last one is left to a person
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
+
+    def attach(
+        self,
+        apn: "str | None" = None,
+        *,
+        pdp_type: "str | None" = None,
+        user: "str | None" = None,
+        password: "str | None" = None,
+        auth: str = "chap",
+        pin: "str | None" = None,
+        pin_file: str = "onemo.pin",
+        dns_priority: "str | None" = None,
+        timeout_ms: int = 120000,
+    ) -> "list[str]":
+        """Make the module be online, and return the addresses of PDP context 1, a list of str:
+        radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
+        up. What is as wanted is left alone; what was done is told, see `on_event`.
+
+        `apn`: the context has this one and no other: it is set and dialled anew where it differs.
+        None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
+        has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
+        (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
+        accept it, for which `pin_file` remembers the attempt. `dns_priority`: "IP" or "IPV6",
+        which of a name's addresses are tried first where the module can be told (AT+MDNSCFG);
+        None: as it does by itself.
+
+        Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
+        denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
+        needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
+        parameter that cannot be one."""
+        _port.unload("network", "at_retry")
+        settings = (pdp_type, user, password, auth, pin, pin_file, dns_priority)
+        return self.run_operation(attach_op(self, apn, settings, timeout_ms))
 
 
 def attach_op(modem, apn, settings, timeout_ms):

@@ -134,9 +134,12 @@ class _Selector(selectors.SelectSelector):
         end = clock.now() + (timeout or 0)
         while True:
             now = clock.now()
-            uart.any()  # what was due has happened: only what is to come counts
+            has_bytes = uart.any()  # what was due has happened: only what is to come counts
             event = uart.next_event()
-            until = end if event is None or event <= now else min(end, event)
+            if has_bytes and self._loop.waiters:
+                until = now  # for those who are woken below
+            else:
+                until = end if event is None or event <= now else min(end, event)
             clock.advance_to(max(until, now + 0.0001))
             self._each()
             if self._loop.waiters and uart.any():
