@@ -77,6 +77,7 @@ class Product:
             password=module.get("password"),
             auth=module.get("auth") or "chap",
             pin=module.get("sim_pin"),
+            dns_priority=module.get("dns_priority"),
         )
         print("attached, address %s" % " and ".join(addresses))
 

@@ -14,8 +14,8 @@ from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
 from .cert_pem import PemScanner
-from .cert_store import CERT, KEY, discard_op, remember_source, remove_op
-from .errors import CommandError, ModemError, Timeout, VerifyError
+from .cert_store import CERT, KEY, check_unused, discard_op, remember_source, remove_op
+from .errors import CommandError, ModemError, Timeout
 from .md5 import md5
 
 _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manual 5.2)
@@ -34,6 +34,7 @@ class Uploader:
         self._scanner = PemScanner(CERT)
         self._room = len(self._ch.buffer)
         self._ch.buffer.extend(bytes(_LINE))  # so that it never has to move
+        self._ch.buffer[self._room :] = b""
         self._start = self._stop = 0  # what is sent of the buffer now
         self._ready = 0  # bytes of it that are to be sent
         self._stream = None
@@ -63,7 +64,7 @@ class Uploader:
                 return self._ch.set_result(False)
             if stored is not None:
                 if not in_use_ok:
-                    self._modem.check_unused(name)
+                    check_unused(self._modem, name)
                 yield from remove_op(self._modem, name)
             stored = yield from self._send_op(progress)
         except Exception as error:
@@ -87,6 +88,8 @@ class Uploader:
         if stored is not True:
             yield from remove_op(self._modem, name)
             yield from self._remove_copies_op()
+            from .errors import VerifyError
+
             raise VerifyError(
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, stored)
@@ -390,7 +393,7 @@ class Uploader:
         for i in range(len(digests)):
             if ch.hex_equals(digests[i]):
                 if len(digests) > 1:  # which one it is tells how the module stores line ends
-                    self._modem.certs.newline = b"\r\n" if i else b"\n"
+                    self._modem.newline = b"\r\n" if i else b"\n"
                 return True
         return ch.text(0)
 

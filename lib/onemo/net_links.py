@@ -239,6 +239,7 @@ class Connections:
         if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
             from .tls_option import tell_negotime
 
+            _port.unload("tls_option")
             self._told += ((tls.ssl_id, negotime_s),)
             tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
         return connection
@@ -270,6 +271,7 @@ class Connections:
             if self._clock_boot != modem.boot_count and tls.checks_dates():
                 from .clock import check_op
 
+                _port.unload("clock")
                 yield from check_op(modem)
                 self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)

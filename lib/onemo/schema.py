@@ -109,6 +109,9 @@ ROWS = {
         "password text~ 1 99\n"
         # How the password is sent. Default: "chap".
         'auth of~ "pap" "chap"\n'
+        # Which addresses of a name are tried first, where the module can be told. Default: as it
+        # does by itself.
+        'dns_priority of~ "IP" "IPV6"\n'
         # PIN of the SIM, which is never tried twice. Default: the SIM asks for none.
         "sim_pin digits~ 4 8\n"
         # The module may sleep between messages, or not. Default: as the module has it.

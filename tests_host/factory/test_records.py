@@ -115,7 +115,10 @@ def test_events_are_refused_to_be_changed_or_removed(records: Records, unit_id: 
             connection.execute(text(statement))
 
 
-def test_a_station_is_open_once(records: Records, open_records: Any) -> None:
+def test_a_station_is_open_once(
+    records: Records, open_records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onemo_tools.factory.records._OCCUPY_S", 0.3)
     with pytest.raises(RecordsError, match="a station station-1 is running"):
         open_records("station-1")
     with pytest.raises(RecordsError, match="letters, digits"):

@@ -96,6 +96,7 @@ ENTRIES = {
     "module.model": (or_null(quotable(1, 32)), True),
     "module.apn": (or_null(quotable(1, 99)), True),
     "module.pdp_type": (or_null(one_of("IP", "IPV6", "IPV4V6")), True),
+    "module.dns_priority": (or_null(one_of("IP", "IPV6")), True),
     "module.user": (or_null(quotable(1, 99)), True),
     "module.password": (or_null(quotable(1, 99)), True),
     "module.auth": (or_null(one_of("pap", "chap")), True),

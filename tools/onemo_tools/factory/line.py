@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from onemo_tools.cli.exits import ending
 from onemo_tools.deploy.ports import unnumbered
+from onemo_tools.factory.authority import AuthorityError
 from onemo_tools.factory.claims import Claim, Clone, NoneLeft, Taken
 from onemo_tools.factory.records import Conflict, Records, RecordsError
 from onemo_tools.factory.slot import STEPS, Lost, Outcome, Slot
@@ -30,6 +31,7 @@ _ADVICE = (
     (NoneLeft, STOP, "batch complete: take the board out"),
     (Conflict, STOP, "call the engineer: see the event"),
     (RecordsError, STOP, "call the engineer: records"),
+    (AuthorityError, STOP, "call the engineer: the CA"),
 )
 
 

@@ -62,6 +62,8 @@ class ProvingServer:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, on Linux
         self._thread.join(5)
         self._listener.close()
 

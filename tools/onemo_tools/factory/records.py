@@ -101,6 +101,19 @@ class Records:
             raise
         return records
 
+    @classmethod
+    def look(cls, url: URL) -> Self:
+        """Opens a record to read it only. RecordsError."""
+        engine = database.open_engine(url)
+        records = cls(engine, "", lambda: datetime.now(UTC))
+        records._stack.callback(engine.dispose)
+        try:
+            database.check_tables(engine)
+        except BaseException:
+            records.close()
+            raise
+        return records
+
     def close(self) -> None:
         self._stack.close()
 
@@ -165,7 +178,8 @@ class Records:
                 hash=digest,
             )
         )
-        station.events, station.head, station.last_at = number, digest, at
+        station.events, station.head = number, digest
+        station.last_at = max(at, station.last_at or at)  # a clock that goes back is noticed
         session.flush()
 
     def note(self, kind: str, unit_id: int | None = None, **data: object) -> None:
@@ -359,7 +373,7 @@ class Records:
                 raise Conflict(f"{unit.device_name} is scrapped")
             pending = _in_state(session, unit_id, PENDING)
             if pending is not None:
-                self._end(session, pending, VOID, "unfinished, another one was begun")
+                self.end_credential(session, pending, VOID, "unfinished, another one was begun")
             made = Credential(
                 unit_id=unit_id,
                 state=PENDING,
@@ -435,7 +449,7 @@ class Records:
                 raise Conflict(f"credential {found.serial} has no certificate")
             before = _in_state(session, found.unit_id, ACTIVE)
             if before is not None:
-                self._end(session, before, SUPERSEDED, f"by {found.serial}")
+                self.end_credential(session, before, SUPERSEDED, f"by {found.serial}")
                 session.flush()
             found.state, found.activated_at = ACTIVE, self._now()
             unit.new_key = False
@@ -456,7 +470,7 @@ class Records:
             self._locked(session, found.unit_id, lease)
             session.refresh(found)
             _require(found, PENDING)
-            self._end(session, found, VOID, reason)
+            self.end_credential(session, found, VOID, reason)
             return found
 
     def revoke(self, credential_id: int, reason: str) -> Credential:
@@ -466,10 +480,11 @@ class Records:
             self._locked(session, found.unit_id, None)
             session.refresh(found)
             if found.state != REVOKED:
-                self._end(session, found, REVOKED, reason)
+                self.end_credential(session, found, REVOKED, reason)
             return found
 
-    def _end(self, session: Session, found: Credential, state: str, reason: str) -> None:
+    def end_credential(self, session: Session, found: Credential, state: str, reason: str) -> None:
+        """Ends a credential inside a transaction, with the event that tells it."""
         found.state, found.ended_at, found.reason = state, self._now(), reason[:200]
         session.flush()
         self.add_event(
