@@ -135,7 +135,8 @@ class Service:
         With its last byte the key is forgotten. Refused."""
         if visit.key is None:
             raise Refused("nothing was asked for, or it was fetched already")
-        content = {"cert": visit.certificate, "key": visit.key.pem}.get(what, b"")
+        held: dict[str, bytes | bytearray] = {"cert": visit.certificate, "key": visit.key.pem}
+        content = held.get(what, b"")
         start = len(content) - left
         if not 0 <= start < len(content):
             raise Refused(f"{what[:10]} has {len(content)} bytes")
