@@ -38,6 +38,11 @@ class Product:
             self.modem, config.get("recovery"), config["retry"], self.modem.reopen
         )
         self.device = hexlify(machine.unique_id()).decode()
+        self.renewal = None
+        if config.get("renewal"):
+            from onemo.renew import Renewal
+
+            self.renewal = Renewal(self.modem, config, self.device, Client)
         self.line = 1  # the next line of telemetry
         self.report = None  # that line, while it is not acknowledged
 
@@ -72,6 +77,7 @@ class Product:
             password=module.get("password"),
             auth=module.get("auth") or "chap",
             pin=module.get("sim_pin"),
+            dns_priority=module.get("dns_priority"),
         )
         print("attached, address %s" % " and ".join(addresses))
 
@@ -92,14 +98,19 @@ class Product:
         self.line, self.report = self.line + 1, None
 
     async def session(self):
-        """Sends telemetry and takes commands until something fails."""
+        """Sends telemetry and takes commands until something fails, or the certificate is due."""
         modem, broker = self.modem, self.config["endpoint"]
         await self.attach()
         await self.provision()
+        renewal = None
         try:
-            print("the time is %d-%02d-%02d %02d:%02d:%02d" % (await modem.clock())[:6])
+            now = await modem.clock()
+            print("the time is %d-%02d-%02d %02d:%02d:%02d" % now[:6])
+            renewal = self.renewal
         except ClockError as error:  # connect refuses where dates are to be checked
             print(error)
+        if renewal:
+            await renewal.check(now)
         stream = await modem.connect(broker["host"], broker["port"], modem.tls(broker["ssl_id"]))
         client = Client(
             stream,
@@ -117,6 +128,8 @@ class Product:
                 await self.send_line(client, topic + "telemetry")
                 for pause_s in self.supervisor.slices(broker["every_s"]):
                     await client.wait(pause_s)
+                if renewal and renewal.is_due():
+                    return
         finally:
             await client.close()
 
@@ -127,6 +140,7 @@ class Product:
             error = None
             try:
                 await self.session()
+                continue
             except (OSError, ValueError, MemoryError) as failure:
                 error = failure
                 print("failed: %s" % error)

@@ -22,17 +22,38 @@ try:
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
-    def unload(name):
-        """Lets go of one of our modules that is not needed again soon: its code is garbage."""
+    IS_BOARD = True
+
+    def bound(owner, homes, name):
+        """The method `name` of `owner`, from the class Methods of the module that stands behind it
+        in `homes`; of one behind a dot, a property, the value. AttributeError."""
+        names = homes.split(" ")
+        for i in range(0, len(names), 2):
+            if names[i] == name:
+                home = names[i + 1]
+                break
+        else:
+            raise AttributeError("no " + name)
+        module = __import__("onemo." + home.strip("."), None, None, (name,))
+        method = module.Methods.__dict__[name]
+        if home[0] == ".":
+            return method(owner)
+        return lambda *arguments, **named: method(owner, *arguments, **named)
+
+    def unload(*names):
+        """Lets go of modules of ours that are not needed again soon. Their code is garbage once
+        nothing holds a function or an object of theirs; what is under way goes on."""
         import onemo
 
-        if sys.modules.pop("onemo." + name, None):
-            delattr(onemo, name)
+        for name in names:
+            if sys.modules.pop("onemo." + name, None):
+                delattr(onemo, name)
 
 except ImportError:
     import time
 
     CLOSES_GENERATORS = True
+    IS_BOARD = False
 
     def collect():
         pass  # the heap is not small, and looking at all of it takes long
@@ -58,5 +79,5 @@ except ImportError:
     def as_buffer(text):
         return text.encode() if isinstance(text, str) else text
 
-    def unload(name):
+    def unload(*names):
         pass

@@ -5,11 +5,15 @@
 # first time after each boot it is compared with a time server's (AT+MNTP, which sets the clock as
 # well) before it is believed.
 
-from . import _port, at_syntax
+from . import _port
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import listen_op
 from .errors import ClockError, CommandError, Timeout
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
 
 _RETRY_MS = const(500)
 _SERVER_MS = const(10000)  # that a time server may take
@@ -21,41 +25,46 @@ _DIFFERENCES_MAX = const(3)  # between clock and server, until it is no accident
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-class ModuleClock:
-    """What is known of a module's clock."""
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
 
-    def __init__(self, modem):
-        self.boot = -1  # of the module, in which it was compared
-        self.utc_fields = False  # its fields are UTC, whatever its zone says
-        self.fault = ""  # how it differs from the server's
-        self.server = None  # what the server said: a time as str, "" for nothing
-        modem.channel.on_urc(b"+MNTP:", self._on_server)
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
 
-    def _on_server(self, buf, start, end):
-        # `+MNTP: 0,"yy/MM/dd,hh:mm:ss+zz"`, or a number that says why there is none.
-        at = at_syntax.after_colon(buf, start, end)
-        self.server = ""
-        if at_syntax.number(buf, at, end) == 0:
-            at = at_syntax.field(buf, at, end, 1)
-            self.server = "" if at < 0 else at_syntax.ascii_str(buf[at:end]).strip('"')
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-    def compare(self, answer):
-        """True if what the module says is what the server said; notes how it is to be read."""
-        server = _minutes(parse_clock(self.server))
-        for utc_fields in (False, True):
-            minutes = _minutes(parse_clock(answer, utc_fields))
-            if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
-                self.utc_fields = utc_fields
-                self.fault = ""
-                return True
-        self.fault = "the module's clock says %s, a time server %s" % (answer, self.server)
-        return False
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        _port.unload("clock", "at_retry")
+        return self.run_operation(clock_op(self, timeout_ms))
 
 
 def _clock_of(modem):
     if modem.module_clock is None:
+        from .clock_known import ModuleClock
+
         modem.module_clock = ModuleClock(modem)
+        _port.unload("clock_known")
     return modem.module_clock
+
+
+def _compare(clock, answer):
+    # True if what the module says is what the server said; notes how it is to be read.
+    server = _minutes(parse_clock(clock.server))
+    for utc_fields in (False, True):
+        minutes = _minutes(parse_clock(answer, utc_fields))
+        if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
+            clock.utc_fields = utc_fields
+            clock.fault = ""
+            return True
+    clock.fault = "the module's clock says %s, a time server %s" % (answer, clock.server)
+    return False
 
 
 def clock_op(modem, timeout_ms):
@@ -105,7 +114,7 @@ def _time_op(modem, timeout_ms):
                 asked = elapsed
             if clock.server:
                 answer = yield from _read_op(ch)
-                if clock.compare(answer):
+                if _compare(clock, answer):
                     clock.boot = modem.boot_count
                     continue
                 differences += parse_clock(answer) is not None
