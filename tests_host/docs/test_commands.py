@@ -2,6 +2,7 @@
 """The commands of README and docs are run, page by page, as they stand there."""
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import typer
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.packages import ROOT
+from typer.testing import CliRunner
 
 from tests_host.docs.blocks import blocks, mentioned, pages
 from tests_host.docs.place import made
@@ -88,6 +90,17 @@ def test_nothing_is_left_out_for_no_reason():
         assert [command for command in every if re.match(pattern, command)], pattern
     assert set(STATUS) <= every
     assert len(every) > 50
+
+
+def test_an_errors_object_is_as_the_page_shows_it():
+    page = ROOT / "docs" / "command-line.md"
+    [shown] = [json.loads(block.text)["error"] for block in blocks(page) if block.kind == "json"]
+    done = CliRunner().invoke(app, ["certs", "ls", "--serial", "/dev/ttyUSB9", "--json"])
+    told = json.loads(done.stdout)["error"]
+    for error in (shown, told):
+        error["message"] = error["message"].partition("ports here")[0]
+    assert told == shown
+    assert done.exit_code == shown["status"]
 
 
 # In the middle of sentences
