@@ -9,7 +9,7 @@ import struct
 
 import pytest
 from cryptography import x509
-from onemo_tools.factory.tables import ACTIVE, PENDING, SUPERSEDED, VOID
+from onemo_tools.factory.tables import ACTIVE, PENDING, REVOKED, SUPERSEDED, VOID
 from onemo_tools.renew import packets
 from onemo_tools.servers.pki import Authority as OtherAuthority
 from onemo_tools.servers.pki import Identity
@@ -222,6 +222,16 @@ def test_a_request_by_an_identity_that_was_never_confirmed_confirms_it(world, un
     assert new.request(answer["serial"])["serial"]
     assert world.records.credential(unit.id, ACTIVE).serial == answer["serial"]
     assert world.states(unit.id) == {ACTIVE: 1, PENDING: 1, SUPERSEDED: 1}
+
+
+def test_one_that_is_revoked_meanwhile_gets_nothing(world, unit, ask):
+    asker = ask()
+    world.records.revoke(world.records.credential(unit.id, ACTIVE).id, "stolen")
+    assert "revoked" in asker.request(unit.serial)["refused"]
+    [visit] = world.service._visits.values()
+    assert visit.key is None
+    assert world.states(unit.id) == {REVOKED: 1}
+    assert not asker.done()
 
 
 def test_another_serial_number_than_the_one_shown_is_refused(unit, ask):

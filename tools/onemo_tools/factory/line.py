@@ -62,12 +62,12 @@ class Line:
         slots: list[tuple[Slot, str]],
         records: Records,
         on_change: Callable[[Row], None] = lambda row: None,
-        is_there: Callable[[str], bool] = os.path.exists,
+        is_there: Callable[[str], bool] | None = None,
     ) -> None:
         self._slots = slots
         self._records = records
         self._on_change = on_change
-        self._is_there = is_there
+        self._is_there = is_there or _port_is_there
         self._rows = {slot.name: Row(slot.name, port) for slot, port in slots}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -104,6 +104,8 @@ class Line:
                 if once:
                     return
                 self._wait(port, there=False)
+                if self._stopping.is_set():
+                    return  # what came of the board stays to be seen
                 self._show(slot.name, word=WAITING, step="", part=0.0, device_name="", label="")
                 self._show(slot.name, todo="put a board in", detail="", kind="")
             elif once:
@@ -177,3 +179,8 @@ class Line:
             row = replace(self._rows[name], **changes)  # type: ignore[arg-type]
             self._rows[name] = row
         self._on_change(row)
+
+
+def _port_is_there(port: str) -> bool:
+    """Whether something is plugged in at a path; what is no path, such as COM3, always is."""
+    return "/" not in port or "://" in port or os.path.exists(port)
