@@ -100,6 +100,7 @@ class Channel:
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
         self.own_expect = ALL  # of the application's raw command
         self.result = None  # of the operation that a front drives, see set_result()
+        self.busy = False  # it has work to do, and yields only to give others their turn
         self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.bytes_received = 0  # modulo 2**24
 
@@ -304,6 +305,8 @@ class Channel:
 
     def max_sleep_ms(self):
         """How long a front may sleep, unless bytes come, before it must poll again."""
+        if self.busy:
+            return 0
         if self._at < self._stop:
             return max(1, self._write_wait_ms())  # the UART is to take bytes, which wakes nobody
         if self._deadline is None or self.phase == _PAYLOAD:

@@ -12,6 +12,7 @@ from onemo_board.rp2040 import EmulatedBoard, Missing
 from onemo_board.rp2040.board import FLASH_SIZE
 from onemo_board.rp2040.firmware import Firmware, firmware
 
+from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
@@ -58,7 +59,8 @@ def figures(device: Device, built: Firmware, who: str) -> Values:
 
 def booted(device: Device, built: Firmware) -> EmulatedBoard:
     """A board, not started yet, with library, scripts and PEMs in its file system."""
-    files = {f"/{path}": content for path, content in library(ROOT).items()}
+    compiled = mpy.for_board(library(ROOT), mpy.tells("armv6m"))
+    files = {f"/{path}": content for path, content in compiled.items()}
     for name in ("chip.mpy", "plain.mpy", "common.mpy", "scripted.mpy"):
         files[f"/{name}"] = (device.folder / name).read_bytes()
     for size in SIZES:
