@@ -154,8 +154,8 @@ class Line:
                 break
         row = self._rows[name]
         text, end = unnumbered(error), ending(error)
-        unit = self._records.unit(row.device_name) if row.device_name else None
-        with contextlib.suppress(RecordsError):
+        with contextlib.suppress(RecordsError):  # whose fault it may be
+            unit = self._records.unit(row.device_name) if row.device_name else None
             self._records.note(
                 "refused" if word == STOP else "failed",
                 None if unit is None else unit.id,
