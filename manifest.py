@@ -15,6 +15,8 @@ options.defaults(parts="provision sockets aio identity")
 PROVISION = (
     "__init__.py",
     "_md5_viper.py",
+    "_pem_plain.py",
+    "_pem_viper.py",
     "_port.py",
     "at_channel.py",
     "at_masking.py",
@@ -23,6 +25,7 @@ PROVISION = (
     "at_syntax.py",
     "baud.py",
     "blocking.py",
+    "cert_digest.py",
     "cert_list.py",
     "cert_pem.py",
     "cert_pem_faults.py",
@@ -34,9 +37,11 @@ PROVISION = (
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
+    "clock_known.py",
     "error_numbers.py",
     "error_texts.py",
     "errors.py",
+    "errors_seldom.py",
     "md5.py",
     "model.py",
     "model_find.py",
@@ -46,10 +51,14 @@ PROVISION = (
     "modem.py",
     "network.py",
     "reboot.py",
+    "recovery.py",
+    "refusals.py",
     "schema.py",
     "start.py",
     "tls.py",
+    "tls_configure.py",
     "tls_option.py",
+    "tls_rows.py",
     "uart.py",
 )
 SOCKETS = (
@@ -66,6 +75,7 @@ SOCKETS = (
     "power.py",
     "power_sleep.py",
     "suites.py",
+    "suites_listed.py",
     "supervisor.py",
     "trace.py",
 )
@@ -74,11 +84,14 @@ AIO = (
     "aio_socket.py",
     "aio_stream.py",
     "aio_udp.py",
+    "aio_udp_socket.py",
 )
 IDENTITY = (
+    "cert_validity.py",
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "renew.py",
 )
 
 for part, files in (

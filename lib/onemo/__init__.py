@@ -3,7 +3,7 @@
 # onemo: certificates into a OneMO cellular module, verified TLS connections out of it.
 # Public names are loaded when first used, so that importing onemo costs next to nothing.
 
-from ._port import const
+from ._port import collect, const
 
 __version__ = "0.1.0"
 
@@ -29,29 +29,35 @@ if TYPE_CHECKING:
     from .errors import Timeout as Timeout
     from .errors import Unsupported as Unsupported
     from .errors import VerifyError as VerifyError
-    from .tls import AUTH_MUTUAL as AUTH_MUTUAL
-    from .tls import AUTH_NONE as AUTH_NONE
-    from .tls import AUTH_SERVER as AUTH_SERVER
-    from .tls import SSL3 as SSL3
-    from .tls import TLS1_0 as TLS1_0
-    from .tls import TLS1_1 as TLS1_1
-    from .tls import TLS1_2 as TLS1_2
-    from .tls import TLS_ANY as TLS_ANY
+    from .tls_rows import AUTH_MUTUAL as AUTH_MUTUAL
+    from .tls_rows import AUTH_NONE as AUTH_NONE
+    from .tls_rows import AUTH_SERVER as AUTH_SERVER
+    from .tls_rows import SSL3 as SSL3
+    from .tls_rows import TLS1_0 as TLS1_0
+    from .tls_rows import TLS1_1 as TLS1_1
+    from .tls_rows import TLS1_2 as TLS1_2
+    from .tls_rows import TLS_ANY as TLS_ANY
 else:
-    _HOMES = (
-        ("blocking", "Modem"),
-        ("cert_store", "CERT KEY PSK"),
-        ("cert_list", "MD5 SHA1 SHA256 CRC"),
-        ("cert_upload_inline", "ASCII HEX ESCAPED"),
-        ("tls", "AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"),
+    # A module and what it has, a group each.
+    _HOMES = const(
+        "blocking Modem,cert_store CERT KEY PSK,cert_list MD5 SHA1 SHA256 CRC,"
+        "cert_upload_inline ASCII HEX ESCAPED,"
+        "tls_rows AUTH_NONE AUTH_SERVER AUTH_MUTUAL SSL3 TLS1_0 TLS1_1 TLS1_2 TLS_ANY"
     )
 
     def __getattr__(name):
         if name.startswith("__"):
             raise AttributeError(name)
-        for module, names in _HOMES:
-            if name in names.split():
-                home = __import__("onemo." + module, None, None, (name,))
+        if name == "Modem":
+            # What it is made of, one after the other: so the heap never holds more than one that
+            # is being loaded, and stays in one piece.
+            for part in ("errors", "at_syntax", "at_channel", "modem"):
+                __import__("onemo." + part)
+                collect()
+        for group in _HOMES.split(","):
+            names = group.split(" ")
+            if name in names[1:]:
+                home = __import__("onemo." + names[0], None, None, (name,))
                 value = globals()[name] = getattr(home, name)
                 return value
         if "A" <= name[0] <= "Z":  # an error's class

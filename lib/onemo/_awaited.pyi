@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py and tls.py by
-# `make packages`.
+# The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py, tls.py and the
+# modules with a class Methods by `make packages`.
 
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, List
@@ -20,7 +20,7 @@ class CertStore:
     Timeout, ModemReset."""
 
     encoding: int
-    newline: Any
+    newline: bytes | None
     psk_verified: str | None
 
     def __init__(self, modem) -> None:
@@ -85,14 +85,24 @@ class CertStore:
         ValueError, TypeError or Unsupported before anything is sent; VerifyError."""
 
 class TLSContext:
-    """One of the module's TLS contexts, by its ssl_id. Got as `modem.tls(ssl_id)`; nothing is sent
-    until `configure`. Every method raises CommandError if the module refuses, Timeout,
-    ModemReset."""
+    """Part of TLSContext, loaded when it is called."""
 
     ssl_id: int
 
     def __init__(self, modem, ssl_id: int) -> None:
         ...
+
+    def configured(self) -> bool:
+        """True once configure() was called."""
+
+    def noted(self, settings=None) -> Any:
+        """What configure() was asked for, {option: value}. `settings` takes its place."""
+
+    def names(self) -> Any:
+        """The names of the objects that it uses."""
+
+    def checks_dates(self) -> bool:
+        """True if validity dates count, so that the module's clock must be right."""
 
     def configure(self, auth: int=..., *, ca: str | None=None, cert: str | None=None, key: str | None=None, pskid: str | None=None, version: int | None=..., ciphersuite: int | None=0, negotime_s: int | None=45, session: bool | None=True, ignorestamp: bool | None=False, ignoreverify: bool | None=False, sni: bool | None=None, allow_broken: bool=False, send: bool=True) -> Awaitable[None]:
         """Set every option of this context and read each back (manual 3.1).
@@ -120,9 +130,6 @@ class TLSContext:
 
         ValueError, TypeError or Unsupported before anything is sent; VerifyError if the module
         does not keep a value."""
-
-    def checked_value(self, option, arguments) -> Any:
-        """The value of an option, from the arguments that it takes; ValueError, TypeError."""
 
     async def read(self) -> dict[str, Any]:
         """Every option as the module has it now: a dict with configure's parameter names and
@@ -153,18 +160,6 @@ class TLSContext:
         """The options that the firmware says it has: a list of the names in the test form
         AT+MSSLCFG=? (manual 3.1). Firmware exists that takes more than it lists."""
 
-    def configured(self) -> bool:
-        """True once configure() was called."""
-
-    def noted(self, settings=None) -> Any:
-        """What configure() was asked for, {option: value}. `settings` takes its place."""
-
-    def names(self) -> Any:
-        """The names of the objects that it uses."""
-
-    def checks_dates(self) -> bool:
-        """True if validity dates count, so that the module's clock must be right."""
-
 class Modem:
     """A OneMO module on a UART; methods are awaited. A task that is cancelled leaves the modem
     usable for the others."""
@@ -179,8 +174,12 @@ class Modem:
     unverified: Any
     contexts: Any
     sources: Any
-    running: Any
     capabilities: Any
+    store: Any
+    encoding: Any
+    newline: Any
+    psk_verified: Any
+    event_handler: Any
     power: Any
     module_clock: Any
     absent: Any
@@ -214,50 +213,8 @@ class Modem:
         ValueError or TypeError for a value out of range.
         """
 
-    def set_model(self, response: str | bytes) -> None:
-        """Select the model from its name, or from an answer to AT+CGMM."""
-
-    @property
-    def model_info(self) -> ModelInfo:
-        """What is known of the module, as an object to be printed: what it said that it is, where
-        the library knows its model from, what it can do, and what its firmware lacks."""
-
-    @property
-    def is_known_model(self) -> bool:
-        """True if the library's table has the model. One that it has not is treated as able to do
-        what all can: `model` is None then, and str(require_model()) what it calls itself."""
-
     def require_model(self) -> Any:
         """What the model can do, see model.py. ModemError before the module is identified."""
-
-    async def start(self, timeout_ms: int=..., *, baud: int | None=None) -> None:
-        """Find the module in whatever state it is, switch its echo off and numbered errors on
-        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
-        `model_info`. One that the library does not know is asked what it can do. Models that are
-        delivered to sleep are kept awake, unless `keep_awake` is False.
-
-        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
-        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
-        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
-
-        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
-        another brand, or of the first generation; ProtocolError if it says something else each
-        time that it is asked; ValueError for a `baud` without `reopen`."""
-
-    async def reboot(self, timeout_ms: int=...) -> None:
-        """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
-        contexts are sent again before they are next used.
-
-        Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
-
-    async def set_baud(self, baud: int, reopen=None, timeout_ms: int=90000) -> None:
-        """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
-        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
-        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
-        left at another speed is found.
-
-        Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
-        if the line is not good for the new one; CommandError if the module has no such speed."""
 
     def set_uart(self, uart) -> None:
         """Use `uart` from now on."""
@@ -294,7 +251,53 @@ class Modem:
         Handlers run in the middle of an operation and must not issue commands. The library prints
         nothing."""
 
-    async def attach(self, apn: str | None=None, *, pdp_type: str | None=None, user: str | None=None, password: str | None=None, auth: str='chap', pin: str | None=None, pin_file: str='onemo.pin', timeout_ms: int=120000) -> list[str]:
+    def tls(self, ssl_id: int) -> TLSContext:
+        """TLS context `ssl_id` (manual 3.1): the same object for the same id. Nothing is sent yet.
+        ValueError for an id that the model does not have."""
+
+    def set_model(self, response: str | bytes) -> None:
+        """Select the model from its name, or from an answer to AT+CGMM."""
+
+    async def start(self, timeout_ms: int=..., *, baud: int | None=None) -> None:
+        """Find the module in whatever state it is, switch its echo off and numbered errors on
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do. Models that are
+        delivered to sleep are kept awake, unless `keep_awake` is False.
+
+        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
+        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
+        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
+
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked; ValueError for a `baud` without `reopen`."""
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
+
+    @property
+    def is_known_model(self) -> bool:
+        """True if the library's table has the model. One that it has not is treated as able to do
+        what all can: `model` is None then, and str(require_model()) what it calls itself."""
+
+    async def reboot(self, timeout_ms: int=...) -> None:
+        """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
+        contexts are sent again before they are next used.
+
+        Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
+
+    async def set_baud(self, baud: int, reopen=None, timeout_ms: int=90000) -> None:
+        """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
+        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
+        left at another speed is found.
+
+        Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
+        if the line is not good for the new one; CommandError if the module has no such speed."""
+
+    async def attach(self, apn: str | None=None, *, pdp_type: str | None=None, user: str | None=None, password: str | None=None, auth: str='chap', pin: str | None=None, pin_file: str='onemo.pin', dns_priority: str | None=None, timeout_ms: int=120000) -> list[str]:
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
         radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
         up. What is as wanted is left alone; what was done is told, see `on_event`.
@@ -303,7 +306,9 @@ class Modem:
         None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
         has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
         (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
-        accept it, for which `pin_file` remembers the attempt.
+        accept it, for which `pin_file` remembers the attempt. `dns_priority`: "IP" or "IPV6",
+        which of a name's addresses are tried first where the module can be told (AT+MDNSCFG);
+        None: as it does by itself.
 
         Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
         denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
@@ -356,10 +361,6 @@ class Modem:
         (manual 3.1, note), with +MATREADY or without a word. Streams are read again from where
         they stood; ValueError names one that cannot be, once all else is back."""
 
-    def tls(self, ssl_id: int) -> TLSContext:
-        """TLS context `ssl_id` (manual 3.1): the same object for the same id. Nothing is sent yet.
-        ValueError for an id that the model does not have."""
-
     async def sync(self, profile: dict, *, dry_run: bool=False, remove_foreign: bool=False, progress=None, journal: str='onemo.rotate') -> list[tuple[str, Any]]:
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
@@ -382,6 +383,33 @@ class Modem:
         removed), "coming" and "leaving" (names).
 
         `journal`: the file that a rotation keeps. CommandError, Timeout, ModemReset."""
+
+    async def rotate(self, profile: dict, trial=None, *, old: dict | None=None, journal: str='onemo.rotate') -> bool:
+        """Go over to another identity: its objects, under names of their own, are written beside
+        the old ones and verified, the contexts are set to them, a connection decides, and only
+        then are the old ones removed. True: `profile` is in force. False: it was already. An
+        error: the old identity is in use again, and nothing of the new one is left. If that was
+        not possible (no power, no answer), the next `sync` or `rotate` sees to it.
+
+        `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the profile's
+        "endpoint"; or a function that is called with the modem (and awaited by the asyncio front),
+        and refuses by raising or by returning False. `old`: the profile in use, by default that of
+        the last `sync`. The application may go on giving `sync` the old profile, or the new one
+        from now on. Files of the old identity must stay until the new one is in force. Close
+        connections that use the old objects before."""
+
+    async def udp(self, host: str, port: int, timeout_ms: int=60000) -> Datagrams:
+        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
+        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+
+    def socket_module(self, tls: TLSContext | None=None) -> SocketModule:
+        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
+        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
+        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
+        blocking onemo.Modem."""
 
     async def run(self) -> None:
         """Serve URCs while nobody talks, for ever: for products with handlers of their own
@@ -406,20 +434,3 @@ class Modem:
         CommandError with the module's reason (752: the server's certificate was not accepted);
         Timeout; ClockError if dates are to be checked and the module's clock is not set;
         VerifyError if TLS would not be used."""
-
-    async def rotate(self, profile: dict, trial=None, *, old: dict | None=None, journal: str='onemo.rotate') -> bool:
-        """Go over to another identity, as the blocking front's `rotate`. A `trial` function is
-        called with the modem and awaited."""
-
-    async def udp(self, host: str, port: int, timeout_ms: int=60000) -> Datagrams:
-        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
-        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
-        `timeout_ms` bounds the look-up of the name.
-
-        CommandError, Timeout."""
-
-    def socket_module(self, tls: TLSContext | None=None) -> SocketModule:
-        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
-        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
-        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
-        blocking onemo.Modem."""

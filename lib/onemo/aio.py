@@ -9,7 +9,7 @@
 import asyncio
 
 from . import _port
-from ._port import const
+from ._port import const, methods_of
 from .modem import BaseModem
 
 try:
@@ -25,18 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
+    from . import aio_socket, aio_udp
     from .aio_stream import Stream
-    from .aio_udp import Datagrams
-    from .net_stand_in import SocketModule
     from .tls import TLSContext
+
+    class _Methods(aio_socket.Methods, aio_udp.Methods, BaseModem):
+        pass
+
+else:
+    _Methods = methods_of("aio_", BaseModem)
 
 _SLEEP_MAX_MS = const(20)
 
 
-class AsyncModem(BaseModem):
+class AsyncModem(_Methods):
     """A OneMO module on a UART; methods are awaited. A task that is cancelled leaves the modem
     usable for the others."""
 
+    front = "aio_"
     _locked = False  # an operation is under way
     _waiters = None  # events of the tasks that wait for it to be over, first come first served
 
@@ -136,7 +142,7 @@ class AsyncModem(BaseModem):
         """Iterate (async for) the ids of the cipher suites that the module supports (manual 3.9);
         see `suites`. They are fetched at once, two bytes each, so that leaving half-way keeps no
         other task from the module. Unsupported if the model does not list them."""
-        from .suites import supported_ids
+        from .suites_listed import supported_ids
 
         return _Ciphers(self, supported_ids(self))
 
@@ -187,39 +193,6 @@ class AsyncModem(BaseModem):
         except BaseException:
             connections.drop(connection)
             raise
-
-    async def rotate(
-        self,
-        profile: dict,
-        trial=None,
-        *,
-        old: "dict | None" = None,
-        journal: str = "onemo.rotate",
-    ) -> bool:
-        """Go over to another identity, as the blocking front's `rotate`. A `trial` function is
-        called with the modem and awaited."""
-        from .provisioning import rotate_async
-
-        return await rotate_async(self, profile, trial, old, journal)
-
-    async def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
-        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
-        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
-        `timeout_ms` bounds the look-up of the name.
-
-        CommandError, Timeout."""
-        from .aio_udp import open_udp
-
-        return await open_udp(self, host, port, timeout_ms)
-
-    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
-        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
-        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
-        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
-        blocking onemo.Modem."""
-        from .aio_socket import AsyncSockets
-
-        return AsyncSockets(self, tls)
 
 
 if TYPE_CHECKING:

@@ -21,6 +21,10 @@ from .net_flow import HELD_MAX, ConnectionBuffer, as_buffer_len
 from .net_links import OPEN_MS
 from .net_stand_in import Connected, NotConnected, SocketModule, check_option, keep_alive_op
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from .tls import TLSContext
+
 _POLL = const(3)  # ioctl requests and flags of MicroPython's streams
 _FLUSH = const(1)
 _CLOSE = const(4)
@@ -311,12 +315,27 @@ async def open_tls(modem, host, port, tls, timeout_ms, context, wanted_id):
     return asyncio.StreamReader(wrapped)  # which writes as well
 
 
+class Methods:
+    """Part of the front's Modem, loaded when it is called."""
+
+    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
+        """A stand-in for the module `socket` under MicroPython's asyncio, whose sockets never
+        wait: for `asyncio.open_connection`, aiohttp, mqtt_as and the like; see `use_as_socket`.
+        Connections are TLS by the configured context `tls`, else TCP. Code that blocks needs the
+        blocking onemo.Modem."""
+        return AsyncSockets(self, tls)
+
+
 class AsyncSockets(SocketModule):
     """What the asyncio front's `socket_module(tls)` returns."""
 
     def socket(self, family=2, kind=1, protocol=0):
+        if kind == self.SOCK_DGRAM:
+            from .aio_udp_socket import DatagramSocket
+
+            return DatagramSocket(self._modem)
         if kind != self.SOCK_STREAM:
-            raise ValueError("sockets are SOCK_STREAM under onemo.aio; for UDP: modem.udp()")
+            raise ValueError("a socket is SOCK_STREAM (TCP) or SOCK_DGRAM (UDP)")
         sock = Socket(self._modem, self._tls)
         sock.readahead = self.readahead
         return sock

@@ -52,6 +52,18 @@ class Datagrams(DatagramBuffer):
                 raise  # else the error that is under way says more
 
 
+class Methods:
+    """Part of the front's Modem, loaded when it is called."""
+
+    async def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: `await` its send(data), recv(n), recv_into(buf),
+        close; settimeout. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+        return await open_udp(self, host, port, timeout_ms)
+
+
 async def open_udp(modem, host, port, timeout_ms):
     """Datagrams: see onemo.aio.Modem.udp."""
     connection = connections_of(modem).prepare(host, port, None, timeout_ms)

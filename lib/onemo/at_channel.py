@@ -60,12 +60,18 @@ REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line
 
 _CHUNK = const(64)  # bytes a read: a larger piece is not faster, a smaller one is slower
 _JOINED_MAX = const(2048)  # longest line that is put together
-_BURST = const(32)  # bytes of announced data that are waited for together
+_BURST_MIN = const(32)  # bytes of announced data that are waited for together, from a UART that
+_BURST_MAX = const(512)  # does not say how many it keeps; at most: others are to have their turn
 _READS_PER_POLL = const(64)
 _READS_PER_FLUSH = const(512)
 _GRACE_MS = const(1000)
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
+_QUEUE_MAX_MS = const(60000)  # no UART's buffer takes as long
+_COLON = const(0x3A)
+_PLUS = const(0x2B)
+_NO_STATUS = const(-1)
+_OK = const(1)  # as in at_syntax
 _READY = const(b"+MATREADY")
 HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
@@ -83,13 +89,18 @@ class Channel:
     #
     #     _rx      the chunk that the caller looks at    the rest of the answer, if it came along
     #              0                                     _rx_pos             len(_rx)
+    #
+    # What runs per command, line or chunk has a frame of at most 11 words, the most that
+    # MicroPython keeps on the stack: a larger one is taken from the heap at each call, which
+    # costs more than most of these functions. That is why some are cut in two.
 
     def __init__(self, uart, baud, buffer, trace):
-        self.uart = uart
+        self.set_uart(uart)
         self.baud = baud  # bit/s; deadlines contain the time that bytes take on the line
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
         self.own_expect = ALL  # of the application's raw command
         self.result = None  # of the operation that a front drives, see set_result()
+        self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.bytes_received = 0  # modulo 2**24
 
         # The command under way
@@ -114,6 +125,7 @@ class Channel:
         self._source = None
         self._at = self._stop = 0
         self._pushing = False  # it was given to push(), and SENT is still to be told
+        self._line_free = 0  # ticks from which the line has nothing more to send, as reckoned
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
@@ -131,7 +143,6 @@ class Channel:
         self._rx = bytearray(buffer + _CHUNK)
         self._rx[:] = b""
         self._rx_pos = 0
-        self._rx_handed_out = False  # the chunk that was handed out is all of _rx
         self._expect_eol = 0  # data is over: so many bytes of the line end behind it are to come
         self._data_ended = False  # nothing but URCs and the final result may follow
         self._skip_line = False  # the line under way is too long: discarded up to its end
@@ -148,6 +159,18 @@ class Channel:
             self._write_takes_offset = True  # write(buf, offset, n) as MicroPython's streams
         except TypeError:
             self._write_takes_offset = False
+
+    def set_uart(self, uart):
+        """Use `uart` from now on."""
+        self.uart = uart
+        # Ports print the sizes of their buffers, and say them nowhere else. Half of each is used.
+        self._rx_burst = _BURST_MIN
+        self._write_piece = 0  # bytes; 0: as much as it takes
+        for field in str(uart).split(", "):
+            if field.startswith("rxbuf="):
+                self._rx_burst = max(_BURST_MIN, min(_BURST_MAX, int(field[6:].rstrip(")")) // 2))
+            elif field.startswith("txbuf="):
+                self._write_piece = int(field[6:].rstrip(")")) // 2
 
     # A command
 
@@ -220,32 +243,34 @@ class Channel:
         `require_info`: ignore final results until an information line has arrived; they belong to
         an earlier command.
         """
-        out = self.out
         if not self.mask_tx:
-            self.public_len = len(out)
-        before = self.rebooted + 2 * self.out_of_sync
-        self._flush()
-        if before != self.rebooted + 2 * self.out_of_sync:
-            self._refuse_send()
-        out.append(0x0D)
+            self.public_len = len(self.out)
+        if self.phase != _IDLE or len(self._rx) > self._rx_pos or self.uart.any():
+            self._flush_before_send()
+        self.out.append(0x0D)
         self._expect = expect
         self._data_after = data_after
         self._require_info = require_info
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
-        self.prompt_refused = False
-        self._discarded = False
-        self._source = out
+        self.prompt_refused = self._discarded = False
+        self._source = self.out
         self._at = 0
-        self._stop = len(out) - 1 if line_open else len(out)
+        payload = len(self.out)  # once more, for another local would make the frame too large
+        self._stop = payload - line_open
         self.phase = _COMMAND
-        self.set_deadline(timeout_ms, len(out))
+        self.timeout_ms = timeout_ms
+        self._begin_timeout(payload)
         if self.sleep_ms is not None:
             self._sent_ms = _port.ticks_ms()
 
-    def _refuse_send(self):
-        # What came since the command before does not allow another one.
+    def _flush_before_send(self):
+        # What came since the command before may not allow another one.
+        before = self.rebooted + 2 * self.out_of_sync
+        self._flush()
+        if before == self.rebooted + 2 * self.out_of_sync:
+            return
         if self.rebooted:
             raise ModemReset("the module rebooted before " + self.command_text())
         raise ProtocolError(
@@ -270,21 +295,39 @@ class Channel:
         line, from now on. Without a command it serves URCs until then."""
         if self.phase == _IDLE:
             self.phase = _LISTENING
-        self.timeout_ms = timeout_ms + size * 10000 // self.baud
+        self.timeout_ms = timeout_ms
+        self._begin_timeout(size)
+
+    def _begin_timeout(self, size):
+        self.timeout_ms += size * 10000 // self.baud
         self._deadline = _port.ticks_add(_port.ticks_ms(), self.timeout_ms)
 
     def max_sleep_ms(self):
         """How long a front may sleep, unless bytes come, before it must poll again."""
         if self._at < self._stop:
-            return 1  # the UART is to take bytes, which wakes nobody
+            return max(1, self._write_wait_ms())  # the UART is to take bytes, which wakes nobody
         if self._deadline is None or self.phase == _PAYLOAD:
             return _SOURCE_WAIT_MS  # in a payload it is the source that has nothing yet
         return max(1, min(_SLEEP_MAX_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
 
     def min_sleep_ms(self):
         """How long a front had better sleep though bytes come: announced data is taken together,
-        not byte by byte. No longer than the smallest UART's buffer takes it."""
-        return min(self.data_remaining, _BURST) * 10000 // self.baud
+        not byte by byte, up to half of what the UART keeps; and a UART that has enough to send
+        is left alone."""
+        if self._at < self._stop:
+            return max(0, self._write_wait_ms())
+        if not self.data_remaining:
+            return 0
+        missing = min(self.data_remaining, self._rx_burst) - self.uart.any()
+        return missing * 10000 // self.baud if missing > 0 else 0
+
+    def _write_wait_ms(self):
+        # Until a UART that was given payload has room for the next piece: it would keep all tasks
+        # waiting until it had. 0 or less: it has.
+        left_ms = _port.ticks_diff(self._line_free, _port.ticks_ms())
+        if left_ms > _QUEUE_MAX_MS:  # ticks have wrapped meanwhile
+            left_ms = 0
+        return left_ms - self._write_piece * 10000 // self.baud
 
     def command_text(self):
         """The command sent last, as str, without its secrets."""
@@ -302,10 +345,11 @@ class Channel:
         """Serve what came meanwhile; True if the next command can go without a recovery."""
         if self.phase >= _COMMAND:
             return False
-        self._flush()
-        return not (
-            self.out_of_sync or self.rebooted or self.payload_remaining or self.may_sleep()
-        )
+        if self.phase != _IDLE or len(self._rx) > self._rx_pos or self.uart.any():
+            self._flush()
+        if self.out_of_sync or self.rebooted or self.payload_remaining:
+            return False
+        return self.sleep_ms is None or not self.may_sleep()
 
     def set_sleep(self, sleep_ms):
         """Note for how long after a command the module is awake; None: it does not sleep."""
@@ -377,14 +421,13 @@ class Channel:
 
     def _end_command(self):
         self.phase = _IDLE
-        self._expect = None
-        self._data_after = None
-        self.data_remaining = 0
-        self._expect_eol = 0
-        self._data_ended = False
+        self._expect = self._deadline = None
         self._pushing = self._line_open = False
-        self._at = self._stop = 0
-        self._deadline = None
+        self._stop = self._at
+        if self._data_after is not None:
+            self._data_after = None
+            self.data_remaining = self._expect_eol = 0
+            self._data_ended = False
 
     # What happens
 
@@ -410,20 +453,28 @@ class Channel:
             if not self._line_open:
                 self.phase = _ANSWER
             return SENT  # an answer that is there already is for the next call
-        event = self._next_event()
+        # Reading comes first, so that the UART does not overflow while line after line is looked
+        # at; but not more than there is room for.
+        n = _CHUNK
+        if len(self._rx) - self._rx_pos < self._rx_room:
+            n = self._read(_CHUNK)
         reads = _READS_PER_POLL  # a UART that never falls silent must not keep us
-        while event == WAIT and reads:
-            # Less than a chunk is all there was: what comes meanwhile is for the next call.
-            reads = reads - 1 if self._read(_CHUNK) == _CHUNK else 0
+        while n or len(self._rx) > self._rx_pos:
             event = self._next_event()
-        if event == WAIT:
-            if self._pushing:
-                self._pushing = False
-                return SENT
+            if event == LINE and n:
+                self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
+            if event != WAIT:
+                return event
+            if n < _CHUNK or not reads:
+                break  # less was all there was: what comes meanwhile is for the next call
+            n = self._read(_CHUNK)
+            reads -= 1
+        if self._pushing:
+            self._pushing = False
+            return SENT
+        if self._deadline is not None:
             self._expire()
-        elif event == LINE:
-            self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
-        return event
+        return WAIT
 
     # The line at hand, until the next poll
 
@@ -483,9 +534,9 @@ class Channel:
         at = self.args_at
         if rx[at] == 0x22:
             at += 1
-        for byte in digest:  # a line that is too short has its line end where a digit would be
-            if rx[at] | 0x20 != HEX_DIGITS[byte >> 4] or (
-                rx[at + 1] | 0x20 != HEX_DIGITS[byte & 15]
+        for i in range(len(digest)):  # a line too short has its line end where a digit would be
+            if rx[at] | 0x20 != HEX_DIGITS[digest[i] >> 4] or (
+                rx[at + 1] | 0x20 != HEX_DIGITS[digest[i] & 15]
             ):
                 return False
             at += 2
@@ -496,26 +547,24 @@ class Channel:
     def read_chunk(self):
         """The next chunk of the data, valid until the next call; empty: nothing yet.
         `data_remaining` counts down to 0. `drained`: wait before the next call, if there is one:
-        there is no more yet."""
+        there is no more yet, or so much was handed out that others should have their turn."""
         rx = self._rx
-        if self._rx_handed_out:
-            rx[:] = b""
-            self._rx_handed_out = False
         if self._rx_pos:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
         self._expect_eol = 2
-        if len(rx) > self.data_remaining:  # the end of the answer came along
-            self._rx_pos = self.data_remaining
+        before = self.data_remaining
+        if len(rx) > before:  # the end of the answer came along
+            self._rx_pos = before
             self.data_remaining = 0
-            return rx[: self._rx_pos]
-        wanted = min(self.data_remaining, self._rx_room)
+            return rx[:before]
+        wanted = min(before, self._rx_room)
         while len(rx) < wanted and self._read(wanted - len(rx)) == _CHUNK:
             pass
-        self.drained = len(rx) < wanted
+        after = self.data_remaining = before - len(rx)
+        self.drained = len(rx) < wanted or (before ^ after) & _BURST_MAX != 0
         if rx:
-            self.data_remaining -= len(rx)
-            self._rx_handed_out = True
+            self._rx_pos = len(rx)
         else:
             self._expire()
         return rx
@@ -523,56 +572,66 @@ class Channel:
     def end_data(self, used):
         """End data of REST_OF_LINE: only `used` bytes of the chunk at hand belong to it."""
         self.data_remaining = 0
-        self._rx_handed_out = False
         self._expect_eol = 0
         self._rx_pos = used
 
     def _begin_data(self, at, stop):
-        # True if all that stands before the data is there.
-        rx = self._rx
-        first = self.args_at = at_syntax.after_colon(rx, at, stop)
+        # True if the line holds data, and all that stands before them is there.
+        if not self._rx.startswith(self._expect, at):
+            return False
+        if stop < 0:
+            stop = len(self._rx)
+        self.end = stop
+        self.args_at = at = at_syntax.after_colon(self._rx, at, stop)
         if self._data_after == REST_OF_LINE:
             self.data_remaining = 0xFFFF
-            self._rx_pos = first
+            self._rx_pos = at
             return True
-        at = at_syntax.field(rx, first, stop, self._data_after)
+        at = at_syntax.field(self._rx, at, stop, self._data_after)
         if at < 0:
             return False
+        self._rx_pos = at
         count = self.value(self._data_after - 1)
         if count is None or count < 0:
             self._discarded = True  # noise: what follows cannot be told from the rest
             count = 0
         self.data_remaining = count
-        self._rx_pos = at
         return True
 
     # Inside
 
     def _write(self):
         # True once all is written. A UART may take less than asked, or return None.
-        at = self._at
-        source = self._source
+        n = self._stop - self._at
+        paced = self._write_piece and (self._pushing or self._line_open)
+        if paced:
+            if self._write_wait_ms() > 0:
+                return False
+            n = min(n, self._write_piece)
         if self._write_takes_offset:
-            n = self.uart.write(source, at, self._stop - at)
-        elif at == 0 and self._stop == len(source):
-            n = self.uart.write(source)
+            n = self.uart.write(self._source, self._at, n)
         else:
-            n = self.uart.write(memoryview(source)[at : self._stop])
-        if n:
-            if self._trace:
-                self._trace.sent(source, at, at + n)
-            self._at = at + n
-            if self._pushing:
-                self.payload_remaining = max(0, self.payload_remaining - n)
+            n = self.uart.write(memoryview(self._source)[self._at : self._at + n])
+        if not n:
+            return False
+        if self._trace:
+            self._trace.sent(self._source, self._at, self._at + n)
+        self._at += n
+        if self._pushing:
+            self.payload_remaining = max(0, self.payload_remaining - n)
+        if paced:
+            if self._write_wait_ms() <= -self._write_piece * 10000 // self.baud:
+                self._line_free = _port.ticks_ms()  # all that was written before is out
+            self._line_free = _port.ticks_add(self._line_free, n * 10000 // self.baud)
         return self._at >= self._stop
 
     def _read(self, size):
         # Append what the UART has, at most `size` bytes and a piece. Returns how much that was.
-        n = self.uart.any()
+        n = min(self.uart.any(), size, _CHUNK)
         if not n:
             return 0
         piece = self._piece
-        n = self.uart.readinto(piece, min(n, size, _CHUNK))
+        n = self.uart.readinto(piece, n)
         if not n:
             return 0
         if self._trace:
@@ -598,121 +657,160 @@ class Channel:
             self._next_event()
 
     def _next_event(self):
-        rx = self._rx
-        if self._rx_handed_out:
-            rx[:] = b""
-            self._rx_handed_out = False
         while True:
+            rx = self._rx
             at = self._rx_pos
             size = len(rx)
-            # 1. The rest of a line that was too long
-            if self._skip_line:
-                at = rx.find(b"\n", at) + 1
-                self._skip_line = not at
-                at = at or size
-            # 2. What follows data: CR LF, or the count was wrong, and who knows what follows
-            while self._expect_eol and at < size:
-                self._data_ended = True
-                if rx[at] != _LINE_END[-self._expect_eol]:
-                    self._discarded = self.out_of_sync = True
-                self._expect_eol -= 1
-                at += 1
-            # 3. Line ends, and junk that a module sends as it wakes up
-            while at < size and (rx[at] <= 0x20 or rx[at] >= 0x7F):
+            # 1. The rest of a line that was too long, and what follows data
+            if self._skip_line or self._expect_eol:
+                at = self._skip(at, size)
+            # 2. Line ends, and junk that a module sends as it wakes up
+            while at < size and not 0x20 < rx[at] < 0x7F:
                 at += 1
             self._rx_pos = at
-            # 4. Nothing is left: the room that a long line took is given back
+            # 3. Nothing is left: the room that a long line took is given back
             if at == size:
-                if size > self._rx_room:
+                if size > self._rx_room + _CHUNK:
                     rx = self._rx = bytearray(self._rx_room + _CHUNK)
                 rx[:] = b""
                 self._rx_pos = 0
                 return WAIT
-            # 5. The prompt, which no line end follows
-            if self.phase == _PROMPT_WAIT and rx[at] == 0x3E:
+            # 4. The prompt, which no line end follows
+            if rx[at] == 0x3E and self.phase == _PROMPT_WAIT:
                 self._rx_pos = at + 1
                 self.phase = _PAYLOAD
                 return PROMPT
-            stop = rx.find(b"\n", at)
-            # 6. Data, which may hold line ends
-            if self._data_after is not None and rx.startswith(self._expect, at):
-                self.end = size if stop < 0 else stop
-                if self._begin_data(at, self.end):
-                    return DATA
-            # 7. A line that is not whole yet
-            if stop < 0:
-                if size - at > _JOINED_MAX:
-                    self._skip_line = self._discarded = True
-                    continue
-                return WAIT
-            # 8. A whole line
-            self._rx_pos = stop + 1
-            while rx[stop - 1] <= 0x20:  # not at `at`
-                stop -= 1
+            size = rx.find(b"\n", at)
+            # 5. Data, which may hold line ends
+            if self._data_after is not None and self._begin_data(at, size):
+                return DATA
+            # 6. A line that is not whole yet
+            if size < 0:
+                if len(rx) - at <= _JOINED_MAX:
+                    return WAIT
+                self._skip_line = self._discarded = True
+                continue
+            # 7. A whole line
+            self._rx_pos = size + 1
+            while rx[size - 1] <= 0x20:  # not at `at`
+                size -= 1
+            while size - at > 2 and rx[at + 1] == 0x0D:  # ATV0: an earlier answer's result, `0` CR
+                at += 2
             self.start = at
-            self.end = stop
-            event = self._classify(at, stop)
-            if event:
-                return event
+            self.end = size
+            at = self._classify(at, size)
+            if at:
+                return at
+
+    def _skip(self, at, size):
+        # The rest of a line that was too long, up to its end
+        if self._skip_line:
+            at = self._rx.find(b"\n", at) + 1
+            self._skip_line = not at
+            at = at or size
+        # What follows data: CR LF, or the count was wrong, and who knows what follows
+        while self._expect_eol and at < size:
+            self._data_ended = True
+            if self._rx[at] != _LINE_END[-self._expect_eol]:
+                self._discarded = self.out_of_sync = True
+            self._expect_eol -= 1
+            at += 1
+        return at
 
     def _classify(self, start, end):
         # What a whole line means; WAIT if it is none of the caller's business.
         rx = self._rx
-        # 1. The module started anew
-        if rx.startswith(_READY, start):
-            waiting = self.phase != _IDLE
-            self._end_command()
-            self.payload_remaining = 0
-            self.rebooted = True
-            if waiting:
-                raise ModemReset("the module rebooted during " + self.command_text())
-            return WAIT
-        # 2. Final results, and the echo of the command
-        if self.phase >= _COMMAND:
-            verdict = at_syntax.final(rx, start, end)
-            if verdict and not self._require_info:
-                return self._end_answer(verdict, start, end)
-            if verdict and not self.out_of_sync:
-                self.strays = (self.strays + 1) & 255
-            at = self._match_command(start, 0, b"\r")
-            if at == end:
-                return WAIT
-            if at and rx[at] == 0x0D:  # with ATV0 no line end comes before the answer
-                self.start = start = at + 1
-        elif not self.out_of_sync and at_syntax.final(rx, start, end):
-            self.out_of_sync = True  # whose answer was taken for whose?
-            self.strays = (self.strays + 1) & 255
-        # 3. Information lines of the answer
+        # 1. Information lines of the answer: there are more of them than of all else
         expect = self._expect
+        if expect and expect[-1] == _COLON and rx.startswith(expect, start):
+            self._require_info = False
+            start += len(expect)
+            if start < end and rx[start] == 0x20:
+                start += 1
+            self.args_at = start
+            return LINE
+        # 2. The module started anew, final results, the echo of the command: none of them begins
+        # with a plus sign and another letter
+        if rx[start] != _PLUS or rx[start + 1] in b"MC ":
+            event = self._status(start, end)
+            if event != _NO_STATUS:
+                return event
+            start = self.start
+        # 3. Information lines of which the caller does not say the whole name
         if expect and rx.startswith(expect, start):
             self._require_info = False
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
         # 4. URCs
-        unsolicited = False
-        for prefix, handler in self._urcs:
-            if rx.startswith(prefix, start) and not (
-                expect == ALL and self._match_command(start, 2, b"=?\r")
-            ):
-                unsolicited = True
-                self._in_handler = True
-                try:
-                    handler(rx, start, end)
-                finally:
-                    self._in_handler = False
+        if self._urcs and self._dispatch(start):
+            return WAIT
         # 5. All else
-        if expect == ALL and not unsolicited:
+        if expect == ALL:
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
-        if self._data_ended and rx[start] != 0x2B:  # the rest of data: its count was too small
+        if self._data_ended and rx[start] != _PLUS:  # the rest of data: its count was too small
             self._discarded = self.out_of_sync = True
         return WAIT
 
+    def _status(self, start, end):
+        # What the line means if it is a final result, an echo or the sign of a reboot.
+        rx = self._rx
+        if rx.startswith(_READY, start):
+            verdict = self.phase != _IDLE
+            self._end_command()
+            self.payload_remaining = 0
+            self.rebooted = True
+            if verdict:
+                raise ModemReset("the module rebooted during " + self.command_text())
+            return WAIT
+        if self.phase < _COMMAND:
+            if not self.out_of_sync and at_syntax.final(rx, start, end):
+                self.out_of_sync = True  # whose answer was taken for whose?
+                self.strays = (self.strays + 1) & 255
+            return _NO_STATUS
+        verdict = at_syntax.final(rx, start, end)
+        if verdict and not self._require_info:
+            if verdict != _OK or self.payload_remaining or self._discarded:
+                return self._end_answer(verdict, start, end)
+            self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
+            self._end_command()
+            return DONE
+        if verdict and not self.out_of_sync:
+            self.strays = (self.strays + 1) & 255
+        if rx[start] == 0x41:
+            start = self._match_command(start, 0, b"\r")
+            if start == end:
+                return WAIT
+            if start and rx[start] == 0x0D:  # with ATV0 no line end comes before the answer
+                self.start = start + 1
+        return _NO_STATUS
+
+    def _dispatch(self, start):
+        # Tells those who asked for such lines; whether there are any.
+        told = False
+        for i in range(len(self._urcs)):
+            if not self._rx.startswith(self._urcs[i][0], start):
+                continue
+            if self._expect == ALL and self._match_command(start, 2, b"=?\r"):
+                continue  # the application has asked for it
+            told = True
+            self._call(self._urcs[i][1])
+        return told
+
+    def _call(self, handler):
+        self._in_handler = True
+        try:
+            handler(self._rx, self.start, self.end)
+        except BaseException:  # `finally` would make the frame larger
+            self._in_handler = False
+            raise
+        self._in_handler = False
+
     def _end_answer(self, verdict, start, end):
-        # DONE, or raises what the final result means.
+        # Raises what a final result means that is not just OK.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
-        self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
+        self.mask_rx = self.mask_rx and not self.mask_tx
         self._end_command()
         if self._discarded:
             raise ProtocolError(
@@ -720,12 +818,10 @@ class Channel:
                 % (self.command_text(), _JOINED_MAX)
             )
         if verdict == at_syntax.OK:
-            if promised:
-                self.out_of_sync = True
-                raise ProtocolError(
-                    "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
-                )
-            return DONE
+            self.out_of_sync = True
+            raise ProtocolError(
+                "%s: OK, though %d bytes were still to come" % (self.command_text(), promised)
+            )
         if self.fillable or not promised:
             self.payload_remaining = 0
         else:  # the refusal may be another's, and the prompt still to come

@@ -4,7 +4,7 @@
 # here does I/O, and nothing here allocates but what it returns: a response is looked at where it
 # lies, buf[start:end].
 
-from ._port import const
+from ._port import const, unload
 
 OK = const(1)
 ERROR = const(2)
@@ -31,27 +31,26 @@ def decimal(out, number):
 def check_text(value, what, max_len=_NAME_MAX):
     """ValueError or TypeError unless `value` can stand between quotes in a command: printable
     ASCII, 1..`max_len` characters, no quote, comma or backslash."""
-    if not isinstance(value, str):
-        raise TypeError(what + " must be a str, not " + type(value).__name__)
-    if not 1 <= len(value) <= max_len:
-        raise ValueError(
-            "%s %r has %d characters; the module takes 1 to %d"
-            % (what, value[:80], len(value), max_len)
-        )
-    for character in value:
-        if not " " <= character <= "~" or character in '",\\':
-            raise ValueError(
-                "%s %r contains %r; use printable ASCII without quote, comma or backslash"
-                % (what, value, character)
-            )
+    if isinstance(value, str) and 1 <= len(value) <= max_len:
+        for character in value:
+            if not " " <= character <= "~" or character in '",\\':
+                break
+        else:
+            return
+    from .refusals import refuse_text
+
+    unload("refusals")
+    refuse_text(value, what, max_len)
 
 
 def check_range(value, what, low, high):
     """ValueError or TypeError unless `value` is an int from `low` to `high`."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("%s must be an int, not %s" % (what, type(value).__name__))
-    if not low <= value <= high:
-        raise ValueError("%s is %d; it must be %d to %d" % (what, value, low, high))
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return
+    from .refusals import refuse_range
+
+    unload("refusals")
+    refuse_range(value, what, low, high)
 
 
 def final(buf, start, end):

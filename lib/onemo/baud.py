@@ -9,6 +9,10 @@ from .at_channel import DONE, REPLY_MS
 from .at_syntax import BAUD_MAX, BAUD_MIN, check_range
 from .errors import ModemReset, ProtocolError, Timeout
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 # What a module may have been left at, the commonest first.
 _SPEEDS = (115200, 921600, 460800, 230400, 57600, 38400, 19200, 9600, 4800)
 _COMMON = (115200, 9600, 460800, 921600)  # as delivered, and as products leave them
@@ -16,6 +20,28 @@ _LOOK_MS = const(1400)  # three probes: the first ones after a change may be los
 _LONG_LOOK_MS = const(6000)  # so many that a module in data mode is got out of it
 _SETTLE_MS = const(20000)  # after a change
 _BLIND_TRIES = const(3)
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        reopen: Any
+        run_operation: Any
+
+    def set_baud(self, baud: int, reopen=None, timeout_ms: int = 90000) -> None:
+        """Change the speed of module (AT+IPR) and UART to `baud` bit/s; before `start()` or after
+        it. reopen(baud) returns the UART at that speed (`uart.reopen` makes one); None: that of
+        Modem(reopen=...). The module keeps its speed over resets; a module that an earlier run
+        left at another speed is found.
+
+        Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
+        if the line is not good for the new one; CommandError if the module has no such speed."""
+        _port.unload("baud")
+        reopen = reopen or self.reopen
+        if reopen is None:
+            raise ValueError("reopen is missing: a function of the speed that opens the UART anew")
+        return self.run_operation(set_baud_op(self, baud, reopen, timeout_ms), False)
 
 
 def set_baud_op(modem, baud, reopen, timeout_ms):

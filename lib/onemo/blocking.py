@@ -4,8 +4,7 @@
 # millisecond.
 
 from . import _port
-from ._port import const
-from .errors import refuse_reentry
+from ._port import const, methods_of
 from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -13,13 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .net_stand_in import SocketModule
+    from . import net_socket, net_udp
     from .net_stream import Stream
-    from .net_udp import Datagrams
     from .tls import TLSContext
 
+    class _Methods(net_socket.Methods, net_udp.Methods, BaseModem):
+        pass
 
-class Modem(BaseModem):
+else:
+    _Methods = methods_of("net_", BaseModem)
+
+
+class Modem(_Methods):
     """A OneMO module on a UART; methods return when all is done."""
 
     def set_uart(self, uart) -> None:
@@ -38,19 +42,24 @@ class Modem(BaseModem):
     def run_operation(self, operation, recover: bool = True):
         """Drive an operation to its end and return its result, in step with the module before.
         For the library's own parts."""
-        if self.running:
-            refuse_reentry()
-        ch = self.channel
-        self.running = True
+        if self.channel.running:
+            self.refuse_reentry()
+        self.channel.running = True
         try:
-            if recover and not ch.ready():
-                self.drive(self.resync_op())
+            if recover and not self.channel.ready():
+                recover = self.resync_op()
+                self.drive(recover)
             self.drive(operation)
-        finally:
-            self.running = False
-            if self.power:
-                self.power.rest(ch)
-        return ch.result
+        except:  # `finally` would make the frame too large for the stack
+            self._end_run()
+            raise
+        self._end_run()
+        return self.channel.result
+
+    def _end_run(self):
+        self.channel.running = False
+        if self.power:
+            self.power.rest(self.channel)
 
     def connect(
         self,
@@ -78,55 +87,12 @@ class Modem(BaseModem):
             from .net_stream import open_stream
         return open_stream(self, host, port, tls, timeout_ms, id, ssl)
 
-    def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
-        """UDP to and from one host and port: send(data), recv(n), recv_into(buf), settimeout,
-        close. The module keeps datagrams of up to 1460 bytes until they are asked for.
-        `timeout_ms` bounds the look-up of the name.
-
-        CommandError, Timeout."""
-        from .net_udp import open_udp
-
-        return open_udp(self, host, port, timeout_ms)
-
-    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
-        """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
-        `umqtt.simple.socket = modem.socket_module(tls)`; see `use_as_socket`. Connections are TLS
-        by the configured context `tls`, else TCP. Reads end after its `default_timeout`, 300 s at
-        first, where that code sets no timeout."""
-        from .net_socket import BlockingSockets
-
-        return BlockingSockets(self, tls)
-
     def ciphers(self) -> "Iterator[int]":
         """Iterate the ids of the cipher suites that the module supports (manual 3.9); see
         `suites`. May be left half-way. Unsupported if the model does not list them."""
-        from .suites import iterate_supported
+        from .suites_listed import iterate_supported
 
         return iterate_supported(self)
-
-    def rotate(
-        self,
-        profile: dict,
-        trial=None,
-        *,
-        old: "dict | None" = None,
-        journal: str = "onemo.rotate",
-    ) -> bool:
-        """Go over to another identity: its objects, under names of their own, are written beside
-        the old ones and verified, the contexts are set to them, a connection decides, and only
-        then are the old ones removed. True: `profile` is in force. False: it was already. An
-        error: the old identity is in use again, and nothing of the new one is left. If that was
-        not possible (no power, no answer), the next `sync` or `rotate` sees to it.
-
-        `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the profile's
-        "endpoint"; or a function that is called with the modem, and refuses by raising or by
-        returning False. `old`: the profile in use, by default that of the last `sync`. The
-        application may go on giving `sync` the old profile, or the new one from now on. Files of
-        the old identity must stay until the new one is in force. Close connections that use the
-        old objects before."""
-        from .provisioning import rotate
-
-        return rotate(self, profile, trial, old, journal)
 
     def drive(self, operation) -> None:
         """Run an operation to its end. For the library's own parts."""

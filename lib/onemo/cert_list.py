@@ -5,8 +5,9 @@
 from ._port import const
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
+from .cert_digest import find_digest_op
 from .cert_store import CERT, KEY, PSK, remove_op
-from .errors import CommandError, ProtocolError, Unsupported
+from .errors import CommandError, ProtocolError
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
 SHA1 = const(1)
@@ -113,14 +114,24 @@ def remove_copies_op(modem, name, codes):
 
 def _almost(one, other):
     # True for two names that differ, but by a character or two.
+    return one != other and _within(one, other, 2)
+
+
+def _within(one, other, faults):
+    # True if `faults` characters changed, lost or added make one name of the other.
     start = 0
     shorter = min(len(one), len(other))
     while start < shorter and one[start] == other[start]:
         start += 1
-    end = 0
-    while end < shorter - start and one[-1 - end] == other[-1 - end]:
-        end += 1
-    return one != other and max(len(one), len(other)) - start - end <= 2
+    one = one[start:]
+    other = other[start:]
+    if not one or not other:
+        return len(one) + len(other) <= faults
+    return faults > 0 and (
+        _within(one[1:], other[1:], faults - 1)
+        or _within(one[1:], other, faults - 1)
+        or _within(one, other[1:], faults - 1)
+    )
 
 
 def digest_op(modem, name, algorithm=MD5):
@@ -130,23 +141,10 @@ def digest_op(modem, name, algorithm=MD5):
     check_range(algorithm, "algorithm", MD5, CRC)
     model = modem.require_model()
     if algorithm not in model.algorithms:
+        from .errors import Unsupported
+
         raise Unsupported("%s checks by MD5 only (manual 3.8, note 8)" % model)
     return find_digest_op(modem.channel, name, algorithm)
-
-
-def find_digest_op(ch, name, algorithm=MD5):
-    """The check code of one object, lower-case hex."""
-    ch.command(b"+MSSLCHECK=").quote(name)
-    if algorithm:
-        ch.number(algorithm)
-    ch.send(STORE_MS, b"+MSSLCHECK:")
-    code = None
-    while (event := ch.poll()) != DONE:
-        if event == LINE:
-            code = ch.text(0).lower()
-        else:
-            yield
-    return ch.set_result(code)
 
 
 def algorithms_op(modem):

@@ -7,7 +7,8 @@ from binascii import hexlify
 from ._port import as_buffer
 from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
-from .cert_list import find_digest_op, remove_copies_op
+from .cert_digest import find_digest_op
+from .cert_list import remove_copies_op
 from .cert_store import PSK, find_op, remember_source, remove_op
 from .errors import CommandError, ProtocolError, Unsupported, VerifyError
 from .md5 import md5
@@ -53,7 +54,6 @@ def write_psk_op(modem, pskid, psk):
 
 def _write_psk_op(modem, pskid, psk):
     ch = modem.channel
-    certs = modem.certs
     size = yield from find_op(ch, pskid, PSK)
     if size is not None:
         yield from remove_op(modem, pskid)
@@ -84,7 +84,7 @@ def _write_psk_op(modem, pskid, psk):
     if suspect:  # what it was then may stand under a damaged name
         yield from remove_copies_op(modem, pskid, (_digest(psk),))
     modem.unverified = None
-    certs.psk_verified = verified_by
+    modem.psk_verified = verified_by
     remember_source(modem, pskid, PSK, psk, len(psk), None)
     return ch.set_result(True)
 

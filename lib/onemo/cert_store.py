@@ -5,7 +5,7 @@
 
 from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, STORE_MS
-from .errors import CommandError, VerifyError
+from .errors import CommandError
 
 CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
@@ -46,6 +46,8 @@ def remove_op(modem, name, missing_ok=True, forget=False):
     kind = PSK if removed and modem.require_model().psk else KEY
     while kind:
         if (yield from find_op(ch, name, kind)) is not None:
+            from .errors import VerifyError
+
             raise VerifyError(
                 "%s is still in the module, which answered %s to its removal: compare "
                 "certs.list() with what you expect, then remove it again"
@@ -64,8 +66,23 @@ def discard_op(modem, name):
     """Remove what an upload left, if it can be removed: an error of this would hide another."""
     try:
         yield from remove_op(modem, name)
-    except (CommandError, VerifyError):
-        pass  # it was never begun, or the next write says what is wrong
+    except Exception as error:
+        from .errors import VerifyError
+
+        # It was never begun, or the next write says what is wrong.
+        if not isinstance(error, (CommandError, VerifyError)):
+            raise error
+
+
+def check_unused(modem, name):
+    """ValueError if an open connection uses the object `name` (manual 3.6 warns of that)."""
+    if modem.connections:
+        number = modem.connections.user_of(name)
+        if number is not None:
+            raise ValueError(
+                "%s is in use by connection %d: close it first, or pass in_use_ok=True"
+                % (name, number)
+            )
 
 
 def remember_source(modem, name, kind, source, size, position):

@@ -14,8 +14,8 @@ from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
 from .cert_pem import PemScanner
-from .cert_store import CERT, KEY, discard_op, remember_source, remove_op
-from .errors import CommandError, ModemError, Timeout, VerifyError
+from .cert_store import CERT, KEY, check_unused, discard_op, remember_source, remove_op
+from .errors import CommandError, ModemError, Timeout
 from .md5 import md5
 
 _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manual 5.2)
@@ -34,10 +34,12 @@ class Uploader:
         self._scanner = PemScanner(CERT)
         self._room = len(self._ch.buffer)
         self._ch.buffer.extend(bytes(_LINE))  # so that it never has to move
+        self._ch.buffer[self._room :] = b""
         self._start = self._stop = 0  # what is sent of the buffer now
         self._ready = 0  # bytes of it that are to be sent
         self._stream = None
         self._opened = False  # _stream is ours to close
+        self._arrives = False  # it comes through the module itself, a piece at a time
 
         # The upload at hand
         self._name = self._name_bytes = None
@@ -62,7 +64,7 @@ class Uploader:
                 return self._ch.set_result(False)
             if stored is not None:
                 if not in_use_ok:
-                    self._modem.check_unused(name)
+                    check_unused(self._modem, name)
                 yield from remove_op(self._modem, name)
             stored = yield from self._send_op(progress)
         except Exception as error:
@@ -86,6 +88,8 @@ class Uploader:
         if stored is not True:
             yield from remove_op(self._modem, name)
             yield from self._remove_copies_op()
+            from .errors import VerifyError
+
             raise VerifyError(
                 "%s: the module's digest is %s, not ours; the object was removed, write it again"
                 % (name, stored)
@@ -175,6 +179,7 @@ class Uploader:
         self._min_size = self._max_size = None
         self._scanner.begin(self._kind)
         self._begin_hash()
+        self._arrives = hasattr(source, "fetch")
         if isinstance(source, str):
             if "\n" in source or "-----" in source:
                 raise ValueError(
@@ -311,7 +316,9 @@ class Uploader:
         ch = self._ch
         remain = self._begin_packets()
         while remain:
-            length = min(remain, self._modem.packet)
+            if self._starved():
+                yield self._stream
+            length = self._packet_length(remain, self._modem.packet)
             remain -= length
             self._command(remain).number(length)
             if self._kind == KEY:
@@ -345,6 +352,22 @@ class Uploader:
 
     # What both forms share
 
+    # A source with `fetch` brings what comes through the module itself, which says nothing while
+    # it takes a packet. So no packet is longer than what is here of it, and between two packets,
+    # with the channel idle, the operation yields the source: whoever drives it has it fetch more.
+
+    def _starved(self):
+        # True if the next packet has to be fetched first.
+        return self._arrives and self._stop == self._ready and not self._stream.ready
+
+    def _packet_length(self, remain, packet_max):
+        length = min(remain, packet_max)
+        if self._arrives:
+            length = min(length, self._ready - self._stop + self._stream.ready)
+            if not length:
+                raise ValueError("only asyncio's rotate() takes a source that has to be fetched")
+        return length
+
     def _begin_packets(self):
         if self._position is not None:
             self._stream.seek(self._position)
@@ -370,7 +393,7 @@ class Uploader:
         for i in range(len(digests)):
             if ch.hex_equals(digests[i]):
                 if len(digests) > 1:  # which one it is tells how the module stores line ends
-                    self._modem.certs.newline = b"\r\n" if i else b"\n"
+                    self._modem.newline = b"\r\n" if i else b"\n"
                 return True
         return ch.text(0)
 

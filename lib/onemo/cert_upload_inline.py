@@ -37,7 +37,7 @@ class InlineUploader(Uploader):
                 digits[i] = 0
 
     def _begin_hash(self):
-        encoding = self._encoding = self._modem.certs.encoding
+        encoding = self._encoding = self._modem.encoding
         if encoding not in self._modem.require_model().encodings:
             raise Unsupported(
                 "%s takes no encoding %r (manual 3.1, note 4)"
@@ -103,7 +103,9 @@ class InlineUploader(Uploader):
         remain = self._begin_packets()
         packet_max = self._packet_max()
         while remain:
-            length = min(remain, packet_max)
+            if self._starved():
+                yield self._stream
+            length = self._packet_length(remain, packet_max)
             remain -= length
             yield from self._send_packet_op(remain, length, progress)
         self._end_packets()
@@ -232,5 +234,4 @@ class TryingUploader(Uploader):
                 % (modem.require_model(), error),
             )
         uploader = InlineUploader(modem)
-        modem.certs.use_uploader(uploader)
         return (yield from uploader.write_op(name, source, kind, size, force, progress, in_use_ok))

@@ -2,14 +2,52 @@
 #
 # The module's store of certificates, keys and PSKs, as the application sees it (manual 3.2 to
 # 3.8). Content streams through the channel's buffer: nothing here holds more of a PEM than that.
+#
+# What a method needs is loaded for it and let go of at once: a CertStore holds it, and with the
+# CertStore it goes. So `modem.certs.write(...)` leaves nothing behind, and who keeps `modem.certs`
+# has all at hand for the next call.
 
 from . import at_syntax
-from ._port import const
-from .cert_store import CERT, KEY, remove_op
+from ._port import IS_BOARD, collect, const, unload
+from .cert_store import CERT, KEY, check_unused, remove_op
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
     from typing import List  # `list` is a method here
+
+_LOADED = const(
+    "certs cert_store cert_list cert_psk cert_upload cert_upload_inline cert_upload_counted "
+    "cert_pem _pem_viper _pem_plain md5"
+)
+
+
+def store_of(modem):
+    """A modem's CertStore. Unsupported for a model that has no TLS."""
+    model = modem.capabilities
+    if model and not model.tls:
+        from .model_info import refuse_tls
+
+        refuse_tls(model)
+    return CertStore(modem)
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING or not IS_BOARD:
+
+        @property
+        def certs(self) -> "CertStore":
+            """The module's store of certificates, keys and PSKs (manual 3.2 to 3.8). Unsupported
+            for a model that has no TLS."""
+            return store_of(self)
+
+    else:
+        certs = store_of  # which the modem's __getattr__ calls
+
+
+def _let_go():
+    unload(*_LOADED.split(" "))
 
 
 class CertStore:
@@ -21,11 +59,32 @@ class CertStore:
 
     def __init__(self, modem) -> None:
         self._modem = modem
-        self.encoding = 2  # of data inside commands: ESCAPED; MN316-S has HEX and ASCII, too
-        # what an inline model stored for a line's end when last verified: b"\n" or b"\r\n"
-        self.newline = None
-        self.psk_verified = None  # what confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"
         self._uploader = None
+        self._behind_prompt = None  # how that writes
+        self._cert_list = None  # the module
+
+    @property
+    def encoding(self) -> int:
+        """Of data inside commands: ESCAPED (2); MN316-S has HEX and ASCII, too. Can be set."""
+        return self._modem.encoding
+
+    @encoding.setter
+    def encoding(self, encoding: int) -> None:
+        self._modem.encoding = encoding
+
+    @property
+    def newline(self) -> "bytes | None":
+        """What an inline model stored for a line's end when last verified: LF or CR LF."""
+        return self._modem.newline
+
+    @newline.setter
+    def newline(self, newline: "bytes | None") -> None:
+        self._modem.newline = newline
+
+    @property
+    def psk_verified(self) -> "str | None":
+        """What confirmed the last write_psk: "MSSLCHECK" or "MSSLLIST"."""
+        return self._modem.psk_verified
 
     def write(
         self,
@@ -72,42 +131,46 @@ class CertStore:
         if inline or check_length is not None:
             from .cert_upload_counted import other_uploader
 
+            _let_go()
             uploader = other_uploader(self._modem, uploader, inline, check_length)
         return self._modem.run_operation(
             uploader.write_op(name, source, kind, size, force, progress, in_use_ok)
         )
 
     def uploader(self):
-        """What writes PEM files into this model: behind `>` or inside the command. For the
-        library's own parts."""
-        if self._uploader is None:
-            model = self._modem.require_model()
+        """What writes PEM files into this model: behind `>` or inside the command. It lasts as
+        long as this object. For the library's own parts."""
+        model = self._modem.require_model()
+        if self._uploader is None or self._behind_prompt != model.prompt:
+            collect()  # so that what is loaded lies together
             if model.prompt and model.known:
                 from .cert_upload import Uploader
             elif model.prompt:
                 from .cert_upload_inline import TryingUploader as Uploader
             else:
                 from .cert_upload_inline import InlineUploader as Uploader
+            _let_go()
             self._uploader = Uploader(self._modem)
+            self._behind_prompt = model.prompt
         return self._uploader
 
-    def use_uploader(self, uploader) -> None:
-        """Write by `uploader` from now on. For the library's own parts."""
-        self._uploader = uploader
+    def _listing(self):
+        if self._cert_list is None:
+            from . import cert_list
+
+            _let_go()
+            self._cert_list = cert_list
+        return self._cert_list
 
     def read(self, name: str, sink) -> int:
         """Stream a certificate into sink.write as the module holds it; returns the number of bytes
         (manual 3.4). Private keys cannot be read. The buffer that sink.write gets is valid during
         the call only."""
-        from .cert_list import read_op
-
-        return self._modem.run_operation(read_op(self._modem, name, sink))
+        return self._modem.run_operation(self._listing().read_op(self._modem, name, sink))
 
     def list(self, kind: int = CERT) -> "List[tuple[str, int]]":
         """[(name, size in bytes), ...] of the CERTs, KEYs or PSKs in the module (manual 3.5)."""
-        from .cert_list import list_op
-
-        return self._modem.run_operation(list_op(self._modem, kind))
+        return self._modem.run_operation(self._listing().list_op(self._modem, kind))
 
     def remove(self, name: str, missing_ok: bool = False, *, in_use_ok: bool = False) -> bool:
         """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
@@ -118,23 +181,20 @@ class CertStore:
         that; `in_use_ok` allows it."""
         at_syntax.check_text(name, "name")
         if not in_use_ok:
-            self._modem.check_unused(name)
+            check_unused(self._modem, name)
+        _let_go()
         return self._modem.run_operation(remove_op(self._modem, name, missing_ok, True))
 
     def digest(self, name: str, algorithm: int = 0) -> str:
         """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All
         models have MD5 (0); SHA1, SHA256 and CRC are MN316-S's: Unsupported elsewhere, nothing is
         sent."""
-        from .cert_list import digest_op
-
-        return self._modem.run_operation(digest_op(self._modem, name, algorithm))
+        return self._modem.run_operation(self._listing().digest_op(self._modem, name, algorithm))
 
     def algorithms(self) -> "List[int]":
         """The algorithms that the module says MSSLCHECK has: its test form (manual 3.8). A list of
         MD5, SHA1, SHA256, CRC."""
-        from .cert_list import algorithms_op
-
-        return self._modem.run_operation(algorithms_op(self._modem))
+        return self._modem.run_operation(self._listing().algorithms_op(self._modem))
 
     def write_psk(self, pskid: str, psk: "str | bytes") -> bool:
         """Add a pre-shared key (manual 3.7; no 4G model has it). `psk`: 1..8192 printable ASCII
@@ -145,4 +205,5 @@ class CertStore:
         ValueError, TypeError or Unsupported before anything is sent; VerifyError."""
         from .cert_psk import write_psk_op
 
+        _let_go()
         return self._modem.run_operation(write_psk_op(self._modem, pskid, psk))

@@ -5,13 +5,18 @@
 # first time after each boot it is compared with a time server's (AT+MNTP, which sets the clock as
 # well) before it is believed.
 
-from . import _port, at_syntax
+from . import _port
 from ._port import const
-from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import listen_op
+from .at_channel import DONE, REPLY_MS
+from .at_retry import ask_op, pause_op
 from .errors import ClockError, CommandError, Timeout
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
 _RETRY_MS = const(500)
+_BUSY_MS = const(2000)  # that a module may refuse to say what its clock says
 _SERVER_MS = const(10000)  # that a time server may take
 _ASK_AGAIN_MS = const(10000)  # from one question to the next
 _CONNECT_MS = const(20000)  # that connect spends on a clock which was not compared
@@ -21,41 +26,46 @@ _DIFFERENCES_MAX = const(3)  # between clock and server, until it is no accident
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-class ModuleClock:
-    """What is known of a module's clock."""
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
 
-    def __init__(self, modem):
-        self.boot = -1  # of the module, in which it was compared
-        self.utc_fields = False  # its fields are UTC, whatever its zone says
-        self.fault = ""  # how it differs from the server's
-        self.server = None  # what the server said: a time as str, "" for nothing
-        modem.channel.on_urc(b"+MNTP:", self._on_server)
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
 
-    def _on_server(self, buf, start, end):
-        # `+MNTP: 0,"yy/MM/dd,hh:mm:ss+zz"`, or a number that says why there is none.
-        at = at_syntax.after_colon(buf, start, end)
-        self.server = ""
-        if at_syntax.number(buf, at, end) == 0:
-            at = at_syntax.field(buf, at, end, 1)
-            self.server = "" if at < 0 else at_syntax.ascii_str(buf[at:end]).strip('"')
+    def clock(self, timeout_ms: int = 30000) -> "tuple[int, ...]":
+        """The time, UTC, as a tuple like time.gmtime's: from the module's clock (AT+CCLK), which
+        the network or a time server sets (AT+MNTP; the network must be attached). The first time
+        after a boot of the module it is compared with the server's, for firmware is known whose
+        clock has UTC and says +32 all the same. If no server answers, it is believed as it is on
+        models that are not known for that, and told as a "clock" event. Sets the board's own
+        clock, machine.RTC, if it has one.
 
-    def compare(self, answer):
-        """True if what the module says is what the server said; notes how it is to be read."""
-        server = _minutes(parse_clock(self.server))
-        for utc_fields in (False, True):
-            minutes = _minutes(parse_clock(answer, utc_fields))
-            if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
-                self.utc_fields = utc_fields
-                self.fault = ""
-                return True
-        self.fault = "the module's clock says %s, a time server %s" % (answer, self.server)
-        return False
+        ClockError, which says what was found, if the time is not known within `timeout_ms`
+        milliseconds or clock and server differ."""
+        _port.unload("clock", "at_retry")
+        return self.run_operation(clock_op(self, timeout_ms))
 
 
 def _clock_of(modem):
     if modem.module_clock is None:
+        from .clock_known import ModuleClock
+
         modem.module_clock = ModuleClock(modem)
+        _port.unload("clock_known")
     return modem.module_clock
+
+
+def _compare(clock, answer):
+    # True if what the module says is what the server said; notes how it is to be read.
+    server = _minutes(parse_clock(clock.server))
+    for utc_fields in (False, True):
+        minutes = _minutes(parse_clock(answer, utc_fields))
+        if minutes and server and abs(minutes - server) <= _TOLERANCE_MIN:
+            clock.utc_fields = utc_fields
+            clock.fault = ""
+            return True
+    clock.fault = "the module's clock says %s, a time server %s" % (answer, clock.server)
+    return False
 
 
 def clock_op(modem, timeout_ms):
@@ -101,11 +111,12 @@ def _time_op(modem, timeout_ms):
         elapsed = _port.ticks_diff(_port.ticks_ms(), start)
         if asked is None or elapsed - asked >= _ASK_AGAIN_MS:
             heard = yield from _ask_server_op(ch, clock, timeout_ms - elapsed)
+            yield from pause_op(modem, 0)  # the server may have taken long
             if heard:
                 asked = elapsed
             if clock.server:
                 answer = yield from _read_op(ch)
-                if clock.compare(answer):
+                if _compare(clock, answer):
                     clock.boot = modem.boot_count
                     continue
                 differences += parse_clock(answer) is not None
@@ -129,7 +140,7 @@ def _time_op(modem, timeout_ms):
             differences == _DIFFERENCES_MAX
         ):
             _refuse(modem, clock, answer, timeout_ms)
-        yield from listen_op(ch, _RETRY_MS)
+        yield from pause_op(modem, _RETRY_MS)
 
 
 def _refuse(modem, clock, answer, timeout_ms):
@@ -185,13 +196,8 @@ def _read_op(ch):
     # What the clock says, as str, once it has said so twice: one damaged digit is another time.
     before = None
     for _ in range(_READS):
-        answer = ""
-        ch.command(b"+CCLK?").send(REPLY_MS, b"+CCLK:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:  # NB models have no quotes, so that its comma parts it in two
-                answer = ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
-            else:
-                yield
+        end = _port.ticks_add(_port.ticks_ms(), _BUSY_MS)
+        answer = (yield from ask_op(ch, b"+CCLK?", end, _clock_text)) or ""
         minutes = _minutes(parse_clock(answer))
         if before is not None and abs(minutes - before) <= 1:
             return answer
@@ -200,6 +206,11 @@ def _read_op(ch):
 
 
 # Pure
+
+
+def _clock_text(ch):
+    # NB models have no quotes, so that its comma parts it in two.
+    return ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
 
 
 def parse_clock(answer, utc_fields=False):

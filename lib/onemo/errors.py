@@ -6,10 +6,12 @@
 
 from errno import ECONNRESET, ETIMEDOUT  # which are others on the ESP32
 
+from . import _port
 from ._port import const
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+
 _EIO = const(5)
-_ENOTSUP = const(95)
 
 _NET_FIRST = const(550)  # the first code of connections
 
@@ -56,22 +58,11 @@ class CommandError(ModemError):
     def __str__(self):
         if self.code is None:
             return self.args[1]
-        from . import _port, error_texts
+        from . import error_texts
 
         text = self.args[1] + ", " + error_texts.explain(self.code)
         _port.unload("error_texts")
         return text
-
-
-class VerifyError(ModemError):
-    """What the module holds is not what was sent to it: a digest or a setting differs when read
-    back."""
-
-
-class Unsupported(ModemError):
-    """The model cannot do this. Nothing was sent."""
-
-    errno = _ENOTSUP
 
 
 class ModemReset(ModemError):
@@ -81,23 +72,24 @@ class ModemReset(ModemError):
     errno = ECONNRESET
 
 
-class ConnectionLost(ModemError):
-    """The connection was lost without an orderly close; reconnect."""
-
-    errno = ECONNRESET
-
-
 class ProtocolError(ModemError):
     """Unexpected answer. The channel has been resynchronised."""
 
 
-class ClockError(ModemError):
-    """The module's clock is not set, so it cannot judge whether a certificate is in date."""
+if TYPE_CHECKING:
+    from .errors_seldom import ClockError as ClockError  # noqa: PLC0414
+    from .errors_seldom import ConnectionLost as ConnectionLost  # noqa: PLC0414
+    from .errors_seldom import Unsupported as Unsupported  # noqa: PLC0414
+    from .errors_seldom import VerifyError as VerifyError  # noqa: PLC0414
+else:
 
+    def __getattr__(name):
+        # One of the classes that many a program never needs.
+        if name not in ("VerifyError", "Unsupported", "ConnectionLost", "ClockError"):
+            raise AttributeError(name)
+        from . import errors_seldom
 
-def refuse_reentry():
-    """RuntimeError for a call from inside another one's callback."""
-    raise RuntimeError(
-        "a command of this modem is under way: progress(), URC handlers, sources, sinks and loops "
-        "over ciphers() must not issue commands; note what to do and do it afterwards"
-    )
+        _port.unload("errors_seldom")
+        for other in ("VerifyError", "Unsupported", "ConnectionLost", "ClockError"):
+            globals().setdefault(other, getattr(errors_seldom, other))
+        return globals()[name]

@@ -4,15 +4,37 @@
 # says in a form that makes no sense, is None. What stays the same counts once it has come twice.
 
 from . import at_syntax
-from ._port import const
+from ._port import const, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS
 from .errors import CommandError
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
 
 _TRIES = const(4)
 _LINES_MAX = const(8)
 _FIRMWARE_MAX = const(64)
 _DIGITS = const("0123456789")
 _HEX = const("0123456789ABCDEF")
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
+
+    def info(self, identifiers: bool = True) -> "dict[str, Any]":
+        """What the module says of itself and of the network, as a dict: "model", "firmware",
+        "imei", "iccid", "imsi"; "rssi_dbm" (AT+CSQ), "rsrp_dbm", "rsrq_db" (AT+CESQ), "sinr_db",
+        "operator"; "tac", "cell_id" (as the network writes them, hexadecimal), "mcc", "mnc",
+        "earfcn", "pci". None for what it does not say, such as the IMSI without a SIM.
+
+        `identifiers=False` leaves IMEI, ICCID and IMSI out, for logs and telemetry. Traces do not
+        show them, see `onemo.trace`. Timeout, ModemReset."""
+        unload("info")
+        return self.run_operation(info_op(self, identifiers))
 
 
 def info_op(modem, identifiers):

@@ -2,7 +2,17 @@
 #
 # What is known of the module at hand, in words. Loaded when asked for.
 
+from ._port import IS_BOARD, const, unload
 from .errors import Unsupported
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+elif IS_BOARD:
+
+    def property(method):  # noqa: A001
+        return method  # the modem's __getattr__ calls it
+
 
 _SOURCES = (
     ("M", "the SSL manual V5.3.0"),
@@ -12,6 +22,26 @@ _SOURCES = (
 )
 _VERSIONS = {0: "SSL 3.0", 1: "TLS 1.0", 2: "TLS 1.1", 3: "TLS 1.2"}
 _ALGORITHMS = ("MD5", "SHA1", "SHA256", "CRC")
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        require_model: Any
+
+    @property
+    def model_info(self) -> "ModelInfo":
+        """What is known of the module, as an object to be printed: what it said that it is, where
+        the library knows its model from, what it can do, and what its firmware lacks."""
+        unload("model_info")
+        return ModelInfo(self)
+
+    @property
+    def is_known_model(self) -> bool:
+        """True if the library's table has the model. One that it has not is treated as able to do
+        what all can: `model` is None then, and str(require_model()) what it calls itself."""
+        return self.require_model().known
 
 
 class ModelInfo:

@@ -66,6 +66,7 @@ class Connection:
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
+        self.secret = False  # what is received is to be in no trace, and not to stay in RAM
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
@@ -238,6 +239,7 @@ class Connections:
         if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
             from .tls_option import tell_negotime
 
+            _port.unload("tls_option")
             self._told += ((tls.ssl_id, negotime_s),)
             tell_negotime(self._modem, tls.ssl_id, negotime_s, timeout_ms)
         return connection
@@ -269,6 +271,7 @@ class Connections:
             if self._clock_boot != modem.boot_count and tls.checks_dates():
                 from .clock import check_op
 
+                _port.unload("clock")
                 yield from check_op(modem)
                 self._clock_boot = modem.boot_count
         yield from self._allocate_op(connection)

@@ -19,6 +19,10 @@ from .net_links import OPEN_MAX_MS, OPEN_MIN_MS, OPEN_MS
 from .net_stand_in import Connected, NotConnected, SocketModule, check_option, keep_alive_op
 from .net_stream import Stream, open_connection
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from .tls import TLSContext
+
 _MQTT = const(1)
 _HTTP = const(2)
 _RAW = const(3)
@@ -160,6 +164,17 @@ class Socket(Stream):
                     self._remaining = self._size
                     self._shift = -1
             at += 1
+
+
+class Methods:
+    """Part of the front's Modem, loaded when it is called."""
+
+    def socket_module(self, tls: "TLSContext | None" = None) -> "SocketModule":
+        """A stand-in for the module `socket` in umqtt.simple, umqtt.robust, requests and the like:
+        `umqtt.simple.socket = modem.socket_module(tls)`; see `use_as_socket`. Connections are TLS
+        by the configured context `tls`, else TCP. Reads end after its `default_timeout`, 300 s at
+        first, where that code sets no timeout."""
+        return BlockingSockets(self, tls)
 
 
 class BlockingSockets(SocketModule):

@@ -11,6 +11,10 @@ from .at_channel import DONE, REPLY_MS
 from .errors import ModemError, Unsupported
 from .net_links import check_context
 
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from .tls import TLSContext
+
 _EISCONN = const(106)  # lwIP's numbers: MicroPython's errno has no such names
 _ENOPROTOOPT = const(92)
 
@@ -21,6 +25,20 @@ _IPPROTO_TCP = const(6)
 
 _SOCKET = ("socket", "usocket")
 _SSL = ("ssl", "ussl", "tls")
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    def use_as_socket(self, tls: "TLSContext | None" = None) -> "StandIns":
+        """Make libraries that `import socket` use the module, unchanged, if they are imported
+        after this: puts `socket_module(tls)` into sys.modules as `socket` and `usocket`. Returns
+        what undoes it: a context manager, with a method `undo()` as well.
+
+        `tls`: every connection is TLS by this configured context; `ssl`, `ussl` and `tls` are put
+        in as well, so that a library's https:// or `wrap_socket` means that TLS. Without it
+        connections are plain, and TLS on top of them is the board's own `ssl`, if it has that."""
+        return StandIns(self, tls)
 
 
 class StandIns:

@@ -156,6 +156,18 @@ class Datagrams(DatagramBuffer):
                 raise  # else the error that is under way says more
 
 
+class Methods:
+    """Part of the front's Modem, loaded when it is called."""
+
+    def udp(self, host: str, port: int, timeout_ms: int = 60000) -> "Datagrams":
+        """UDP to and from one host and port: send(data), recv(n), recv_into(buf), settimeout,
+        close. The module keeps datagrams of up to 1460 bytes until they are asked for.
+        `timeout_ms` bounds the look-up of the name.
+
+        CommandError, Timeout."""
+        return open_udp(self, host, port, timeout_ms)
+
+
 def open_udp(modem, host, port, timeout_ms):
     """Datagrams: see onemo.Modem.udp."""
     return Datagrams(

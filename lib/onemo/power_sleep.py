@@ -4,16 +4,40 @@
 # woken before a command. The bytes that wake its UART are lost, so that nothing but `AT` may be
 # among them.
 
-from ._port import const
+from ._port import const, unload
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_syntax import check_range
 from .errors import CommandError, ModemError, Timeout, Unsupported, VerifyError
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
 
 _MODES = (2, 1)  # of "sleepmode" that sleep; which one it is depends on the model
 _REFUSED = (50, 4, None)
 _WAKE_MS = const(300)
 _CALLS_MAX = const(5)
 _AWAKE_MS = const(1000)  # after its last answer no module sleeps so soon
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
+
+    def sleep_mode(self, enabled: bool, *, delay_s: "int | None" = None, permanent: bool = False):
+        """Let the module sleep while nothing goes on, or keep it awake (AT+MLPMCFG; vendor's
+        extended AT manual 4.10). From then on it is woken before a command: by its DTR pin if
+        `modem.power` has one, else by `AT` until it answers. Connections stay.
+
+        `delay_s`: seconds until it sleeps, 0 to 300; None: as the module has it. `permanent`: over
+        a reboot of the module as well.
+
+        Unsupported if the model or firmware has no such setting; VerifyError, CommandError,
+        Timeout, ModemReset."""
+        unload("power_sleep")
+        return self.run_operation(sleep_mode_op(self, enabled, delay_s, permanent))
 
 
 def sleep_mode_op(modem, enabled, delay_s, permanent):

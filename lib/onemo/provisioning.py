@@ -34,20 +34,26 @@
 import json
 import os
 
-from ._port import const
+from ._port import const, unload
 from .at_channel import DONE, REPLY_MS, RESYNC_MS
 from .at_syntax import PAYLOAD_MAX, check_text
-from .cert_list import find_digest_op, list_op
-from .cert_store import CERT, KEY, PSK, discard_op, find_op, remove_op
+from .cert_digest import find_digest_op
+from .cert_list import list_op
+from .cert_store import CERT, KEY, PSK, check_unused, discard_op, find_op, remove_op
 from .errors import CommandError, ModemError, Unsupported, VerifyError
 from .profile import KIND, check_endpoint, checked, settings
 from .tls import TLSContext
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
 
 _MISSING_FILE = const(2)  # errno
 _SERIES_OPEN = const(765)  # the code of a write while another object is being written (manual 5.2)
 _YEAR_MIN = const(2024)  # a board's clock that says less was never set
 
 _STATES = ("add", "drop", "done")
+_ENDS = (True, False)  # what Rotation.add_op returns
 _CREDENTIALS = ("cert", "key", "pskid")  # what a context proves who it is with
 _NAMES = ("ca",) + _CREDENTIALS
 
@@ -266,7 +272,94 @@ def _now():
     return "%04d-%02d-%02dT%02d:%02d:%02dZ" % tuple(now[:6])
 
 
+_LOADED = const(
+    "provisioning profile cert_digest cert_list cert_store cert_psk certs md5 reboot at_retry"
+)
+
+
+def _once_op(modem, operation):
+    # An operation that is not repeated soon: what it loaded is let go of at its end.
+    try:
+        return (yield from operation)
+    finally:
+        modem.store = None
+        unload(*_LOADED.split(" "))
+
+
+def _uploader(modem):
+    # One for all objects.
+    if modem.store is None:
+        modem.store = modem.certs
+    return modem.store.uploader()
+
+
 # sync
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        front: str
+        run_operation: Any
+
+    def sync(
+        self,
+        profile: dict,
+        *,
+        dry_run: bool = False,
+        remove_foreign: bool = False,
+        progress=None,
+        journal: str = "onemo.rotate",
+    ) -> "list[tuple[str, Any]]":
+        """Make the module have what `profile` says (see profile.py), touching only what differs:
+        remove, write, verify, set contexts, read them back. A rotation that was cut off is
+        finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
+        order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
+
+        `dry_run`: only say what would be done. `remove_foreign`: remove what the profile does not
+        name, which is left alone otherwise. progress(name, done, total) gets bytes. `journal`: the
+        file that a rotation keeps. An object whose file is missing is left as it is if the module
+        has one of that name and kind.
+
+        ValueError before anything is changed for a wrong profile or file; else as `certs.write`
+        and `TLSContext.configure`. After an error the next call does the rest."""
+        return self.run_operation(
+            sync_op(self, profile, dry_run, remove_foreign, progress, journal)
+        )
+
+    def identity(self, journal: str = "onemo.rotate") -> "dict[str, Any]":
+        """What is in force, as a dict: "objects" ({name: True if the module has it, with the
+        digest that was proven}), "contexts", "proven" (True if a rotation's trial decided),
+        "since" (UTC, ISO 8601; None if the board's clock was not set, or for what was not proven),
+        "under_way" (None; "add": another is being brought in; "drop": the old one is being
+        removed), "coming" and "leaving" (names).
+
+        `journal`: the file that a rotation keeps. CommandError, Timeout, ModemReset."""
+        return self.run_operation(identity_op(self, journal))
+
+    def rotate(
+        self,
+        profile: dict,
+        trial=None,
+        *,
+        old: "dict | None" = None,
+        journal: str = "onemo.rotate",
+    ) -> bool:
+        """Go over to another identity: its objects, under names of their own, are written beside
+        the old ones and verified, the contexts are set to them, a connection decides, and only
+        then are the old ones removed. True: `profile` is in force. False: it was already. An
+        error: the old identity is in use again, and nothing of the new one is left. If that was
+        not possible (no power, no answer), the next `sync` or `rotate` sees to it.
+
+        `trial`: a dict such as {"host": ..., "port": ..., "ssl_id": ...}, by default the profile's
+        "endpoint"; or a function that is called with the modem (and awaited by the asyncio front),
+        and refuses by raising or by returning False. `old`: the profile in use, by default that of
+        the last `sync`. The application may go on giving `sync` the old profile, or the new one
+        from now on. Files of the old identity must stay until the new one is in force. Close
+        connections that use the old objects before."""
+        run = rotate_async if self.front == "aio_" else rotate
+        return run(self, profile, trial, old, journal)
 
 
 def sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
@@ -274,7 +367,8 @@ def sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     once."""
     profile = checked(profile)
     _check_contexts(modem, profile)
-    return _sync_op(modem, profile, dry_run, remove_foreign, progress, Journal(journal))
+    operation = _sync_op(modem, profile, dry_run, remove_foreign, progress, Journal(journal))
+    return _once_op(modem, operation)
 
 
 def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
@@ -297,7 +391,7 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     done = [("remove", name) for name in unwanted]
     done += [("write", item["name"]) for item in to_write]
     for _, name in done:
-        modem.check_unused(name)
+        check_unused(modem, name)
     if not dry_run:
         if done and not before:
             before = yield from _list_all_op(modem)
@@ -361,7 +455,7 @@ def _done_entry(entry, profile, since, replaced):
 
 def identity_op(modem, journal):
     """What is in force, since when, and what is under way: see BaseModem.identity."""
-    return _identity_op(modem, Journal(journal).read(modem))
+    return _once_op(modem, _identity_op(modem, Journal(journal).read(modem)))
 
 
 def _identity_op(modem, entry):
@@ -407,6 +501,9 @@ class Rotation:
     def add_op(self):
         """Operation: write and verify the new objects and set the contexts to them. Returns True
         if they must be tried, False if they are in force already."""
+        return _once_op(self._modem, self._add_op())
+
+    def _add_op(self):
         modem = self._modem
         ch = modem.channel
         journal = self._journal
@@ -426,8 +523,8 @@ class Rotation:
             self._entry = entry
         else:
             self._old = active_profile(self._given, entry)
-        for name in _gone(self._old, new):
-            modem.check_unused(name)
+        if not _arrives(new):
+            self._check_unused()
         held = yield from self._check_sources_op()
         if self._entry is None:
             self._entry = self._begin_entry(entry, held)
@@ -436,11 +533,17 @@ class Rotation:
             if item["name"] not in held:
                 yield from _write_op(modem, item, None, journal)
         journal.end_series()
+        self._check_unused()  # what arrived came over a connection that used them
         try:
             yield from _send_contexts_op(modem, _without_sessions(new))
         except Unsupported:
             yield from _send_contexts_op(modem, new)  # its firmware has no sessions
         return ch.set_result(True)
+
+    def _check_unused(self):
+        # ValueError if an open connection uses what is to be removed.
+        for name in _gone(self._old, self._new):
+            check_unused(self._modem, name)
 
     def _begin_entry(self, before, held):
         # `before`: the journal's entry, None or "done". `held`: what the module has already.
@@ -486,6 +589,9 @@ class Rotation:
 
     def conclude_op(self):
         """Operation: remove the old objects, or, after an error, the new ones; then raise it."""
+        return _once_op(self._modem, self._conclude_op())
+
+    def _conclude_op(self):
         modem = self._modem
         journal = self._journal
         entry = self._entry
@@ -516,6 +622,11 @@ class Rotation:
             _finish_journal(journal, entry)
             modem.profile = self._given
         raise self.error
+
+
+def _arrives(profile):
+    # True if a source brings what comes through the module itself, see cert_upload.
+    return bool([item for item in profile["objects"] if hasattr(item.get("source"), "fetch")])
 
 
 def _gone(old, new):
@@ -557,8 +668,11 @@ def rotate(modem, profile, trial, old, journal):
 async def rotate_async(modem, profile, trial, old, journal):
     """`rotate` of the asyncio front."""
     rotation = Rotation(modem, profile, trial, old, journal)
+    adding = rotation.add_op()
     try:
-        if not await modem.run_operation(rotation.add_op()):
+        while (added := await modem.run_operation(_part_op(modem.channel, adding))) not in _ENDS:
+            await added.fetch()
+        if not added:
             return False
         if rotation.endpoint:
             host, port, ssl_id = rotation.endpoint
@@ -569,7 +683,18 @@ async def rotate_async(modem, profile, trial, old, journal):
             rotation.judge(await trial(modem))
     except Exception as error:
         rotation.error = error
+    finally:
+        adding.close()  # what was being written, if fetching failed
     return await modem.run_operation(rotation.conclude_op())
+
+
+def _part_op(ch, adding):
+    # Drive Rotation.add_op to its end, or up to a source that has to fetch its next piece, which
+    # is the result then: while it does others may talk to the module.
+    for source in adding:
+        if source:
+            return ch.set_result(source)
+        yield
 
 
 def find_endpoint(profile, trial):
@@ -699,7 +824,7 @@ def _compare_op(modem, item, proven=None):
             from .cert_psk import compare_psk_op
 
             return (yield from compare_psk_op(modem, name, _read_psk(item)))
-        uploader = modem.certs.uploader()
+        uploader = _uploader(modem)
         position = _position(source)
         try:
             uploader.prepare(name, source, kind, item.get("size"))
@@ -769,7 +894,7 @@ def _write_once_op(modem, item, progress):
     source = item["source"]
     position = _position(source)
     size = item.get("size")
-    yield from modem.certs.uploader().write_op(name, source, kind, size, False, report)
+    yield from _uploader(modem).write_op(name, source, kind, size, False, report)
     if position is not None:
         source.seek(position)
 

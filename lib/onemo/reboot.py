@@ -2,9 +2,29 @@
 #
 # modem.reboot: AT+MREBOOT, and the module set up again.
 
-from .at_channel import DONE, REPLY_MS
+from ._port import const, unload
+from .at_channel import DONE, REPLY_MS, RESYNC_MS
 from .at_retry import listen_op
 from .errors import ModemReset
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        run_operation: Any
+
+    def reboot(self, timeout_ms: int = RESYNC_MS) -> None:
+        """Reboot the module (AT+MREBOOT) and set it up again. Its connections are gone; TLS
+        contexts are sent again before they are next used.
+
+        Timeout if it does not answer again within `timeout_ms` milliseconds; CommandError."""
+        unload("reboot", "at_retry")
+        return self.run_operation(reboot_op(self, timeout_ms))
 
 
 def reboot_op(modem, timeout_ms):

@@ -5,13 +5,63 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, LINE, REPLY_MS
+from .at_channel import DONE, LINE, REPLY_MS, RESYNC_MS
+from .at_syntax import BAUD_MAX, BAUD_MIN, check_range
 from .errors import CommandError, Timeout
 from .model import Model
+
+TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+if TYPE_CHECKING:
+    from typing import Any
 
 # Series that differ in nothing from class Model: whoever names one of these needs no table.
 _PLAIN = const("ML307R ML307A ML307G ML302A ML305A")
 _SET_BAUD_MS = const(15000)
+
+
+class Methods:
+    """Part of BaseModem, loaded when it is called."""
+
+    if TYPE_CHECKING:  # what BaseModem has
+        channel: Any
+        reopen: Any
+        run_operation: Any
+        capabilities: Any
+        model: Any
+
+    def set_model(self, response: "str | bytes") -> None:
+        """Select the model from its name, or from an answer to AT+CGMM."""
+        model = plain(response) if isinstance(response, str) else None
+        if model is None:
+            from .models import identify
+
+            _, model = identify(response)
+        _port.unload("start", "models")
+        self.capabilities = model
+        self.model = model.series
+
+    def start(self, timeout_ms: int = RESYNC_MS, *, baud: "int | None" = None) -> None:
+        """Find the module in whatever state it is, switch its echo off and numbered errors on
+        (ATE0, AT+CMEE=1), and identify it (AT+CGMM, AT+CGMR, ATI): `model`, `firmware`,
+        `model_info`. One that the library does not know is asked what it can do. Models that are
+        delivered to sleep are kept awake, unless `keep_awake` is False.
+
+        With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
+        `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
+        told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
+
+        Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
+        another brand, or of the first generation; ProtocolError if it says something else each
+        time that it is asked; ValueError for a `baud` without `reopen`."""
+        if baud is not None:
+            check_range(baud, "baud", BAUD_MIN, BAUD_MAX)
+            if not self.reopen and baud != self.channel.baud:
+                raise ValueError(
+                    "baud is %d, but the UART runs at %d and cannot be opened anew: pass "
+                    "Modem(reopen=...), see uart.reopen" % (baud, self.channel.baud)
+                )
+        _port.unload("start")
+        return self.run_operation(start_op(self, timeout_ms, baud), False)
 
 
 def plain(name):
@@ -42,10 +92,7 @@ def start_op(modem, timeout_ms, baud):
         from .model_find import identify_op
 
         yield from identify_op(modem, end)
-        _port.unload("model_find")
-        _port.unload("models")
-        _port.unload("at_resync")
-        _port.unload("at_retry")
+        _port.unload("model_find", "models", "at_resync", "at_retry")
     if not modem.capabilities.certain:
         from .model_probe import probe_op
 

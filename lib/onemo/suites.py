@@ -1,16 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# The 207 cipher suites of manual 5.1: id, name, strength; and which of them the module has. Loaded
-# only when asked. Three bytes a suite, and the parts of the names in two strings: a seventh of
-# what the names alone would take.
+# The 207 cipher suites of manual 5.1: id, name, strength. Loaded only when asked. Three bytes a
+# suite, and the parts of the names in two strings: a seventh of what the names alone would take.
 
-from ._port import CLOSES_GENERATORS, const
-from .at_channel import DATA, DONE, REPLY_MS, REST_OF_LINE
-from .errors import ProtocolError, Unsupported, refuse_reentry
-
-_LINE = const(4096)  # bytes, a generous bound for what MSSLCIPHER's line takes on the wire
-_ID_MAX = const(64)  # bytes in which an id must end
-_IDS_MAX = const(1024)  # more than that is no list of suites
+from ._port import const
 
 # Key exchanges, those with forward secrecy first: every connection has a key of its own, which no
 # key stolen later opens (DHE and ECDHE; for ECJPAKE see RFC 8236).
@@ -127,79 +120,3 @@ def _word(words, number):
 
 def _index(words, word):
     return words.split(" ").index(word) if word in words.split(" ") else -1
-
-
-def supported_ids(modem):
-    """Iterate the ids that the module lists (manual 3.9), and None wherever it must wait.
-    Unsupported, before anything is sent, if the model does not list them."""
-    model = modem.require_model()
-    if not model.ciphers:
-        raise Unsupported("%s does not list its cipher suites (manual 3.9)" % model)
-    return _iterate_supported(modem.channel)
-
-
-def iterate_supported(modem):
-    """Iterate the same for the blocking front, which waits in between."""
-    if modem.running:
-        refuse_reentry()
-    return _wait_between(modem, supported_ids(modem))
-
-
-def _wait_between(modem, found):
-    # Iterates the ids among what supported_ids() yields. MicroPython does not close a generator
-    # that is left: there nobody can tell a command inside the loop from one behind it.
-    if modem.running:
-        refuse_reentry()
-    modem.running = CLOSES_GENERATORS
-    try:
-        if not modem.channel.ready():
-            modem.drive(modem.resync_op())
-        for suite in found:
-            if suite is None:
-                modem.wait(modem.channel.max_sleep_ms())
-            else:
-                yield suite
-    finally:
-        modem.running = False
-
-
-def _iterate_supported(ch):
-    # Iterates. All ids stand on one line of 1.5 KB, which is taken apart as it comes.
-    ch.command(b"+MSSLCIPHER=?")
-    ch.send(REPLY_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", REST_OF_LINE)
-    while (event := ch.poll()) != DONE:
-        if event != DATA:
-            yield
-            continue
-        token = bytearray()
-        found = 0
-        while ch.data_remaining:
-            if found > _IDS_MAX:
-                ch.lose_sync()
-                raise ProtocolError("%s: the list has no end" % ch.command_text())
-            chunk = ch.read_chunk()
-            if ch.data_remaining and ch.drained:
-                yield
-            for at in range(len(chunk)):
-                byte = chunk[at]
-                if byte not in b" (,)\r\n":
-                    token.append(byte)
-                    if len(token) > _ID_MAX:
-                        _parse_id(ch, token)
-                elif token:
-                    yield _parse_id(ch, token)
-                    token = bytearray()
-                    found += 1
-                if byte == 0x0A:
-                    ch.end_data(at + 1)
-                    break
-
-
-def _parse_id(ch, token):
-    try:
-        suite = int(bytes(token), 16)
-        if 0 <= suite <= 0xFFFF and len(token) <= _ID_MAX:
-            return suite
-    except ValueError:
-        pass
-    raise ProtocolError("%s: %r is no id" % (ch.command_text(), bytes(token)))

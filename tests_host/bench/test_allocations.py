@@ -5,7 +5,8 @@ import pytest
 from onemo_tools.bench import limits
 
 _OURS = """
-command line line_kept urc refill_out refill_in upload upload_stream upload_odd read_back
+command line line_kept urc refill_out refill_in upload upload_stream upload_forced upload_odd
+read_back ciphers flash_upload
 """
 OURS = tuple(_OURS.split())
 ASYNCIO = ("command", "line", "upload", "read_back")

@@ -4,8 +4,6 @@ sense is passed on, and identifiers are in no trace."""
 
 import io
 import random
-import sys
-import types
 
 import pytest
 from onemo import aio
@@ -371,15 +369,6 @@ def test_with_asyncio(rig):
         assert asyncio.run(asyncio.wait_for(job(), 60)) == blocking
     finally:
         aio.sleep_ms = real
-
-
-def test_it_is_loaded_when_it_is_used(rigs, monkeypatch):
-    for name in [name for name in sys.modules if name == "onemo.info"]:
-        monkeypatch.delitem(sys.modules, name)
-    rig = rigs()
-    assert "onemo.info" not in sys.modules
-    rig.modem.info()
-    assert isinstance(sys.modules["onemo.info"], types.ModuleType)
 
 
 # Identifiers in traces

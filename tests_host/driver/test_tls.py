@@ -14,7 +14,7 @@ from onemo import (
     suites,
 )
 from onemo.errors import CommandError, VerifyError
-from onemo.tls import OPTIONS
+from onemo.tls_rows import OPTIONS
 from onemo_simulator.suites import SUITE_IDS
 
 STRICT = {

@@ -4,7 +4,7 @@
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, HEX, TLS1_0, TLS1_1, TLS1_2, TLS_ANY
 from onemo.errors import CommandError, Unsupported, VerifyError
-from onemo.tls import OPTIONS
+from onemo.tls_rows import OPTIONS
 
 from tests_host.sockets.conftest import AioRig
 

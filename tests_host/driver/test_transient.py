@@ -2,7 +2,7 @@
 """A module that is busy for a moment is asked again, within the caller's deadline."""
 
 import pytest
-from onemo.errors import CommandError
+from onemo.errors import CommandError, Timeout
 
 BUSY = (b"+CME ERROR: 14", b"+CME ERROR: 3", b"ERROR")
 
@@ -14,6 +14,24 @@ def test_start_asks_again(rigs, command, refusal):
     rig.modem.start()
     assert rig.modem.model == "ML307R"
     assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+@pytest.mark.parametrize("refusal", BUSY[:2])
+def test_a_module_that_refuses_to_say_what_it_is_for_seconds_is_not_taken_for_unknown(
+    rigs, refusal
+):
+    rig = rigs(started=False)
+    for command in (b"AT+CGMM", b"AT+CGMR", b"ATI"):
+        rig.module.reply(command, refusal, 10)
+    rig.modem.start()
+    assert rig.modem.model == "ML307R"
+    rig = rigs(started=False)
+    for command in (b"AT+CGMM", b"AT+CGMR", b"ATI"):
+        rig.module.reply(command, refusal, None)
+    began = rig.clock.now()
+    with pytest.raises(Timeout):
+        rig.modem.start(timeout_ms=15000)
+    assert 15 <= rig.clock.now() - began < 18
 
 
 @pytest.mark.parametrize("command", [b"ATE0", b"AT+CMEE=1"])

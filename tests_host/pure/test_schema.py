@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from config_cases import ACROSS, CONFIG, ENTRIES, MISSING, VALUES, changed, shown
-from onemo import profile, profile_check, schema, suites, tls
+from onemo import profile, profile_check, schema, suites, tls, tls_rows
 
 BROKEN = [suite for suite in suites.ids() if suites.strength(suite) == "broken"]
 
@@ -45,6 +45,7 @@ def test_each_entry_takes_what_it_may_be_and_nothing_else(path):
                 "retry.first_s": "retry.most_s",
                 "contexts": "endpoint.ssl_id",
                 "contexts.0.ssl_id": "endpoint.ssl_id",
+                "endpoint.ssl_id": "contexts[1].auth",
             }
             if path.endswith((".name", ".kind")) or path == "objects":
                 assert said.startswith((shown(path), "contexts[", "objects[")), said
@@ -283,7 +284,7 @@ def test_the_rows_of_a_context_are_those_of_configure():
     rows = {name: (kind, wants) for name, kind, wants in schema.children("contexts[]", "")}
     parameters = inspect.signature(tls.TLSContext.configure).parameters
     assert set(rows) == {"ssl_id", *parameters} - {"self", "send"}
-    for option in tls._OPTIONS:
+    for option in tls_rows.ROWS:
         kind, wants = rows.get(option.arguments[0], ("", ""))
         if kind == "int?":
             assert wants.split(" ")[:2] == [str(option.low), str(option.high)]

@@ -64,6 +64,18 @@ async function imported(code) {
     return live() - before;
 }
 
+async function importedFromRom(code) {
+    // The same with the library in a ROMFS image, which is not counted: on a board it is in flash.
+    const { mp, live } = await start();
+    mp.runPython('import binascii, io, time, select, vfs');
+    mp.runPython(`with open('/bench/onemo.romfs', 'rb') as file:\n    image = file.read()`);
+    mp.runPython(`vfs.mount(vfs.VfsRom(image), '/rom')\nsys.path.insert(0, '/rom')`);
+    const before = live();
+    mp.runPython(code);
+    mp.runPython(`assert sys.modules['onemo'].__file__.startswith('/rom')`);
+    return live() - before;
+}
+
 function pem(size) {
     const digest = createHash('sha256').update(readFileSync(join(folder, `${size}.pem`))).digest('hex');
     return `(${size}, '/bench/${size}.pem', '${digest.slice(0, 32)}')`;
@@ -78,4 +90,5 @@ console.log(JSON.stringify({
     ours: value(`allocations.ours(${pems})`),
     plain: value(`allocations.peer(${pems})`),
     live: { import: await imported(modem), loaded: await imported(loaded) },
+    rom: { import: await importedFromRom(modem), loaded: await importedFromRom(loaded) },
 }));

@@ -6,7 +6,7 @@ from typing import Any
 
 from onemo_tools.bench import size
 
-from . import heaps, limits, silicon, streams, wasm, wire
+from . import heaps, life, limits, silicon, streams, wasm, wire
 from .device import SIZES, Device
 
 ROUNDS = 25  # of each timing
@@ -25,6 +25,7 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     _allocations(device, ours, plain)
     say("sizes and live heap")
     details["modules"] = _sizes(device, ours)
+    _lives(device, ours)
     say("smallest heaps")
     _heaps(device, ours, plain)
     say("32-bit heap")
@@ -108,6 +109,14 @@ def _sizes(device: Device, ours: Values) -> list[dict[str, Any]]:
     ]
 
 
+def _lives(device: Device, ours: Values) -> None:
+    ours.update(life.connection(device))
+    for program, prefix in life.PROGRAMS.items():
+        found = life.stages(device, program)
+        del found["modules"]
+        ours.update({f"{prefix}_{stage}": value for stage, value in found.items() if value})
+
+
 def _heaps(device: Device, ours: Values, plain: Values) -> None:
     found = heaps.all_stages(device)
     for stage, value in found["blocking"].items():
@@ -132,6 +141,8 @@ def _wasm(device: Device, ours: Values, plain: Values) -> str | None:
             plain[f"small_{key}"] = found["plain"][key]
     ours["small_live_import"] = found["live"]["import"]
     ours["small_live_loaded"] = found["live"]["loaded"]
+    ours["small_live_import_rom"] = found["rom"]["import"]
+    ours["small_live_loaded_rom"] = found["rom"]["loaded"]
     return None
 
 

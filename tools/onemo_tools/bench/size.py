@@ -19,8 +19,8 @@ from onemo_tools.deploy.packages import ROOT
 # What a run that writes certificates loads; the rest of the provision part is loaded when needed:
 # another kind of model, an error to explain, TLS contexts, a speed to change.
 _PROVISIONING = """
-__init__ _port at_channel at_resync at_retry at_syntax blocking cert_pem cert_store cert_upload
-certs errors md5 model models modem
+__init__ _pem_viper _port at_channel at_resync at_retry at_syntax blocking cert_pem cert_store
+cert_upload certs errors md5 model models modem
 """
 PROVISIONING = tuple(_PROVISIONING.split())
 AIM = 16 * 1024  # bytes of .mpy for provision only

@@ -121,7 +121,7 @@ def paced(device: Device, packet: int | None, baud: int, runs: int) -> Transfer:
             call = f"paced.peer({fd}, {path!r}, {runs})"
         process = device.start(call, fds=(fd,))
         try:
-            _serve(SimulatedUart(module, baud=baud, txbuf=1 << 16), ours, process)
+            serve(SimulatedUart(module, baud=baud, txbuf=1 << 16), ours, process)
         finally:
             process.kill()
     status, output = finish(process)
@@ -134,9 +134,10 @@ def paced(device: Device, packet: int | None, baud: int, runs: int) -> Transfer:
     return _transfer(us / 1e6, count, baud)
 
 
-def _serve(uart: SimulatedUart, host: socket.socket, process: subprocess.Popen[str]) -> None:
-    # Each byte at its own deadline, looked at so often that a turn of the dialogue costs little;
-    # `simulator.Line`, with its millisecond, would be most of what is measured at 921600.
+def serve(uart: SimulatedUart, host: socket.socket, process: subprocess.Popen[str]) -> None:
+    """A simulated module at the other end of a line, until `process` ends. Each byte comes at its
+    own deadline, looked at so often that a turn of the dialogue costs little; `simulator.Line`,
+    with its millisecond, would be most of what is measured at 921600."""
     end = time.monotonic() + _SERVE_S
     buffer = bytearray(4096)
     while process.poll() is None:

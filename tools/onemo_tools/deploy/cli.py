@@ -22,7 +22,7 @@ from onemo_tools.deploy import deployment, folders, ports
 from onemo_tools.deploy.deployment import Deployed, DeployError, Rules
 from onemo_tools.deploy.folders import Folder
 from onemo_tools.deploy.packages import ROOT
-from onemo_tools.deploy.romfs import RomfsError
+from onemo_tools.deploy.romfs import RomfsError, advice, build
 
 
 def deploy(
@@ -109,6 +109,9 @@ def deploy(
         typer.echo(json.dumps(said))
     else:
         _tell(done, chosen, dry_run)
+        if done.rom and not romfs:
+            image = len(build(deployment.library(root)))
+            typer.echo(f"hint     {advice(done.rom, image)}")
     if done.incomplete:
         raise typer.Exit(exits.KEPT)
 

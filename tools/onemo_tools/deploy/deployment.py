@@ -20,6 +20,7 @@ from onemo_board.mpremote import mpremote
 from onemo_tools.deploy import manifest, mpy, romfs
 from onemo_tools.deploy.handover import Handover
 from onemo_tools.deploy.manifest import Manifest
+from onemo_tools.deploy.packages import HOST
 
 ROOT_FILES = ("boot.py", "main.py", "mqtt.py", "config.json")
 FOLDERS = ("lib", "lib/onemo", "certs")  # there in any case: users put their PEM files in certs
@@ -59,6 +60,16 @@ def viper():
         return True
     except Exception:
         return False
+def rom():
+    try:
+        import vfs
+        size = 0
+        for i in range(vfs.rom_ioctl(1)):
+            part = vfs.rom_ioctl(2, i)
+            size += part.ioctl(4, 0) * part.ioctl(5, 0) if hasattr(part, 'ioctl') else len(part)
+        return size
+    except Exception:
+        return 0
 b = bytearray(256)
 known = set()
 clash = []
@@ -85,7 +96,7 @@ print(json.dumps({
     'files': dict(walk('')), 'clash': clash, 'block': v[0],
     'free': v[0] * v[3] if v[3] <= v[2] else 0,  # littlefs may count more blocks than it has
     'mpy': getattr(sys.implementation, '_mpy', 0), 'viper': viper(),
-    'md5': hasattr(hashlib, 'md5')}))
+    'md5': hasattr(hashlib, 'md5'), 'rom': rom()}))
 """
 
 # Runs on the board: the manifest in its place. A FAT file system renames over no file.
@@ -121,6 +132,7 @@ class Deployed:
     leftover: list[str] = field(default_factory=list)  # of an earlier deploy, keys first
     missing: list[str] = field(default_factory=list)  # needed, but not there afterwards either
     size: int = 0  # bytes copied
+    rom: int = 0  # bytes of the board's ROMFS partitions; 0: it has none
 
     @property
     def incomplete(self) -> bool:
@@ -166,7 +178,7 @@ def library(root: Path, source: bool = False) -> dict[str, bytes]:
     """lib/onemo of the checkout at `root`, compiled unless `source`: path on the board ->
     content."""
     folder = root / _LIBRARY
-    sources = sorted(folder.glob("*.py"))
+    sources = sorted(path for path in folder.glob("*.py") if path.stem not in HOST)
     if not sources:
         raise DeployError(f"there is no library in {folder}: is this the project's folder?")
     files = {}
@@ -219,6 +231,7 @@ def deploy(
         )
     after = _after(found["files"], before, files, rules, result)
     result.size = sum(len(files[path]) for path in result.copied)
+    result.rom = found.get("rom", 0)
     change = Change(result.copied, result.removed)
     if (after.paths() or before.paths()) and after.text() != found.get("manifest"):
         change.manifest = after.text()

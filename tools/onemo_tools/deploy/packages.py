@@ -20,21 +20,24 @@ PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
-__init__ _md5_viper _port at_channel at_masking at_resync at_retry at_syntax baud blocking
-cert_list cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload
-cert_upload_counted cert_upload_inline certs clock error_numbers error_texts errors md5 model
-model_find model_info model_probe models modem network reboot schema start tls tls_option uart
+__init__ _md5_viper _pem_plain _pem_viper _port at_channel at_masking at_resync at_retry at_syntax
+baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore cert_store
+cert_upload cert_upload_counted cert_upload_inline certs clock clock_known error_numbers
+error_texts errors errors_seldom md5 model model_find model_info model_probe models modem network
+reboot recovery refusals schema start tls tls_configure tls_option tls_rows uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
-IDENTITY = ("profile", "profile_check", "provisioning")
-AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
+IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
+
+HOST = ("_host",)  # what only CPython needs
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
     "sockets": "TCP and TLS streams, network, MQTT and HTTP; needs provision",
     "aio": "the same for asyncio; needs provision and, for streams, sockets",
-    "identity": "what a device is to have: sync and rotate; needs provision",
+    "identity": "what a device is to have: sync, rotate, renewal; needs provision",
 }
 
 _MANIFEST = """# SPDX-License-Identifier: MIT
@@ -61,8 +64,9 @@ for part, files in (
 
 
 def modules(root: Path = ROOT) -> list[str]:
-    """The library's modules in the tree."""
-    return sorted(path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    """The library's modules in the tree that boards get."""
+    found = (path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    return sorted(name for name in found if name not in HOST)
 
 
 def part_of(module: str) -> str:
@@ -80,7 +84,8 @@ def parts(root: Path = ROOT) -> dict[str, list[str]]:
 
 
 def imports(source: Path) -> list[str]:
-    """The package's modules that a module imports as it is itself imported, not later."""
+    """The package's modules that a module imports on a board as it is itself imported, not
+    later."""
     found: list[str] = []
     known = modules(source.parents[2])
     for node in _at_import(ast.parse(source.read_text(encoding="utf-8"))):
@@ -111,8 +116,9 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    tests = ("TYPE_CHECKING", "TYPE_CHECKING or not IS_BOARD")
     for node in ast.iter_child_nodes(tree):
-        for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) in tests
         later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         if not (for_checkers or later):
             yield node

@@ -14,8 +14,8 @@ from pathlib import Path
 _IMPORTS = "from .aio_stream import Stream\n"
 _HEAD = """# SPDX-License-Identifier: MIT
 #
-# The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py and tls.py by
-# `make packages`.
+# The asyncio front as type checkers see it. Made from modem.py, aio.py, certs.py, tls.py and the
+# modules with a class Methods by `make packages`.
 
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, List
@@ -31,15 +31,36 @@ _ATTRIBUTES = {
         "channel": "Any",
         "certs": "CertStore",
     },
-    "CertStore": {"encoding": "int", "psk_verified": "str | None"},
+    "CertStore": {"encoding": "int", "newline": "bytes | None", "psk_verified": "str | None"},
     "TLSContext": {"ssl_id": "int"},
 }
 # In the order of the file: class as it is seen, from which module and class.
+_SELDOM = (
+    *("start", "model_info", "reboot", "baud", "network", "power_sleep", "clock", "info"),
+    *("net_stand_in", "cert_restore", "certs", "provisioning"),
+)
 _CLASSES = (
     ("CertStore", (("certs.py", "CertStore"),)),
-    ("TLSContext", (("tls.py", "TLSContext"),)),
-    ("Modem", (("modem.py", "BaseModem"), ("aio.py", "AsyncModem"))),
+    (
+        "TLSContext",
+        (
+            ("tls.py", "TLSContext"),
+            ("tls_configure.py", "Methods"),
+            ("tls_option.py", "Methods"),
+        ),
+    ),
+    (
+        "Modem",
+        (
+            ("modem.py", "BaseModem"),
+            *((f"{module}.py", "Methods") for module in _SELDOM),
+            ("aio_udp.py", "Methods"),
+            ("aio_socket.py", "Methods"),
+            ("aio.py", "AsyncModem"),
+        ),
+    ),
 )
+_AWAITED = ("rotate",)  # that run several operations
 _MAY_NOT_RUN = ("configure",)  # with send=False there is nothing to be awaited
 _OWN_PARTS = "For the library's own parts."
 
@@ -69,9 +90,11 @@ def text(library: Path) -> str:
 def _imports(library: Path, made: str) -> Iterator[str]:
     """Lines for what annotations name beside the classes that are here."""
     found: dict[str, str] = {}
-    for file in ("modem.py", "aio.py"):
-        for node in ast.walk(ast.parse((library / file).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+    for file in ("modem", *_SELDOM, "aio_udp", "aio_socket", "aio"):
+        for node in ast.parse((library / f"{file}.py").read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = file
+            elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                 for one in node.body:
                     if isinstance(one, ast.ImportFrom) and one.level == 1 and one.module:
                         found |= {alias.name: one.module for alias in one.names}
@@ -116,7 +139,7 @@ def _seen(method: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     runs = "self.run_operation(" in (body := ast.unparse(method)) or (
         "self._modem.run_operation(" in body
     )
-    is_async = isinstance(method, ast.AsyncFunctionDef) or runs
+    is_async = isinstance(method, ast.AsyncFunctionDef) or runs or method.name in _AWAITED
     result = _annotation(method.returns) if method.returns else "Any"
     if runs and method.name in _MAY_NOT_RUN:
         is_async, result = False, f"Awaitable[{result}]"

@@ -18,6 +18,7 @@ from onemo import (
     profile_check,
     schema,
     suites,
+    suites_listed,
 )
 from onemo import trace as trace_module
 from onemo.at_channel import DATA, DONE, LINE, PROMPT, SENT, Channel
@@ -244,7 +245,7 @@ def on_ciphers(data: bytes, rng: random.Random) -> None:
         uart = _Uart(b"", rng)
         channel = Channel(uart, 115200, 64, None)
         channel.reset()
-        found = suites._iterate_supported(channel)
+        found = suites_listed._iterate_supported(channel)
         with contextlib.suppress(ModemError):
             next(found)  # the command is out
             uart.data[:] = b"\r\n+MSSLCIPHER: (" + data

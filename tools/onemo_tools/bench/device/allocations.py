@@ -5,11 +5,16 @@
 import gc
 
 import plain
+import vfs
 from common import NAME, Sink, listing, scripted, started, store
 from onemo.cert_store import find_op
+from scripted import OK
 
 _WARM = 3
 _TIMES = 8
+_BLOCK = 4096  # bytes of a block of a board's flash
+_IN_FLASH = "/flash/ca.pem"
+_SUITES = 207  # that the manual lists
 
 
 def per_call(act):
@@ -72,17 +77,65 @@ def ours(pems):
             certs.write(NAME, stream)
 
         found["upload_stream"] = per_call(again)
+    found["upload_forced"] = per_call(lambda: certs.write(NAME, path, force=True))
+    if hasattr(vfs, "VfsLfs2"):
+        found["flash_upload"] = _from_flash(certs, path)
     modem.packet = 1000
     found["upload_odd"] = per_call(lambda: certs.write(NAME, path))
     modem.packet = 2048
     sink = Sink()
     found["read_back"] = per_call(lambda: certs.read(NAME, sink))
     assert sink.size == (_WARM + _TIMES) * size, sink.size
+    ids = b",".join([b"0x%04X" % i for i in range(_SUITES)])
+    uart.answer(b"AT+MSSLCIPHER=?", b"\r\n+MSSLCIPHER: (" + ids + b")\r\n" + OK)
+
+    def every():
+        count = 0
+        for _ in modem.ciphers():
+            count += 1
+        assert count == _SUITES, count
+
+    found["ciphers"] = per_call(every)
     return found
 
 
 def _look(buf, start, end):
     pass
+
+
+class _Flash:
+    # A board's flash: littlefs on it reads and writes files as there.
+
+    def __init__(self, blocks):
+        self._data = bytearray(_BLOCK * blocks)
+
+    def readblocks(self, block, buf, offset=0):
+        at = block * _BLOCK + offset
+        for i in range(len(buf)):
+            buf[i] = self._data[at + i]
+
+    def writeblocks(self, block, buf, offset=0):
+        at = block * _BLOCK + offset
+        for i in range(len(buf)):
+            self._data[at + i] = buf[i]
+
+    def ioctl(self, op, arg):
+        return {4: len(self._data) // _BLOCK, 5: _BLOCK, 6: 0}.get(op)
+
+
+def _from_flash(certs, path):
+    # Bytes beyond those of opening and closing the file.
+    with open(path, "rb") as file:
+        pem = file.read()
+    flash = _Flash(64)
+    vfs.VfsLfs2.mkfs(flash)
+    vfs.mount(vfs.VfsLfs2(flash), "/flash")
+    with open(_IN_FLASH, "wb") as file:
+        file.write(pem)
+    opened = per_call(lambda: open(_IN_FLASH, "rb").close())
+    written = per_call(lambda: certs.write(NAME, _IN_FLASH))
+    vfs.umount("/flash")
+    return written - opened
 
 
 def _transfers(uart, certs, pems, found):

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+#
+# In step with the module again: what a recovery finds out, and what has to be done then. And the
+# one question behind an answer that may have been another command's. Loaded when something went
+# wrong, and let go of.
+
+from ._port import unload
+from .at_channel import DONE, REPLY_MS
+from .errors import ModemReset, ProtocolError, Timeout
+
+
+def recover_op(modem, timeout_ms):
+    """Operation: see BaseModem.resync_op."""
+    ch = modem.channel
+    if ch.may_sleep():
+        from .power_sleep import wake_op
+
+        if (yield from wake_op(modem)):
+            return
+    from .at_resync import resync_op
+
+    started_anew = yield from resync_op(ch, timeout_ms)
+    unload("at_resync", "at_retry")
+    if started_anew:
+        modem.boot_count += 1
+        if modem.boot_count > 1:
+            modem.tell(
+                "reboot",
+                "the module rebooted; its connections are gone, its settings are "
+                "sent again before they are next used",
+            )
+    name = modem.partial_upload
+    if name is not None:
+        from .cert_store import discard_op
+
+        yield from discard_op(modem, name)
+        modem.partial_upload = None
+    model = modem.capabilities
+    if started_anew and model and (modem.rts or modem.cts or modem.keep_awake or model.sleeps):
+        from .start import settings_op
+
+        unload("start")
+        yield from settings_op(modem)
+
+
+def confirm_empty_op(ch):
+    """Operation: a query was answered by nothing but OK: was that OK another command's? Then the
+    answer comes before that to another query. ProtocolError."""
+    strays = ch.strays
+    timeout_ms = min(REPLY_MS, ch.timeout_ms)
+    ch.command(b"+CMEE?").send(timeout_ms, b"+CMEE:", require_info=True)
+    try:
+        while ch.poll() != DONE:
+            yield
+    except (Timeout, ModemReset):
+        return  # the module was told to restart, or to sleep
+    if ch.strays != strays:
+        ch.lose_sync()
+        raise ProtocolError("the answers have come out of step with the commands; ask again")
