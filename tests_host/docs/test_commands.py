@@ -28,6 +28,7 @@ NOT_HERE = {
     r"(pipx install|pip install .*tools/)": "tests_host/install builds and installs these wheels",
     r"(git clone|python3 -m venv|\. env/|pip install|pytest)": "test_first_commands.py runs these",
     r"\./onemo probe .*--server": "it needs a server of that name; tests_host/probe has one",
+    r"(\./onemo renew serve| +--listen)": "it serves devices; tests_host/renew has one",
     r"openssl s_client": "it asks the reader's own server",
 }
 # What takes long: `make doc-commands`.
