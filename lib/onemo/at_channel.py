@@ -501,10 +501,10 @@ class Channel:
         return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
 
     def is_own_line(self):
-        """False if it begins with another command's name, `+OTHER:`."""
+        """False if it begins with another command's name, `+OTHER:`, or as chatter, `^OTHER:`."""
         rx = self._rx
         out = self.out
-        if rx[self.start] != 0x2B or out[2] != 0x2B or out.find(b";") >= 0:
+        if rx[self.start] not in b"+*^" or out[2] != 0x2B or out.find(b";") >= 0:
             return True
         at = self._match_command(self.start, 2, b"=?\r")
         return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0

@@ -30,6 +30,8 @@ KEY_TEXT = (
         ("+CEREG?", [b"+CSQ: 1,1", b"+CEREG: 1,1"], [b"+CEREG: 1,1"]),
         ("+CGMR", [b"+CEREG: 1", b"ML307R-DL-MBRH0S01"], [b"ML307R-DL-MBRH0S01"]),
         ("+CSQ", [b"+CSQX: 1", b"+CSQ: 2"], [b"+CSQ: 2"]),
+        ("+CIMI", [b"460040123456789", b"^MODE: 5"], [b"460040123456789"]),
+        ("+CGSN", [b'*PSUTTZ: "26/11/26"', b"ML0123456789ABCD"], [b"ML0123456789ABCD"]),
         ("I", [b"+GCAP: x", b"ML307R"], [b"+GCAP: x", b"ML307R"]),
         ("+CSQ;+CEREG?", [b"+CSQ: 2", b"+CEREG: 1"], [b"+CSQ: 2", b"+CEREG: 1"]),
     ],
@@ -108,6 +110,10 @@ def test_text_in_place_of_a_path_is_refused_without_showing_it(rig):
         f'+msslpsk="id","{SECRET}"',
         f'+MSSLKEYWR="k",0,0,"{SECRET}"',
         f'+MSSLCERTWR="k",0,0,"-----BEGIN PRIVATE KEY-----\\r\\n{SECRET}"',
+        f'+CSQ;+MSSLPSK="id","{SECRET}"',
+        f'+CSQ;+CGAUTH=1,2,"user","{SECRET}"',
+        f'+CLCK="SC",1,"{SECRET}"',
+        f'+CPWD="SC","{SECRET}","5678"',
     ],
 )
 @pytest.mark.parametrize("kind", [str, str.encode])
@@ -120,6 +126,24 @@ def test_a_raw_command_shows_no_secret(rigs, text, kind):
     assert SECRET.encode() not in told
     assert SECRET not in str(caught.value) + repr(caught.value) + caught.value.command
     assert any(SECRET.encode() in bytes(line) for line in rig.module.commands)
+
+
+def test_the_shortest_command_with_a_secret_shows_none(rigs):
+    told = bytearray()
+    rig = rigs(driver={"trace": lambda way, data: told.extend(data)})
+    rig.module.reply(b"AT+CPIN", b"+CME ERROR: 16")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.command("+CPIN=1234")
+    assert b"AT+CPIN=1234" in [bytes(line) for line in rig.module.commands]
+    assert b"1234" not in told.partition(b"+CPIN=")[2]
+    assert "1234" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_key_without_its_begin_in_place_of_a_path_is_not_shown(rig):
+    bare = "MHcCAQEEIA" + SECRET * 4
+    with pytest.raises(OSError, match="cannot be opened") as caught:
+        rig.modem.certs.write("client.key", bare, KEY)
+    assert SECRET not in str(caught.value)
 
 
 def test_no_key_stays_in_the_buffers(rig):
