@@ -155,3 +155,32 @@ def test_dtr_wakes_it_and_lets_it_sleep(rigs, monkeypatch, wake_by):
         assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
         assert rig.module.commands == [b"AT+CMEE?", b"AT+CSQ"]  # nothing was lost
         assert levels[-2:] == [0, 1]
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+@pytest.mark.parametrize("model", ["ML307R", "ML302S", "MN316"])
+def test_one_that_was_told_to_sleep_before_is_woken(rigs, model, mode):
+    told = []
+    network = LoopNetwork()
+    network.listen("a.example", 6, EchoPeer())
+    rig = rigs(model, started=False, sleepmode=mode, sleep_after=10.0, network=network)
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    rig.modem.start()
+    rig.modem.attach()
+    assert told[0] == "sleep"
+    with rig.modem.connect("a.example", 6) as stream:
+        for _ in range(2):
+            rig.clock.advance(11)
+            assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+            rig.clock.advance(11)
+            stream.write(b"ping")
+            assert stream.read(4) == b"ping"
+    assert rig.module.sleep.settings["sleepmode"] == mode
+
+
+def test_one_that_does_not_sleep_is_not_woken(rigs):
+    rig = rigs()
+    rig.clock.advance(60)
+    before = len(rig.module.commands)
+    rig.modem.command("+CSQ")
+    assert rig.module.commands[before:] == [b"AT+CSQ"]
