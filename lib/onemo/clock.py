@@ -7,8 +7,8 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import listen_op
+from .at_channel import DONE, REPLY_MS
+from .at_retry import ask_op, listen_op
 from .errors import ClockError, CommandError, Timeout
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -190,17 +190,17 @@ def _ask_server_op(ch, clock, timeout_ms):
     return True
 
 
+def _clock_text(ch):
+    # NB models have no quotes, so that its comma parts it in two.
+    return ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
+
+
 def _read_op(ch):
     # What the clock says, as str, once it has said so twice: one damaged digit is another time.
     before = None
     for _ in range(_READS):
-        answer = ""
-        ch.command(b"+CCLK?").send(REPLY_MS, b"+CCLK:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:  # NB models have no quotes, so that its comma parts it in two
-                answer = ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
-            else:
-                yield
+        end = _port.ticks_add(_port.ticks_ms(), REPLY_MS)
+        answer = (yield from ask_op(ch, b"+CCLK?", end, _clock_text)) or ""
         minutes = _minutes(parse_clock(answer))
         if before is not None and abs(minutes - before) <= 1:
             return answer

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A module that is busy for a moment is asked again, within the caller's deadline."""
 
+from datetime import datetime
+
 import pytest
 from onemo.errors import CommandError, Timeout
+from onemo_simulator import EchoPeer, LoopNetwork
 
 BUSY = (b"+CME ERROR: 14", b"+CME ERROR: 3", b"ERROR")
 
@@ -59,3 +62,23 @@ def test_a_module_that_does_not_tell_its_series_is_known_by_its_firmware(rigs, r
     rig.module.reply(b"AT+CGMM", refusal, times=None)
     rig.modem.start()
     assert rig.modem.model == "ML307R"
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+def test_a_new_connection_is_looked_at_again(rigs, refusal):
+    network = LoopNetwork()
+    network.listen("a.example", 6, EchoPeer())
+    rig = rigs(network=network, refuse_once=((b"AT+MIPSTATE=", refusal),))
+    rig.modem.attach()
+    with rig.modem.connect("a.example", 6) as stream:
+        stream.write(b"ping")
+        assert stream.read(4) == b"ping"
+    assert len(network.connections) == 1
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_clock_is_asked_again(rigs, refusal, times):
+    rig = rigs(date=datetime(2026, 5, 6, 7, 8, 9), refuse_once=((b"AT+CCLK?", refusal),) * times)
+    rig.modem.attach()
+    assert rig.modem.clock()[:5] == (2026, 5, 6, 7, 8)
