@@ -4,7 +4,7 @@
 from datetime import datetime
 
 import pytest
-from onemo.errors import CommandError, Timeout
+from onemo.errors import CommandError, ModemError, Timeout
 from onemo_simulator import EchoPeer, LoopNetwork
 
 BUSY = (b"+CME ERROR: 14", b"+CME ERROR: 3", b"ERROR")
@@ -82,3 +82,23 @@ def test_the_clock_is_asked_again(rigs, refusal, times):
     rig = rigs(date=datetime(2026, 5, 6, 7, 8, 9), refuse_once=((b"AT+CCLK?", refusal),) * times)
     rig.modem.attach()
     assert rig.modem.clock()[:5] == (2026, 5, 6, 7, 8)
+
+
+@pytest.mark.parametrize("said", [b"+MATREADY", b"+MATREADY: 1"])
+def test_one_that_reboots_again_and_again_is_not_taken_for_unknown(rigs, said):
+    rig = rigs(started=False)
+    for command in (b"AT+CGMM", b"AT+CGMR", b"ATI"):
+        rig.module.chatter(command, said, 1000)
+    began = rig.clock.now()
+    with pytest.raises(Timeout, match="the module answers"):
+        rig.modem.start()
+    assert rig.clock.now() - began < 33
+    assert rig.modem.model is None
+
+
+def test_one_that_gets_in_step_as_the_time_is_over_is_a_timeout(rigs):
+    rig = rigs(started=False, boot_chatter=(b"+MATREADY",), boot_chatter_time=30.0)
+    with pytest.raises(ModemError):
+        rig.modem.start()
+    rig.modem.start()
+    assert rig.modem.model == "ML307R"
