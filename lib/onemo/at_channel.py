@@ -810,6 +810,9 @@ class Channel:
         # Raises what a final result means that is not just OK.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
+        # A refusal may be another's: lines of any kind, or data, would be taken for the next
+        # command's then.
+        wanted = self._expect == ALL or self._data_after is not None
         self.mask_rx = self.mask_rx and not self.mask_tx
         self._end_command()
         if self._discarded:
@@ -827,8 +830,8 @@ class Channel:
         else:  # the refusal may be another's, and the prompt still to come
             self.prompt_refused = refused
             self.out_of_sync = True
-        if verdict == at_syntax.ERROR:
-            self.out_of_sync = True  # numbered errors are on: a damaged line has this answer
+        if wanted or verdict == at_syntax.ERROR:  # not numbered: a damaged line's answer
+            self.out_of_sync = True
         code = None
         response = ""
         if verdict == at_syntax.CME_ERROR:

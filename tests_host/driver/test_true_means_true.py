@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What is told is true when it is told: at the line's faults, and at its callers'."""
 
+import contextlib
 import io
 
 import pytest
 from onemo import KEY
-from onemo.errors import CommandError
+from onemo.errors import CommandError, ModemError
 
 from tests_host.pure.der import base64_of
 
@@ -181,3 +182,57 @@ def test_a_setting_of_the_wrong_kind_is_refused(rig, settings):
 def test_a_broken_suite_needs_true_itself(rig):
     with pytest.raises(ValueError, match="broken"):
         rig.modem.tls(1).configure(ca="ca.pem", ciphersuite=0x0005, allow_broken="no")
+
+
+# A final result too many, as in the text of an SMS, with the answer 200 ms behind it
+
+
+def list_certs(modem):
+    return modem.certs.list()
+
+
+def read_cert(modem):
+    sink = io.BytesIO()
+    return modem.certs.read("ca.pem", sink), sink.getvalue()
+
+
+def list_suites(modem):
+    return len(list(modem.ciphers()))
+
+
+def ask_imsi(modem):
+    return modem.command("+CIMI")
+
+
+@pytest.mark.parametrize("said", [b"OK", b"ERROR", b"+CME ERROR: 762"])
+@pytest.mark.parametrize(
+    ("command", "ask"),
+    [
+        (b"AT+MSSLLIST", list_certs),
+        (b"AT+MSSLCERTRD", read_cert),
+        (b"AT+MSSLCIPHER", list_suites),
+        (b"AT+CIMI", ask_imsi),
+    ],
+)
+def test_no_answer_is_taken_for_that_to_the_next_command(rigs, command, ask, said):
+    rig = rigs(strict=False)  # who is told too early speaks too early
+    content = pem(900)
+    rig.module.store.objects.update({(1, "ca.pem"): content, (1, "cb.pem"): content})
+    right = ask(rig.modem)
+    rig.module.chatter(command, b'+CMT: "+861064899",,"26/11/30"\r\n' + said, 1)
+    rig.module.delay(command, 0.2, 1)
+    with pytest.raises(ModemError):
+        ask(rig.modem)
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+    with contextlib.suppress(ModemError):  # the OK behind a list's lines may be told only now
+        assert ask(rig.modem) == right
+    assert ask(rig.modem) == right
+
+
+def test_a_list_that_is_cut_short_by_an_ok_is_no_list(rig):
+    rig.module.store.objects[1, "ca.pem"] = pem(900)
+    lines = [b'+MSSLLIST: "ca.pem",900', b"OK", b'+MSSLLIST: "cb.pem",900']
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", lines=lines)
+    with pytest.raises(ModemError):
+        rig.modem.certs.list()
+    assert rig.modem.certs.list() == [("ca.pem", 900)]
