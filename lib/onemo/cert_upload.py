@@ -22,6 +22,7 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(2)  # buffers that are judged before others have their turn
+_PATH_SHOWN = const(60)  # characters
 
 
 class Uploader:
@@ -218,6 +219,8 @@ class Uploader:
                 self._stream = open(source, "rb")
                 self._opened = True
             except OSError as error:
+                if len(source) > _PATH_SHOWN:
+                    source = source[:20] + "..."  # it may be a key without its BEGIN line
                 raise OSError(
                     error.args[0],
                     "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
