@@ -77,9 +77,9 @@ def _list_op(ch, kind):
         else:
             yield
     # An OK of another's would have cut the list short.
-    from .recovery import confirm_empty_op
+    from .at_confirm import confirm_empty_op
 
-    unload("recovery")
+    unload("at_confirm")
     yield from confirm_empty_op(ch)
     return ch.set_result(found)
 

@@ -278,9 +278,9 @@ def _command_op(ch, text, timeout_ms):
                 ch.result.append(ch.line())
         elif event == DONE:
             if not ch.result and ch.is_query():
-                from .recovery import confirm_empty_op
+                from .at_confirm import confirm_empty_op
 
-                unload("recovery")
+                unload("at_confirm")
                 yield from confirm_empty_op(ch)
             return
         else:
