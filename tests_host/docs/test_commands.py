@@ -28,11 +28,11 @@ NOT_HERE = {
     r"(pipx install|pip install .*tools/)": "tests_host/install builds and installs these wheels",
     r"(git clone|python3 -m venv|\. env/|pip install|pytest)": "test_first_commands.py runs these",
     r"\./onemo probe .*--server": "it needs a server of that name; tests_host/probe has one",
-    r"\./onemo (factory|renew serve)": "tests_host/factory and renew have what it needs",
+    r"(\./onemo renew serve| +--listen)": "it serves devices; tests_host/renew has one",
     r"openssl s_client": "it asks the reader's own server",
 }
 # What takes long: `make doc-commands`.
-_LONG = ("test-device", "probe (?!.*--read-only)", "deploy --board /tmp/a$")
+_LONG = ("test-device", "probe (?!.*--read-only)")
 LONG = rf"\./onemo ({'|'.join(_LONG)})|.*mpremote .* mip install"
 # What looks at a port only: in `make test` once, whichever page has it first.
 ONCE = r"(\./)?onemo (doctor|certs ls) --(board|serial) /dev/"

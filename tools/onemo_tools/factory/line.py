@@ -25,13 +25,13 @@ _LOOK_S = 0.2  # how often a slot looks whether its port is there
 _SETTLE_S = 0.3  # a port that has just come may go again
 _ADVICE = (
     # what went wrong, what the person at the line does
-    (Clone, STOP, "set it aside: a clone, or a swapped module"),
-    (Taken, STOP, "set it aside: its id is in another slot"),
-    (Lost, STOP, "set it aside: see `factory rework`"),
-    (NoneLeft, STOP, "batch complete: take the board out"),
-    (Conflict, STOP, "call the engineer: see the event"),
-    (RecordsError, STOP, "call the engineer: records"),
-    (AuthorityError, STOP, "call the engineer: the CA"),
+    (Clone, STOP, "set aside: cloned? moved?"),
+    (Taken, STOP, "set aside: its id twice"),
+    (Lost, STOP, "set aside: identity lost"),
+    (NoneLeft, STOP, "batch full: take it out"),
+    (Conflict, STOP, "call the engineer: record"),
+    (RecordsError, STOP, "call the engineer: record"),
+    (AuthorityError, STOP, "call the engineer: CA"),
 )
 
 
@@ -140,22 +140,22 @@ class Line:
             self._show(
                 slot.name,
                 word=PASS,
-                todo=f"label {outcome.claim.label}, take it out",
+                todo=f"label {outcome.claim.label}",
                 detail="had its identity" if outcome.adopted else "new identity",
                 passed=row.passed + 1,
                 seconds=time.monotonic() - began,
             )
 
     def _failed(self, name: str, error: Exception, seconds: float) -> None:
-        word, todo = RETRY, "take it out, put it in again"
+        word, todo = RETRY, "take out, put in again"
         for kind, its_word, advice in _ADVICE:
             if isinstance(error, kind):
                 word, todo = its_word, advice
                 break
         row = self._rows[name]
         text, end = unnumbered(error), ending(error)
-        unit = self._records.unit(row.device_name) if row.device_name else None
-        with contextlib.suppress(RecordsError):
+        with contextlib.suppress(RecordsError):  # whose fault it may be
+            unit = self._records.unit(row.device_name) if row.device_name else None
             self._records.note(
                 "refused" if word == STOP else "failed",
                 None if unit is None else unit.id,

@@ -27,7 +27,7 @@ def table(rows: Iterable[Row], title: str) -> Table:
     made.add_column("step", width=7, no_wrap=True)
     made.add_column("", width=_BAR, no_wrap=True)
     made.add_column("", width=5, no_wrap=True)
-    made.add_column("do", width=27, no_wrap=True)
+    made.add_column("do", width=27, overflow="fold")  # a label is never cut short
     for row in rows:
         made.add_row(
             escape(row.slot),

@@ -154,6 +154,7 @@ class Count:
     kills: int = 0
     ended: int = 0  # passes that were over before the kill came
     boundaries: int = 0
+    units: int = 0
     signed: int = 0
     void: int = 0
     second_pass_bytes: int = 0
@@ -163,7 +164,8 @@ class Count:
     def __str__(self) -> str:
         return (
             f"{self.kills} kills at random moments ({self.ended} more passes were over before), "
-            f"{self.boundaries} at commits; {self.signed} certificates signed, {self.void} void; "
+            f"{self.boundaries} at commits; {self.units} units, {self.signed} certificates "
+            f"signed, {self.void} void; "
             f"second pass wrote {self.second_pass_bytes} bytes; {len(self.faults)} faults; "
             f"{self.seconds:.0f} s"
         )
@@ -268,16 +270,16 @@ class Sweep:
         self.finish_lot()
 
     def commit_kills(self) -> None:
-        """One kill before and one after each commit of a pass."""
-        number = 1
+        """One kill before and one after each commit of a pass over a new board."""
+        number, killed = 0, True
         self.new_boards(1)
-        while True:
-            both = [self.one_pass(kill_at_commit=(when, number)) for when in ("before", "after")]
-            if not any(both):
-                break
-            self.count.boundaries += sum(both)
-            self.finish_lot(1)
-            number += 1
+        while killed:
+            number, killed = number + 1, False
+            for when in ("before", "after"):
+                if self.one_pass(kill_at_commit=(when, number)):
+                    self.count.boundaries += 1
+                    killed = True
+                self.finish_lot(1)
 
     def finish_lot(self, next_lot: int | None = None) -> None:
         """One clean pass serves all, a second one writes nothing."""
@@ -306,6 +308,7 @@ class Sweep:
         recorded = {found.serial: (found, unit) for found, unit in rows}
         states = Counter(found.state for found, _ in rows)
         signed = self.signed.read_text().split()
+        self.count.units = len(every)
         self.count.signed, self.count.void = len(signed), states["void"]
         lost = [serial for serial in signed if serial not in recorded]
         self.count.faults += [f"signed, and in no record: {serial}" for serial in lost]
