@@ -92,8 +92,8 @@ def script(device: Device) -> list[dict[str, Any]]:
         ("AT+CMEE?", b"\r\n+CMEE: 1\r\n" + _OK, 0, b""),
         ("AT+CGMM", b"\r\nML307R\r\n" + _OK, 0, b""),
         ("AT+CSQ", b"\r\n+CSQ: 24,99\r\n" + _OK, 0, b""),
-        ("AT+X0", _OK, 0, b""),
-        (f"AT+X{_LINES}", _lines(b"+X:"), 0, b""),
+        ("AT+X=0", _OK, 0, b""),
+        (f"AT+X={_LINES}", _lines(b"+X:"), 0, b""),
         ("AT+MSSLLIST=2", _lines(b"+MSSLLIST:"), 0, b""),
     ]
     for size in SIZES:

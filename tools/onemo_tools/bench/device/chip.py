@@ -69,7 +69,7 @@ def costs(who, sizes):
         upload = lambda size: plain.upload(uart, f"{size}.pem", f"/{size}.pem")
         read_back = lambda size: plain.read_back(uart, f"{size}.pem")
     acts = [(1, lambda: None), (2, lambda: command("+CSQ"))]
-    acts += [(10, lambda: command("+X0")), (11, lambda: command("+X40"))]
+    acts += [(10, lambda: command("+X=0")), (11, lambda: command("+X=40"))]
     if who == "ours":
         acts.append((12, lambda: modem.run_operation(find_op(modem.channel, "none", 2))))
     for n, size in enumerate(sizes):
