@@ -19,6 +19,7 @@ PROVISION = (
     "_pem_viper.py",
     "_port.py",
     "at_channel.py",
+    "at_confirm.py",
     "at_masking.py",
     "at_resync.py",
     "at_retry.py",

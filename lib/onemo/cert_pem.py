@@ -14,7 +14,7 @@ from .at_syntax import PAYLOAD_MAX
 
 try:
     from ._pem_viper import run
-except (ImportError, SyntaxError):  # no emitter, or the file was left out
+except (ImportError, SyntaxError, ValueError):  # no emitter; left out; of another architecture
     from ._pem_plain import run
 
 CERT = 1  # MSSLLIST's types, manual 3.5

@@ -192,6 +192,11 @@ def _ask_server_op(ch, clock, timeout_ms):
     return True
 
 
+def _clock_text(ch):
+    # NB models have no quotes, so that its comma parts it in two.
+    return ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
+
+
 def _read_op(ch):
     # What the clock says, as str, once it has said so twice: one damaged digit is another time.
     before = None

@@ -48,6 +48,8 @@ def identify_op(modem, end):
                 elif other.known and (not model.known or other.name.startswith(model.name)):
                     model = other
     if model is None:
+        if busy:
+            raise Timeout("the module answers, but is busy, or reboots, before it says what it is")
         model = identify(b"")[1]
     elif not model.known:
         yield from _refuse_others_op(modem, name, end)
@@ -127,9 +129,11 @@ def _ask_op(modem, command, end, busy, whole=False, needed=True):
             if error.code is not None and is_transient(error):
                 busy.append(command)
             continue
-        except (ModemReset, ProtocolError, Timeout):
+        except (ModemReset, ProtocolError, Timeout) as error:
             failures += 1
             timeout_ms *= 2
+            if isinstance(error, ModemReset):
+                busy.append(command)
             continue
         answer = _without_label(text) if whole and text else best
         if not answer:

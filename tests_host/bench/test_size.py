@@ -23,7 +23,7 @@ def test_every_module_is_measured_and_the_sums_are_right(report):
     for module in report.modules:
         source = packages.ROOT / "lib" / "onemo" / f"{module.name}.py"
         if module.name in ("_md5_viper", "_pem_viper"):
-            assert module.flash == source.stat().st_size
+            assert 300 < module.flash == len(compile_mpy(source, "armv6m"))
         else:
             assert module.flash == len(compile_mpy(source)) < source.stat().st_size
         assert module.heap > 0 or module.name == "__init__"  # which _port is counted before

@@ -179,3 +179,32 @@ def test_a_radio_that_is_restarted_while_the_module_sleeps_is_on_again(sleepers,
     supervisor.failed()
     assert b"AT+CFUN=0" in rig.module.commands
     assert rig.module.modem.cfun == 1
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+@pytest.mark.parametrize("model", ["ML307R", "ML302S", "MN316"])
+def test_one_that_was_told_to_sleep_before_is_woken(rigs, model, mode):
+    told = []
+    network = LoopNetwork()
+    network.listen("a.example", 6, EchoPeer())
+    rig = rigs(model, started=False, sleepmode=mode, sleep_after=10.0, network=network)
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    rig.modem.start()
+    rig.modem.attach()
+    assert told[0] == "sleep"
+    with rig.modem.connect("a.example", 6) as stream:
+        for _ in range(2):
+            rig.clock.advance(11)
+            assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+            rig.clock.advance(11)
+            stream.write(b"ping")
+            assert stream.read(4) == b"ping"
+    assert rig.module.sleep.settings["sleepmode"] == mode
+
+
+def test_one_that_does_not_sleep_is_not_woken(rigs):
+    rig = rigs()
+    rig.clock.advance(60)
+    before = len(rig.module.commands)
+    rig.modem.command("+CSQ")
+    assert rig.module.commands[before:] == [b"AT+CSQ"]

@@ -154,6 +154,9 @@ def test_a_key_is_handed_over_once_and_belongs_to_the_certificate(world, unit, a
     assert made.subject == x509.load_pem_x509_certificates(unit.certificate)[0].subject
     [visit] = world.service._visits.values()
     assert visit.key is None
+    files = b"".join(path.read_bytes() for path in world.folder.iterdir())
+    assert answer["serial"].encode() in files
+    assert not [line for line in key.splitlines() if len(line) > 40 and line in files]
     assert asker.ask("get", {"what": "key", "left": answer["key"]}) is None
     # By the new identity it gets in, and `done` makes that the active one, however often.
     again = ask(certificate, key)

@@ -109,6 +109,11 @@ CELLS = {
     "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 256": "1.4 KB 列表中丢失：921600 bit/s，`rxbuf` 256",
     "lost of a list of 1.4 KB: 921600 bit/s, `rxbuf` 1024": "1.4 KB 列表中丢失：921600 bit/s，`rxbuf` 1024",
     "lost of a list of 1.4 KB: 921600 bit/s, default": "1.4 KB 列表中丢失：921600 bit/s，缺省",
+    "mutual TLS by the module: opened in": "模组做双向 TLS：建立用时",
+    "mutual TLS by the module: heap once open": "模组做双向 TLS：建立后的堆",
+    "mutual TLS on the board, P-256: opened in": "MCU 做双向 TLS，P-256：建立用时",
+    "mutual TLS on the board, P-256: heap at most": "MCU 做双向 TLS，P-256：堆的最大值",
+    "mutual TLS on the board, RSA-2048: opened in": "MCU 做双向 TLS，RSA-2048：建立用时",
     "longest gap of a 5 ms task: upload at 115200 bit/s": "5 ms 任务的最长间隔：115200 bit/s 写入",
     "longest gap of a 5 ms task: read-back at 115200 bit/s": "5 ms 任务的最长间隔：115200 bit/s 读回",
 }
