@@ -82,7 +82,8 @@ def run(line: Path, ports: list[str]) -> tuple[float, float, float]:
         text=True,
     )
     assert process.stdout is not None
-    said = [json.loads(text) for text in process.stdout]
+    with process.stdout as out:
+        said = [json.loads(text) for text in out]
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
