@@ -44,8 +44,8 @@ def recover_op(modem, timeout_ms):
 
 
 def confirm_empty_op(ch):
-    """Operation: a query was answered by nothing but OK, or by a list of any length: was that OK
-    another command's? Then the rest comes before the answer to another query. ProtocolError."""
+    """Operation: a query was answered by nothing but OK: was that OK another command's? Then the
+    answer comes before that to another query. ProtocolError."""
     strays = ch.strays
     timeout_ms = min(REPLY_MS, ch.timeout_ms)
     ch.command(b"+CMEE?").send(timeout_ms, b"+CMEE:", require_info=True)
