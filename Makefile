@@ -67,6 +67,24 @@ soak: $(READY)
 mosquitto: $(READY)
 	$(BIN)/python -m pytest -m "mosquitto and not slow"
 
+# The line on PostgreSQL and with a token: needs Debian's postgresql and softhsm2. Stations killed,
+# ports swapped, colliding claims; `make line-kills` has all kills. ARGS="-k swaps"
+.PHONY: factory line-kills line-bench
+factory: $(VENV)/.factory
+	$(BIN)/python -m pytest -m postgresql $(ARGS)
+
+# 500 stations killed at random moments and one at each commit, on both databases; then the same
+# with recording moved behind writing, which has to fail.
+line-kills: $(VENV)/.factory
+	$(BIN)/python -m onemo_tools.proofs.line_kills $(ARGS)
+	$(BIN)/python -m onemo_tools.proofs.line_kills --database postgresql $(ARGS)
+	! $(BIN)/python -m onemo_tools.proofs.line_kills --kills 60 --recording-last
+
+# Boards side by side, and a record of a million units in PostgreSQL.
+line-bench: $(VENV)/.factory
+	$(BIN)/python -m onemo_tools.bench.line
+	$(BIN)/python -m onemo_tools.bench.line_scale $(ARGS)
+
 # The library on real board firmware, in an emulated RP2040. Sets itself up: the emulator from npm,
 # a firmware built from Debian's sources, once; both stay in ~/.cache/onemo. Root installs the tool
 # chain where it is missing.
@@ -163,6 +181,11 @@ $(VENV)/.pyright: tools/requirements/pyright.txt $(READY)
 
 # mkdocs and what it needs, for make docs.
 $(VENV)/.docs: tools/requirements/docs.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# PostgreSQL's driver and PKCS#11, which only make factory needs.
+$(VENV)/.factory: tools/requirements/factory.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 

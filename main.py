@@ -17,6 +17,8 @@ from onemo.uart import flow, open_uart, reopen
 
 from mqtt import Client
 
+NAT_S = 240  # cellular networks' tables forget a silent connection after some minutes
+
 
 class Product:
     def __init__(self, config, uart):
@@ -112,16 +114,20 @@ class Product:
         if renewal:
             await renewal.check(now)
         stream = await modem.connect(broker["host"], broker["port"], modem.tls(broker["ssl_id"]))
+        keepalive_s = broker.get("keepalive_s") or 60
         client = Client(
             stream,
             lambda topic, message: print("command %s" % message),
-            keepalive_s=broker.get("keepalive_s") or 60,
+            keepalive_s=keepalive_s,
         )
         try:
             await client.connect(
                 self.device, user=broker.get("user"), password=broker.get("password")
             )
             print("connected to %s:%d" % (broker["host"], broker["port"]))
+            print("keep-alive by MQTT, a ping every %d s" % (keepalive_s // 2))
+            if keepalive_s > NAT_S:
+                print("NAT may forget the connection sooner: keepalive_s %d or less" % NAT_S)
             topic = "%s/%s/" % (broker["topic"], self.device)
             await client.subscribe(topic + "commands")
             while True:

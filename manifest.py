@@ -15,8 +15,11 @@ options.defaults(parts="provision sockets aio identity")
 PROVISION = (
     "__init__.py",
     "_md5_viper.py",
+    "_pem_plain.py",
+    "_pem_viper.py",
     "_port.py",
     "at_channel.py",
+    "at_confirm.py",
     "at_masking.py",
     "at_resync.py",
     "at_retry.py",

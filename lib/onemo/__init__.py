@@ -3,7 +3,7 @@
 # onemo: certificates into a OneMO cellular module, verified TLS connections out of it.
 # Public names are loaded when first used, so that importing onemo costs next to nothing.
 
-from ._port import const
+from ._port import collect, const
 
 __version__ = "0.1.0"
 
@@ -48,6 +48,12 @@ else:
     def __getattr__(name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name == "Modem":
+            # What it is made of, one after the other: so the heap never holds more than one that
+            # is being loaded, and stays in one piece.
+            for part in ("errors", "at_syntax", "at_channel", "modem"):
+                __import__("onemo." + part)
+                collect()
         for group in _HOMES.split(","):
             names = group.split(" ")
             if name in names[1:]:

@@ -6,9 +6,9 @@
 try:
     import sys
     from gc import collect
-    from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+    from time import sleep_ms, ticks_add, ticks_diff, ticks_ms  # noqa: F401
 
-    from micropython import const
+    from micropython import const  # noqa: F401
 
     # Older ones allocate where a buffer is cut short or overwritten in part, at each line.
     if sys.implementation.version < (1, 26):
@@ -24,16 +24,23 @@ try:
 
     IS_BOARD = True
 
+    def methods_of(homes, base=object):
+        """The base of a class whose seldom called methods are elsewhere, see bound(). `homes`: as
+        there; or how the names of a front's modules begin."""
+        return base
+
     def bound(owner, homes, name):
         """The method `name` of `owner`, from the class Methods of the module that stands behind it
-        in `homes`; of one behind a dot, a property, the value. AttributeError."""
+        in `homes`, words between spaces; of one behind a dot, a property, the value.
+        AttributeError."""
+        collect()  # so that what is loaded lies together
         names = homes.split(" ")
         for i in range(0, len(names), 2):
             if names[i] == name:
                 home = names[i + 1]
                 break
         else:
-            raise AttributeError("no " + name)
+            raise AttributeError(name)
         module = __import__("onemo." + home.strip("."), None, None, (name,))
         method = module.Methods.__dict__[name]
         if home[0] == ".":
@@ -50,34 +57,4 @@ try:
                 delattr(onemo, name)
 
 except ImportError:
-    import time
-
-    CLOSES_GENERATORS = True
-    IS_BOARD = False
-
-    def collect():
-        pass  # the heap is not small, and looking at all of it takes long
-
-    _WRAP = 1 << 30
-
-    def const(value):
-        return value
-
-    def ticks_ms():
-        """Milliseconds that wrap at 2**30, as MicroPython's do."""
-        return int(time.monotonic() * 1000) % _WRAP
-
-    def ticks_add(ticks, ms):
-        return (ticks + ms) % _WRAP
-
-    def ticks_diff(end, start):
-        return (end - start + _WRAP // 2) % _WRAP - _WRAP // 2
-
-    def sleep_ms(ms):
-        time.sleep(ms / 1000)
-
-    def as_buffer(text):
-        return text.encode() if isinstance(text, str) else text
-
-    def unload(*names):
-        pass
+    from ._host import *  # noqa: F403

@@ -9,7 +9,7 @@
 import asyncio
 
 from . import _port
-from ._port import IS_BOARD, const
+from ._port import const, methods_of
 from .modem import BaseModem
 
 try:
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
+    from . import aio_socket, aio_udp
     from .aio_stream import Stream
     from .tls import TLSContext
-if TYPE_CHECKING or not IS_BOARD:
-    from . import aio_socket, aio_udp
 
     class _Methods(aio_socket.Methods, aio_udp.Methods, BaseModem):
         pass
 
 else:
-    _Methods = BaseModem
+    _Methods = methods_of("aio_", BaseModem)
 
 _SLEEP_MAX_MS = const(20)
 

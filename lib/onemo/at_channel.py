@@ -58,7 +58,7 @@ RESYNC_MS = const(30000)  # getting in step, a boot of the module included
 ALL = b""  # as `expect`: every line that is no URC
 REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line end
 
-_CHUNK = const(64)  # bytes a read: a larger piece is not faster, a smaller one is slower
+_CHUNK = const(128)  # bytes a read: a smaller piece is slower
 _JOINED_MAX = const(2048)  # longest line that is put together
 _BURST_MIN = const(32)  # bytes of announced data that are waited for together, from a UART that
 _BURST_MAX = const(512)  # does not say how many it keeps; at most: others are to have their turn
@@ -71,6 +71,7 @@ _QUEUE_MAX_MS = const(60000)  # no UART's buffer takes as long
 _COLON = const(0x3A)
 _PLUS = const(0x2B)
 _NO_STATUS = const(-1)
+_NOT_READ = const(-1)
 _OK = const(1)  # as in at_syntax
 _READY = const(b"+MATREADY")
 HEX_DIGITS = const(b"0123456789abcdef")
@@ -100,6 +101,7 @@ class Channel:
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
         self.own_expect = ALL  # of the application's raw command
         self.result = None  # of the operation that a front drives, see set_result()
+        self.busy = False  # it has work to do, and yields only to give others their turn
         self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.bytes_received = 0  # modulo 2**24
 
@@ -304,6 +306,8 @@ class Channel:
 
     def max_sleep_ms(self):
         """How long a front may sleep, unless bytes come, before it must poll again."""
+        if self.busy:
+            return 0
         if self._at < self._stop:
             return max(1, self._write_wait_ms())  # the UART is to take bytes, which wakes nobody
         if self._deadline is None or self.phase == _PAYLOAD:
@@ -453,19 +457,21 @@ class Channel:
             if not self._line_open:
                 self.phase = _ANSWER
             return SENT  # an answer that is there already is for the next call
-        # Reading comes first, so that the UART does not overflow while line after line is looked
-        # at; but not more than there is room for.
-        n = _CHUNK
-        if len(self._rx) - self._rx_pos < self._rx_room:
+        # Of much that came some is read before what is there is looked at, line after line: the
+        # UART must not overflow meanwhile. But no more than there is room for.
+        n = len(self._rx) - self._rx_pos
+        if not n or (n < self._rx_room and self.uart.any() >= _CHUNK):
             n = self._read(_CHUNK)
+        else:
+            n = _NOT_READ
         reads = _READS_PER_POLL  # a UART that never falls silent must not keep us
-        while n or len(self._rx) > self._rx_pos:
+        while n:
             event = self._next_event()
-            if event == LINE and n:
+            if event == LINE and n > 0:
                 self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
             if event != WAIT:
                 return event
-            if n < _CHUNK or not reads:
+            if 0 < n < _CHUNK or not reads:
                 break  # less was all there was: what comes meanwhile is for the next call
             n = self._read(_CHUNK)
             reads -= 1
@@ -525,7 +531,9 @@ class Channel:
 
     def field_equals(self, index, name):
         """True if its parameter `index` is `name` (bytes). Allocates nothing."""
-        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        at = self.args_at
+        if index:
+            at = at_syntax.field(self._rx, at, self.end, index)
         return at >= 0 and at_syntax.same(self._rx, at, self.end, name)
 
     def hex_equals(self, digest):
@@ -665,9 +673,10 @@ class Channel:
             if self._skip_line or self._expect_eol:
                 at = self._skip(at, size)
             # 2. Line ends, and junk that a module sends as it wakes up
+            if rx.startswith(b"\r\n", at):
+                at += 2
             while at < size and not 0x20 < rx[at] < 0x7F:
                 at += 1
-            self._rx_pos = at
             # 3. Nothing is left: the room that a long line took is given back
             if at == size:
                 if size > self._rx_room + _CHUNK:
@@ -676,6 +685,7 @@ class Channel:
                 self._rx_pos = 0
                 return WAIT
             # 4. The prompt, which no line end follows
+            self._rx_pos = at
             if rx[at] == 0x3E and self.phase == _PROMPT_WAIT:
                 self._rx_pos = at + 1
                 self.phase = _PAYLOAD
@@ -698,6 +708,16 @@ class Channel:
                 at += 2
             self.start = at
             self.end = size
+            # 8. An information line of the answer: there are more of them than of all else
+            expect = self._expect
+            if expect and expect[-1] == _COLON and rx.startswith(expect, at):
+                if self._require_info:
+                    self._require_info = False
+                at += len(expect)
+                if at < size and rx[at] == 0x20:
+                    at += 1
+                self.args_at = at
+                return LINE
             at = self._classify(at, size)
             if at:
                 return at
@@ -718,33 +738,28 @@ class Channel:
         return at
 
     def _classify(self, start, end):
-        # What a whole line means; WAIT if it is none of the caller's business.
+        # What any other line means; WAIT if it is none of the caller's business.
         rx = self._rx
-        # 1. Information lines of the answer: there are more of them than of all else
         expect = self._expect
-        if expect and expect[-1] == _COLON and rx.startswith(expect, start):
-            self._require_info = False
-            start += len(expect)
-            if start < end and rx[start] == 0x20:
-                start += 1
-            self.args_at = start
-            return LINE
-        # 2. The module started anew, final results, the echo of the command: none of them begins
-        # with a plus sign and another letter
-        if rx[start] != _PLUS or rx[start + 1] in b"MC ":
+        # 1. The module started anew, final results, the echo of the command
+        if (
+            rx[start] != _PLUS
+            or rx.startswith(_READY, start)
+            or rx.find(b" ERROR:", start, end) >= 0
+        ):
             event = self._status(start, end)
             if event != _NO_STATUS:
                 return event
             start = self.start
-        # 3. Information lines of which the caller does not say the whole name
+        # 2. Information lines of which the caller does not say the whole name
         if expect and rx.startswith(expect, start):
             self._require_info = False
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
-        # 4. URCs
+        # 3. URCs
         if self._urcs and self._dispatch(start):
             return WAIT
-        # 5. All else
+        # 4. All else
         if expect == ALL:
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
@@ -768,7 +783,10 @@ class Channel:
                 self.out_of_sync = True  # whose answer was taken for whose?
                 self.strays = (self.strays + 1) & 255
             return _NO_STATUS
-        verdict = at_syntax.final(rx, start, end)
+        if end - start == 2 and rx.startswith(b"OK", start):
+            verdict = _OK
+        else:
+            verdict = at_syntax.final(rx, start, end)
         if verdict and not self._require_info:
             if verdict != _OK or self.payload_remaining or self._discarded:
                 return self._end_answer(verdict, start, end)

@@ -4,7 +4,7 @@
 # millisecond.
 
 from . import _port
-from ._port import IS_BOARD, const
+from ._port import const, methods_of
 from .modem import BaseModem
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from . import net_socket, net_udp
     from .net_stream import Stream
     from .tls import TLSContext
-if TYPE_CHECKING or not IS_BOARD:
-    from . import net_socket, net_udp
 
     class _Methods(net_socket.Methods, net_udp.Methods, BaseModem):
         pass
 
 else:
-    _Methods = BaseModem
+    _Methods = methods_of("net_", BaseModem)
 
 
 class Modem(_Methods):

@@ -2,8 +2,8 @@
 #
 # What is in the module's store: listed, read back, digested (manual 3.4, 3.5, 3.8).
 
-from ._port import const
-from .at_channel import DATA, DONE, LINE, REPLY_MS, STORE_MS
+from ._port import const, unload
+from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
 from .cert_digest import find_digest_op
 from .cert_store import CERT, KEY, PSK, remove_op
@@ -76,15 +76,11 @@ def _list_op(ch, kind):
             found.append((ch.text(0), ch.value(1)))
         else:
             yield
-    # An OK of another's would have cut the list short: the rest comes before the answer to another
-    # query then.
-    strays = ch.strays
-    ch.command(b"+CMEE?").send(REPLY_MS, b"+CMEE:", require_info=True)
-    while ch.poll() != DONE:
-        yield
-    if ch.strays != strays:
-        ch.lose_sync()
-        raise ProtocolError("the list of kind %d came out of step; ask again" % kind)
+    # An OK of another's would have cut the list short.
+    from .at_confirm import confirm_empty_op
+
+    unload("at_confirm")
+    yield from confirm_empty_op(ch)
     return ch.set_result(found)
 
 

@@ -4,27 +4,22 @@
 # its blocks are left to be sent, BEGIN to END. Text around them and spaces at line ends are cut
 # out of the buffer where it lies.
 #
-# A base64 character costs a quarter of a turn of a loop with table look-ups; MicroPython's C
-# functions count lines and find text, and none of them checks an alphabet without making a copy.
-# Nothing is allocated after construction.
+# The loop over base64 is machine code where there can be any, see _pem_viper.py; all else is
+# looked at here, byte by byte or line by line. Nothing is allocated after construction.
+
+from array import array
 
 from ._port import const
 from .at_syntax import PAYLOAD_MAX
 
+try:
+    from ._pem_viper import run
+except (ImportError, SyntaxError, ValueError):  # no emitter; left out; of another architecture
+    from ._pem_plain import run
+
 CERT = 1  # MSSLLIST's types, manual 3.5
 KEY = 2
 
-# What a block's lines are made of is 0: base64, CR and LF.
-_FOREIGN = const(
-    b"\1\1\1\1\1\1\1\1\1\1\0\1\1\0\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-    b"\1\1\1\1\1\1\1\1\1\1\1\0\1\1\1\0\0\0\0\0\0\0\0\0\0\0\1\1\1\1\1\1"
-    b"\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1\1\1\1"
-    b"\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1\1\1\1"
-    b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-    b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-    b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-    b"\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-)
 _LF = const(0x0A)
 _CR = const(0x0D)
 _SPACE = const(0x20)
@@ -78,6 +73,7 @@ class PemScanner:
     def __init__(self, kind):
         self.line = bytearray(_LINE_MAX + 1)  # of a line that is not base64: what is there so far
         self.head = bytearray(_HEAD)  # of the block; before the first one: of the file
+        self._seen = array("i", (0, 0, 0))  # see _pem_plain.run()
         self.begin(kind)
 
     def begin(self, kind):
@@ -115,8 +111,7 @@ class PemScanner:
             elif self.block < 0:
                 at = self._text(buf, at)
             else:
-                at = _run(buf, at, len(buf))
-                at = self._byte(buf, n) if at == n else self._lines(buf, n, at)
+                at = self._lines(buf, at)
                 if self.block == _EC_PARAMETERS:
                     buf[n:at] = b""
                     at = n
@@ -273,35 +268,26 @@ class PemScanner:
         self.count = self.pads = 0
         self.head[:] = b""
 
-    def _lines(self, buf, at, end):
-        # Base64 and line ends: all at once if nothing is special about them, else one byte.
-        if buf[end - 1] == _CR:
-            end -= 1
+    def _lines(self, buf, at):
+        # Base64 and line ends, as far as nothing is special about them; else one byte.
+        if self._cr or self._tail or self.pads:
+            return self._byte(buf, at)
+        seen = self._seen
+        seen[0] = seen[2] = 0
+        seen[1] = self.column
+        end = len(buf)
         if len(self.head) < _HEAD:
             end = min(end, at + _HEAD - len(self.head))
-        count = buf.count(b"\r", at, end)
-        if (
-            at == end
-            or self._cr
-            or self._tail
-            or self.pads
-            or (self.column == 0 and buf[at] < _SPACE)
-            or buf.find(b"\n" if len(self.head) < _HEAD else b"\n\n", at, end) >= 0
-            or (
-                count and (buf.count(b"\r\n", at, end) != count or buf.find(b"\n\r", at, end) >= 0)
-            )
-        ):
-            return self._byte(buf, at)
+        end = run(buf, at, end, seen)
         if len(self.head) < _HEAD:
+            if seen[2]:
+                return self._byte(buf, at)
             _keep(self.head, _HEAD, buf, at, end)
-        self.count += end - at - count
-        count = buf.count(b"\n", at, end)
-        if count:
-            self.count -= count
-            self.lines += count
-            self.column = 0
-            at = buf.rfind(b"\n", at, end) + 1
-        self.column += end - at
+        if end == at:
+            return self._byte(buf, at)
+        self.count += seen[0]
+        self.column = seen[1]
+        self.lines += seen[2]
         return end
 
     def _byte(self, buf, at):
@@ -336,7 +322,7 @@ class PemScanner:
             self.pads += 1
             if self.pads > 2:
                 self.fault = _BAD_PADDING
-        elif _FOREIGN[byte]:
+        elif run(buf, at, at + 1, self._seen) == at:
             self.fault = _NOT_BASE64
         elif self.pads:
             self.fault = _BAD_PADDING
@@ -411,29 +397,3 @@ def _check_head(head, block):
         if head[at] == 2 and (head[at + 5] == 6 or not head.startswith(b"\2\1\0\x30", at)):
             return size
     return -_OTHER_CONTENT
-
-
-def _run(buf, at, stop):
-    # Where base64 and line ends stop.
-    foreign = _FOREIGN
-    if at == 0:
-        # The fastest loop knows no index, but its byte can be found as the first of its kind.
-        byte = 0
-        for byte in buf:
-            if foreign[byte]:
-                break
-        else:
-            return stop
-        if byte == _DASH:
-            return buf.find(b"-")
-        if byte == _PAD:
-            return buf.find(b"=")
-    stop -= 3
-    while at < stop and not (
-        foreign[buf[at]] or foreign[buf[at + 1]] or foreign[buf[at + 2]] or foreign[buf[at + 3]]
-    ):
-        at += 4
-    stop += 3
-    while at < stop and not foreign[buf[at]]:
-        at += 1
-    return at

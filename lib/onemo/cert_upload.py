@@ -9,7 +9,6 @@
 # The scanner cuts the channel's buffer down to the blocks, in place; it grows again for the next
 # read. Both allocate nothing, and need no view of a part of the buffer, which would.
 
-from . import _port
 from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
@@ -21,8 +20,8 @@ from .md5 import md5
 _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manual 5.2)
 _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
-_RETRY_MS = const(10)
-_RETRIES = const(1000)
+_RETRIES = const(1000)  # 10 ms apart
+_TURN = const(2)  # buffers that are judged before others have their turn
 _PATH_SHOWN = const(60)  # characters
 
 
@@ -52,12 +51,16 @@ class Uploader:
         self._hash = None
         self._digests = ()  # that the object may have in the module
         self._min_size = self._max_size = None  # likewise
+        self._given_size = None  # bytes of the source, as the caller says
+        self._retries = -1  # so often may the source give nothing; -1: it need not be read through
 
     def write_op(self, name, source, kind, size, force, progress, in_use_ok=False):
         """Write an object; returns False if the same content was there already."""
         # Locals are few: each of them, and each argument of a call, makes the generator larger.
         try:
             self.prepare(name, source, kind, size)
+            while self.read_on():
+                yield
             suspect = self._modem.unverified == name  # it may stand under a damaged name
             stored = yield from self.compare_op()
             if stored is True and self._position is not None and not force:
@@ -110,12 +113,35 @@ class Uploader:
         return remove_copies_op(self._modem, self._name, codes)
 
     def prepare(self, name, source, kind, size):
-        """Begin an upload, or a comparison. A source that can be rewound is read through;
-        ValueError for one that no write would take. The caller calls close()."""
+        """Begin an upload, or a comparison. The caller lets read_on() read the source through,
+        and calls close()."""
         self._name = name
         self._name_bytes = name.encode()
         self._kind = kind
         self._open(source, size)
+
+    def read_on(self):
+        """Judge and hash some more of a source that can be rewound; False at its end. ValueError
+        for one that no write would take, Timeout for one that gives nothing for 10 s."""
+        ch = self._ch
+        ch.busy = False
+        if self._retries < 0:
+            return False
+        for _ in range(_TURN):
+            n = self._read(self._room)
+            if n < 0:  # the front waits a while
+                self._retries -= 1
+                if self._retries < 0:
+                    raise Timeout("the source of %s gives nothing: open it again" % self._name)
+                return True
+            self._retries = _RETRIES
+            if n:
+                self._scan(n)
+            if n == 0 or self._scanner.fault:  # it is known to be bad, however long it is
+                self._end_reading()
+                return False
+        ch.busy = True
+        return True
 
     def compare_op(self):
         """Compare the module's object with what was prepared: True if it holds exactly this
@@ -164,6 +190,7 @@ class Uploader:
             self._stream.close()
             self._opened = False
         self._stream = None
+        self._ch.busy = False
         self._extend()
         self._ch.buffer[self._room :] = b""
         if self._kind == KEY:
@@ -178,6 +205,7 @@ class Uploader:
         self._size = size
         self._raw_left = size or 0
         self._min_size = self._max_size = None
+        self._retries = -1
         self._scanner.begin(self._kind)
         self._begin_hash()
         self._arrives = hasattr(source, "fetch")
@@ -205,29 +233,20 @@ class Uploader:
         except (AttributeError, OSError):
             self._position = None
         if self._position is not None:
-            self._read_through(size)
+            self._given_size = size
+            self._size = None
+            self._retries = _RETRIES
             return
         if size is None:
             raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self._name)
         check_range(size, "size", 1, PAYLOAD_MAX)
 
-    def _read_through(self, size):
-        # Judges and hashes a source that can be rewound.
+    def _end_reading(self):
+        # All was read, or enough to refuse it.
         scanner = self._scanner
-        retries = _RETRIES
-        self._size = None
-        while n := self._read(self._room):
-            if n > 0:
-                retries = _RETRIES
-                self._scan(n)
-                if scanner.fault:
-                    break  # it is known to be bad, however long it is
-            elif retries:
-                retries -= 1
-                _port.sleep_ms(_RETRY_MS)
-            else:
-                raise Timeout("the source of %s gives nothing: open it again" % self._name)
+        self._retries = -1
         scanner.finish(self._name)
+        size = self._given_size
         if size is not None and size not in (scanner.size, scanner.kept):
             raise ValueError(
                 "size is %d, but the source of %s has %d bytes" % (size, self._name, scanner.size)
@@ -238,8 +257,10 @@ class Uploader:
 
     def _read(self, size):
         # Reads up to `size` bytes; how many, -1 for none yet, 0 at the source's end.
-        self._ch.buffer[size:] = b""
-        n = self._stream.readinto(self._ch.buffer)
+        buffer = self._ch.buffer
+        if len(buffer) > size:
+            buffer[size:] = b""
+        n = self._stream.readinto(buffer)
         return -1 if n is None else n
 
     def _scan(self, n):

@@ -57,32 +57,34 @@ class InlineUploader(Uploader):
             return
         # By slices of a view: a copy would leave a key in the heap.
         view = memoryview(data)
-        end = len(data)
-        at = newlines = 0
-        while at < end:
+        at = 0
+        while at < len(data):
             newline = data.find(b"\n", at)
-            stop = end if newline < 0 else newline
-            text_end = stop
-            while text_end > at and data[text_end - 1] == _CR:
-                text_end -= 1
-            text = view[at:text_end]
-            self._lf_size += text_end - at
-            self._hash.update(text)
-            if self._crlf_hash:
-                self._crlf_hash.update(text)
-            if newline >= 0:
-                newlines += 1
-                self._hash.update(b"\n")
-                if self._crlf_hash:
-                    self._crlf_hash.update(b"\r\n")
-            at = stop + 1
-        self._lf_size += newlines
-        self._lines += newlines
-        self._newlines += newlines
+            end = newline if newline >= 0 else len(data)
+            while end > at and data[end - 1] == _CR:
+                end -= 1
+            self._lf_size += end - at
+            self._hash_line(view[at:end], newline >= 0)
+            if newline < 0:
+                break
+            at = newline + 1
         self._max_newlines = max(self._max_newlines, self._newlines)
-        self._window += end
+        self._window += len(data)
         if self._window >= self._room:
             self._window = self._newlines = 0
+
+    def _hash_line(self, text, ended):
+        # A line or a part of one, and its end if that is there.
+        self._hash.update(text)
+        if self._crlf_hash:
+            self._crlf_hash.update(text)
+        if ended:
+            self._lf_size += 1
+            self._lines += 1
+            self._newlines += 1
+            self._hash.update(b"\n")
+            if self._crlf_hash:
+                self._crlf_hash.update(b"\r\n")
 
     def _end_hash(self):
         super()._end_hash()

@@ -8,7 +8,7 @@
 # has all at hand for the next call.
 
 from . import at_syntax
-from ._port import IS_BOARD, const, unload
+from ._port import IS_BOARD, collect, const, unload
 from .cert_store import CERT, KEY, check_unused, remove_op
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LOADED = const(
     "certs cert_store cert_list cert_psk cert_upload cert_upload_inline cert_upload_counted "
-    "cert_pem md5"
+    "cert_pem _pem_viper _pem_plain md5"
 )
 
 
@@ -142,6 +142,7 @@ class CertStore:
         long as this object. For the library's own parts."""
         model = self._modem.require_model()
         if self._uploader is None or self._behind_prompt != model.prompt:
+            collect()  # so that what is loaded lies together
             if model.prompt and model.known:
                 from .cert_upload import Uploader
             elif model.prompt:

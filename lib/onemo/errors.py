@@ -85,11 +85,14 @@ else:
 
     def __getattr__(name):
         # One of the classes that many a program never needs.
-        if name not in ("VerifyError", "Unsupported", "ConnectionLost", "ClockError"):
+        seldom = ("VerifyError", "Unsupported", "ConnectionLost", "ClockError")
+        if name == "__all__":
+            return [name for name in globals() if "A" <= name[0] <= "Z"] + list(seldom)
+        if name not in seldom:
             raise AttributeError(name)
         from . import errors_seldom
 
         _port.unload("errors_seldom")
-        for other in ("VerifyError", "Unsupported", "ConnectionLost", "ClockError"):
+        for other in seldom:
             globals().setdefault(other, getattr(errors_seldom, other))
         return globals()[name]

@@ -14,7 +14,7 @@ def md5():
         pass
     try:
         from ._md5_viper import MD5
-    except (ImportError, SyntaxError):
+    except (ImportError, SyntaxError, ValueError):
         from .errors import Unsupported
 
         raise Unsupported(

@@ -8,15 +8,25 @@
 # no RAM. On a board most methods themselves are loaded when they are called, see _SELDOM.
 
 from . import at_syntax
-from ._port import IS_BOARD, as_buffer, const, unload
+from ._port import as_buffer, bound, const, methods_of, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
+
+# Methods that are called once or seldom, and where they are: class Methods of that module has
+# them. A dot marks properties, a star what each front has in a module of its own. On a board the
+# class would keep each of them in RAM, 200 bytes apiece, for as long as the product runs.
+_SELDOM = const(
+    "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
+    "set_baud baud attach network sleep_mode power_sleep clock clock info info "
+    "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
+    "identity provisioning rotate provisioning udp *udp socket_module *socket "
+    "refuse_unidentified refusals refuse_reentry refusals"
+)
+
 if TYPE_CHECKING:
     from typing import Any
 
-    from .tls import TLSContext
-if TYPE_CHECKING or not IS_BOARD:
     from . import baud as _baud
     from . import (
         cert_restore,
@@ -32,6 +42,7 @@ if TYPE_CHECKING or not IS_BOARD:
         refusals,
         start,
     )
+    from .tls import TLSContext
 
     class _Methods(
         start.Methods,
@@ -51,20 +62,7 @@ if TYPE_CHECKING or not IS_BOARD:
         pass
 
 else:
-    from ._port import bound
-
-    _Methods = object
-
-# Methods that are called once or seldom, and where they are: class Methods of that module has
-# them. A dot marks properties, a star what each front has in a module of its own. On a board the
-# class would keep each of them in RAM, 200 bytes apiece, for as long as the product runs.
-_SELDOM = const(
-    "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
-    "set_baud baud attach network sleep_mode power_sleep clock clock info info "
-    "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
-    "identity provisioning rotate provisioning udp *udp socket_module *socket "
-    "refuse_unidentified refusals refuse_reentry refusals"
-)
+    _Methods = methods_of(_SELDOM)
 
 _BUFFER_MIN = const(32)
 _SECRET_MIN = const(10)  # characters of the shortest command that can hold a secret: +CPIN=1234
@@ -151,7 +149,7 @@ class BaseModem(_Methods):
             """Drive an operation to its end and return its result, in step with the module before.
             Each front has its own."""
 
-    if IS_BOARD and not TYPE_CHECKING:
+    if not TYPE_CHECKING:
 
         def __getattr__(self, name):
             return bound(self, _SELDOM.replace("*", self.front), name)
@@ -280,9 +278,9 @@ def _command_op(ch, text, timeout_ms):
                 ch.result.append(ch.line())
         elif event == DONE:
             if not ch.result and ch.is_query():
-                from .recovery import confirm_empty_op
+                from .at_confirm import confirm_empty_op
 
-                unload("recovery")
+                unload("at_confirm")
                 yield from confirm_empty_op(ch)
             return
         else:

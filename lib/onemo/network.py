@@ -9,7 +9,7 @@
 from . import _port
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import RETRY_MS, ask_op, is_over, is_transient, listen_op
+from .at_retry import RETRY_MS, ask_op, is_over, is_transient, listen_op, pause_op
 from .at_syntax import check_text
 from .errors import CommandError, ModemError, Timeout, VerifyError
 
@@ -139,7 +139,7 @@ class _Attachment:
     def _pause_op(self, since):
         # Between two looks at what takes its time: an eighth of what has passed since the first.
         passed_ms = _port.ticks_diff(_port.ticks_ms(), since)
-        yield from listen_op(self._ch, max(RETRY_MS, min(_LOOK_MAX_MS, passed_ms // 8)))
+        yield from pause_op(self._modem, max(RETRY_MS, min(_LOOK_MAX_MS, passed_ms // 8)))
 
     def _run_op(self, command, timeout_ms):
         # A setting, once; whoever calls looks whether it took. Returns the refusal, if any.
@@ -411,7 +411,7 @@ class _Attachment:
             elif refusal.code != _BAD_PARAMETER:  # it may have come up by itself meanwhile
                 pause_ms = min(pause_ms, self._left_ms())
                 self._tell("%s; again in %d ms" % (refusal, pause_ms))
-                yield from listen_op(self._ch, pause_ms)
+                yield from pause_op(self._modem, pause_ms)
                 pause_ms = min(2 * pause_ms or 1, _PAUSE_MAX_MS)
             else:
                 yield from listen_op(self._ch, RETRY_MS)

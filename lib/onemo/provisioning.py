@@ -828,6 +828,8 @@ def _compare_op(modem, item, proven=None):
         position = _position(source)
         try:
             uploader.prepare(name, source, kind, item.get("size"))
+            while uploader.read_on():
+                yield
             stored = yield from uploader.compare_op()
         finally:
             uploader.close()

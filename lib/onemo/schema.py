@@ -173,8 +173,8 @@ ROWS = {
         "topic topic 1 200 how topics begin\n"
         # Seconds from report to report; weeks are fine.
         "every_s int 1 31536000 seconds from line to line\n"
-        # MQTT's Keep Alive in seconds; NAT tables of cellular networks forget after some minutes.
-        # Default: 60.
+        # MQTT's Keep Alive in seconds: a ping goes out twice in that time. NAT tables of cellular
+        # networks forget after some minutes; more than 240 is told. Default: 60.
         "keepalive_s int~ 10 65535 seconds\n"
         # MQTT's user name. Default: none, the certificate says who the device is.
         "user str~ 1 255\n"

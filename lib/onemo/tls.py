@@ -5,28 +5,27 @@
 # each time, and reads each back, for firmware is known that answers OK to what it ignores.
 
 from . import at_syntax
-from ._port import IS_BOARD, const, unload
+from ._port import bound, const, methods_of, unload
 from .at_channel import DONE, LINE, REPLY_MS, STORE_MS
 from .errors import CommandError, Unsupported, VerifyError
 from .tls_rows import HEX, NAMES, REFUSED, ROWS
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
-if TYPE_CHECKING or not IS_BOARD:
-    from . import tls_configure, tls_option
-
-    class _Methods(tls_configure.Methods, tls_option.Methods):
-        pass
-
-else:
-    from ._port import bound
-
-    _Methods = object
 
 # As modem.py's: methods that are called once or seldom.
 _SELDOM = const(
     "configure tls_configure read tls_option read_all tls_option set tls_option get tls_option "
     "options tls_option shown_op tls_option"
 )
+
+if TYPE_CHECKING:
+    from . import tls_configure, tls_option
+
+    class _Methods(tls_configure.Methods, tls_option.Methods):
+        pass
+
+else:
+    _Methods = methods_of(_SELDOM)
 
 _NOT_THERE = const((50, 4, None))  # how firmware refuses an option that it does not have
 
@@ -58,7 +57,7 @@ class TLSContext(_Methods):
         self._settings = {}  # what configure was asked for: {option: value}
         self._boot = -1  # the boot of the module that they were sent to
 
-    if IS_BOARD and not TYPE_CHECKING:
+    if not TYPE_CHECKING:
 
         def __getattr__(self, name):
             return bound(self, _SELDOM, name)

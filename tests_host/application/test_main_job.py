@@ -117,7 +117,7 @@ def test_verified_mutual_tls_from_a_board(job, tmp_path):
         module = Module(
             "ML307R", baud=921600, network=SystemNetwork({"broker.example": "127.0.0.1"})
         )
-        said = job(CONNECT % endpoint.port, files, module, heap="152K")
+        said = job(CONNECT % endpoint.port, files, module, heap="108K")
         assert said == ["b'over TLS\\n'"]
         endpoint.wait(1)
         assert [record.peer for record in endpoint.connections] == ["device-1"]

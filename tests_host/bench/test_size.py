@@ -22,8 +22,8 @@ def test_every_module_is_measured_and_the_sums_are_right(report):
     assert sorted(module.name for module in report.modules) == packages.modules()
     for module in report.modules:
         source = packages.ROOT / "lib" / "onemo" / f"{module.name}.py"
-        if module.name == "_md5_viper":
-            assert module.flash == source.stat().st_size
+        if module.name in ("_md5_viper", "_pem_viper"):
+            assert 300 < module.flash == len(compile_mpy(source, "armv6m"))
         else:
             assert module.flash == len(compile_mpy(source)) < source.stat().st_size
         assert module.heap > 0 or module.name == "__init__"  # which _port is counted before
@@ -50,6 +50,7 @@ def test_what_is_counted_as_loaded_is_what_an_upload_imports():
             if module not in needed:
                 needed.add(module)
                 todo += packages.imports(packages.ROOT / "lib" / "onemo" / f"{module}.py")
+    needed.remove("_pem_plain")  # only where _pem_viper cannot be had
     assert needed | {"__init__"} == set(size.PROVISIONING)
 
 

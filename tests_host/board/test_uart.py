@@ -326,3 +326,20 @@ def test_a_soft_reset_ends_handlers(wired, peer):
         print(u.irq().trigger(), u.any())
         """)
     assert out == ["0 0"]
+
+
+def test_stm32_shows_the_speed_of_its_divisor_two_stop_bits_and_one_object(wired):
+    _, run = wired("stm32")
+    assert run("""
+        import machine
+        from machine import UART
+        print(UART(1, 115200, stop=3))
+        print(UART(2, 115200) is UART(2), UART(2))
+        print(machine.freq())
+        """) == [
+        "UART(1, baudrate=115226, bits=8, parity=None, stop=2, flow=0, timeout=0, timeout_char=2, "
+        "rxbuf=64)",
+        "True UART(2, baudrate=115068, bits=8, parity=None, stop=1, flow=0, timeout=0, "
+        "timeout_char=2, rxbuf=64)",
+        "(168000000, 168000000, 42000000, 84000000)",
+    ]

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from onemo_board import VirtualBoard, images, mpremote
+from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import DeployError, deploy, library
 
 
@@ -36,7 +37,7 @@ def test_only_what_changed_is_copied(board, tmp_path):
         "certs/deep/ca.pem": bytes(range(256)) * 20,
     }
     told = []
-    first = deploy(board.port, files, say=told.append)
+    first = deploy(board.port, files, say=lambda path, size: told.append(path))
     assert sorted(first.copied) == sorted(told) == sorted(files)
     assert first.size == sum(map(len, files.values()))
     assert flash(board) == {f"/{path}": content for path, content in files.items()}
@@ -99,6 +100,23 @@ def test_an_mpy_that_the_board_cannot_read_is_told(board):
 def test_a_source_that_does_not_compile_is_named(tmp_path):
     with pytest.raises(DeployError, match=r"bad\.py does not compile: SyntaxError"):
         library(checkout(tmp_path, bad="def f(:\n"))
+
+
+@pytest.mark.parametrize("architecture", ["armv6m", "armv7emsp", "xtensawin", "x64", "rv32imc"])
+def test_viper_is_compiled_for_a_board_that_tells_its_architecture(tmp_path, architecture):
+    viper = "import micropython\n@micropython.viper\ndef f(x: int) -> int:\n    return x\n"
+    files = library(checkout(tmp_path, a="A = 1\n", b=viper)) | {"main.py": viper.encode()}
+    told = mpy.tells(architecture)
+    found = mpy.for_board(files, told)
+    assert sorted(found) == ["lib/onemo/a.mpy", "lib/onemo/b.mpy", "main.py"]
+    content = found["lib/onemo/b.mpy"]
+    assert content[:2] == b"M\x06" and content[2] == told >> 8 & 0xFF
+    assert found["main.py"] == files["main.py"]  # the application's own
+    assert found["lib/onemo/a.mpy"] == files["lib/onemo/a.mpy"]
+    sources = library(tmp_path, source=True)
+    assert mpy.for_board(sources, told) == sources
+    for other in (0, 6, told ^ 0x100, 6 | 3 << 8 | 15 << 10):
+        assert mpy.for_board(files, other) == files
 
 
 def test_viper_stays_source(tmp_path):

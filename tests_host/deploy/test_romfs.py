@@ -11,7 +11,7 @@ from onemo_board import VirtualBoard, images
 from onemo_board.errors import MpremoteError
 from onemo_board.mpremote import Result
 from onemo_tools.cli.main import app
-from onemo_tools.deploy import romfs
+from onemo_tools.deploy import deployment, romfs
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT, modules
 from typer.testing import CliRunner
@@ -77,3 +77,54 @@ def test_what_mpremote_says_of_a_partition(monkeypatch, said, error, expected):
     monkeypatch.setattr(romfs, "mpremote", lambda *_, **__: Result(said, "", 1))
     with pytest.raises(error, match=expected):
         romfs.deploy("nowhere", b"abc", 5)
+
+
+SIZED = """
+import sys
+class Device:
+    def ioctl(self, op, argument):
+        return {4: 64, 5: 4096}[op]
+class Vfs:
+    @staticmethod
+    def rom_ioctl(op, part=None):
+        return 2 if op == 1 else (bytearray(1000), Device())[part]
+sys.modules["vfs"] = Vfs
+"""
+
+
+@pytest.mark.parametrize("head, size", [(SIZED, 1000 + 64 * 4096), ("", 0)])
+def test_the_board_is_asked_for_its_partitions(tmp_path, head, size):
+    script = f"{head}wanted = []\nbelow = []\nrecords = []\n{deployment._SURVEY}"
+    done = subprocess.run(
+        [Path(sys.executable).with_name("micropython"), "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["rom"] == size
+
+
+@pytest.mark.parametrize("size, said", [(1 << 18, "with --romfs the library runs"), (99, "needs")])
+def test_a_deploy_says_what_the_partition_would_save(tmp_path, monkeypatch, size, said):
+    survey = deployment._survey
+    monkeypatch.setattr(deployment, "_survey", lambda *a: survey(*a) | {"rom": size})
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        command = ["deploy", "--board", board.port, "--dry-run"]
+        done = CliRunner().invoke(app, command)
+        hint = done.stdout.splitlines()[-1]
+        assert hint.startswith("hint     the board has a ROMFS partition")
+        assert said in hint
+        assert json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["rom"] == size
+
+
+def test_what_it_saves_is_what_was_measured():
+    figures = json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8"))["figures"]
+    found = {row["key"]: row["ours"] for row in figures}
+    if "small_live_import_rom" not in found:
+        pytest.skip("where make bench ran last there was no 32-bit MicroPython")
+    for kilobytes, stage in zip(romfs.SAVES_KB, ("import", "loaded"), strict=True):
+        saved = found[f"small_live_{stage}"] - found[f"small_live_{stage}_rom"]
+        assert abs(saved / 1024 - kilobytes) <= 1

@@ -20,7 +20,7 @@ _INDENTED = re.compile(r"(?:(?<=\n\n)|(?<=:end -->\n))(?: {4}.*\n|\n(?= {4}))+")
 
 @dataclass(frozen=True)
 class Block:
-    """`kind`: "sh", "python", "json" or "" for what nobody types."""
+    """`kind`: "sh", "python", "json", "toml" or "" for what nobody types."""
 
     page: Path
     kind: str
@@ -33,7 +33,7 @@ class Block:
     @property
     def commands(self) -> list[str]:
         """Each command of a "sh" block, without its comment."""
-        lines = self.text.splitlines()
+        lines = re.sub(r" *\\\n *", " ", self.text).splitlines()
         if any(line.startswith("$ ") for line in lines):  # the others are what came of it
             lines = [line[2:] for line in lines if line.startswith("$ ")]
         return [line for line in (re.sub(r"(^|\s+)#.*", "", line) for line in lines) if line]
@@ -60,7 +60,7 @@ def blocks(page: Path) -> Iterator[Block]:
         for part in re.split(r"\n\s*\n", textwrap.dedent(indented[0]).strip("\n")):
             found.append((indented.start(), _kind(part), part + "\n"))
     for _, kind, body in sorted(found, key=lambda block: block[0]):
-        yield Block(page, kind if kind in ("sh", "python", "json") else "", body)
+        yield Block(page, kind if kind in ("sh", "python", "json", "toml") else "", body)
 
 
 def mentioned(page: Path) -> list[str]:

@@ -32,6 +32,8 @@ SERVERS = {
     "simulate": "listens on|/dev/pts/",
     "probe-server": r"\d+",
 }
+# What a reader's terminal has, and what he types when he is asked.
+_TYPED = {"COLUMNS": "200", "ONEMO_CA_PASSPHRASE": "a passphrase to read with"}
 _READY_S = 20
 _COMMAND_S = 60
 
@@ -86,8 +88,8 @@ class Place:
                 words[at] = self.module if words[at - 1] == "--serial" else self.board
                 if "test-device" in words and "--real-module" not in words:
                     words[at] = self.looped()
-            elif word.startswith("/tmp/"):
-                words[at] = str(self.temporary / word.removeprefix("/tmp/"))
+            elif word.startswith("/tmp/") or "=/tmp/" in word:
+                words[at] = word.replace("/tmp/", f"{self.temporary}/", 1)
         return words
 
     def run(self, command: str) -> Result:
@@ -105,7 +107,7 @@ class Place:
             if words[1] in SERVERS:
                 return self._serve([sys.executable, "-m", "onemo_tools", *words[1:]], words[1])
             with contextlib.chdir(here):
-                done = CliRunner().invoke(app, words[1:], env={"COLUMNS": "200"})
+                done = CliRunner().invoke(app, words[1:], env=_TYPED)
             if done.exception and not isinstance(done.exception, SystemExit):
                 raise done.exception
             return Result(done.exit_code, done.output)

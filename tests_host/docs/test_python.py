@@ -3,6 +3,9 @@
 and the servers that it names; what is for a PC here."""
 
 import json
+import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,21 +19,36 @@ BLOCKS = [
     for page in pages()
     if not page.name.endswith((".zh.md", ".zh-CN.md"))  # whose code is the same
     for block in blocks(page)
-    if block.kind in ("python", "json")
+    if block.kind in ("python", "json", "toml")
 ]
 WHOLE = "Modem(UART"
+AWAITS = re.compile(r"^(\w+ = )?await ", re.MULTILINE)
 ON_PC = ("onemo_tools", "onemo_simulator", "Module(")
 # What a page has set up before its block begins.
 BEFORE = """
-import json
+import io, json
 from machine import UART
 from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, KEY, Modem
+config = json.load(open("config.json"))
 modem = Modem(UART(1, 115200, tx=17, rx=18, rxbuf=1024, timeout=0))
 modem.start()
 modem.attach()
 modem.clock()
+modem.sync(config)
 tls = modem.tls(1)
 tls.configure(AUTH_SERVER, ca="ca.pem")
+"""
+# The same in asyncio, for blocks that await.
+AWAITING = """
+import asyncio, json
+from machine import UART
+from onemo.aio import Modem
+config = json.load(open("config.json"))
+device_id = "device-0001"
+async def page():
+    modem = Modem(UART(1, 115200, tx=17, rx=18, rxbuf=1024, timeout=0))
+    await modem.start()
+    await modem.attach()
 """
 
 
@@ -57,8 +75,13 @@ def scripts():
             if WHOLE in block.text:
                 yield pytest.param(block.text, id=named(block))
         rest = [block.text for block in parts if WHOLE not in block.text]
-        if rest:
-            yield pytest.param("\n".join([BEFORE, *rest]), id=parts[0].where)
+        blocking = [text for text in rest if not AWAITS.search(text)]
+        if blocking:
+            yield pytest.param("\n".join([BEFORE, *blocking]), id=parts[0].where)
+        awaiting = [textwrap.indent(text, "    ") for text in rest if AWAITS.search(text)]
+        if awaiting:
+            script = "\n".join([AWAITING, *awaiting, "asyncio.run(page())\n"])
+            yield pytest.param(script, id=f"{parts[0].where} in asyncio")
 
 
 @pytest.mark.parametrize("script", list(scripts()))
@@ -83,6 +106,6 @@ def test_what_is_for_a_pc(block, tmp_path, monkeypatch):
     exec(compile(block.text, block.where, "exec"), {"Module": Module})
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.kind == "json"], ids=named)
-def test_json_is_json(block):
-    json.loads(block.text)
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.kind != "python"], ids=named)
+def test_json_and_toml_are_what_they_are_called(block):
+    {"json": json.loads, "toml": tomllib.loads}[block.kind](block.text)

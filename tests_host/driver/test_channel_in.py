@@ -133,7 +133,7 @@ def test_bytes_received_are_counted(talk):
 
 def test_reads_are_small(talk):
     talk.ask().poll(b"x" * 1000 + b"\r\n")
-    assert max(talk.uart.asked) == 64
+    assert max(talk.uart.asked) == 128
 
 
 def test_a_uart_may_say_that_there_is_something_and_give_nothing(talk):

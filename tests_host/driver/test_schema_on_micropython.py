@@ -10,7 +10,7 @@ from onemo import profile, profile_check
 
 MODULES = (
     *("at_syntax", "cert_store", "errors", "models", "model", "at_channel", "suites"),
-    *("schema", "profile", "profile_check"),
+    *("schema", "profile", "profile_check", "refusals"),
 )
 
 

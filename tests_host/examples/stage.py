@@ -23,6 +23,14 @@ from onemo_tools.store.repl import Session
 
 LIBRARIES = ROOT / ".venv" / "micropython"
 ECHO, BROKER, API, OTHER = "echo.example", "broker.example", "api.example", "other.example"
+CA = "ca.example"
+# What a program before has left on the board.
+FORGET = """
+import os
+for name in os.listdir():
+    if name.startswith("onemo.r"):
+        os.remove(name)
+"""
 TIME = "pool.ntp.org"
 NTP_ANSWER = b"\x24" + bytes(39) + b"\xef\x99\x81\x80" + bytes(4)  # 2027-05-22 04:00:00 UTC
 UNIX_TIME = 0xEF998180 - 2208988800
@@ -63,12 +71,14 @@ class Stage:
     def run(self, code: str, seconds: float = 20) -> list[str]:
         """What an example prints, line by line; BoardFailed if it broke off."""
         with Session(self.board.port) as repl:
+            repl.run(FORGET, seconds)
             return repl.run(code, seconds).splitlines()
 
     def run_until(self, code: str, enough: Callable[[], bool], seconds: float = 20) -> list[str]:
         """What one that never ends prints, until enough() is true; then Ctrl-C ends it."""
         over = threading.Event()
         with Session(self.board.port) as repl:
+            repl.run(FORGET, seconds)
             port = repl._transport.serial
 
             def end_it():
@@ -89,10 +99,15 @@ class Stage:
 
 
 def _api(connection: Connection) -> None:
+    _answer(connection, lambda path: json.dumps({"path": path}).encode())
+
+
+def _answer(connection: Connection, made: Callable[[str], bytes]) -> None:
+    """HTTP, one request."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += connection.receive()
-    body = json.dumps({"path": request.split()[1].decode()}).encode()
+    body = made(request.split()[1].decode())
     connection.send(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
@@ -136,6 +151,13 @@ def built(folder: Path, *, broker_echoes: bool = False) -> Iterator[Stage]:
         other = start(Endpoint(echo_lines, identity=others.issue(OTHER, server=True)))
         opened = start(Endpoint(echo_lines, identity=authority.issue(BROKER, server=True)))
         broker = start(Broker(identity=authority.issue(BROKER, server=True), client_ca=client_ca))
+        again = json.dumps({"certChain": [authority.issue("device-0001").chain.decode()]}).encode()
+        renewing = start(
+            Endpoint(
+                lambda connection: _answer(connection, lambda path: again),
+                identity=authority.issue(CA, server=True),
+            )
+        )
         ntp_port = start(_time_server())
         network = Mapped(
             {
@@ -143,6 +165,7 @@ def built(folder: Path, *, broker_echoes: bool = False) -> Iterator[Stage]:
                 (ECHO, 1): 1,
                 (API, 443): api.port,
                 (OTHER, 8443): other.port,
+                (CA, 9000): renewing.port,
                 (BROKER, 8883): opened.port if broker_echoes else broker.port,
                 (TIME, 123): ntp_port,
             }
@@ -151,6 +174,7 @@ def built(folder: Path, *, broker_echoes: bool = False) -> Iterator[Stage]:
         line = start(Line(module))
         config = json.loads((ROOT / "config.json").read_bytes())
         config["endpoint"] |= {"host": ECHO, "port": 8443, "every_s": 1}
+        config["renewal"] = {"host": ECHO, "port": 8443, "grace_port": 8443}
         config |= {"retry": {"first_s": 1, "most_s": 1}, "recovery": {"after": 1}}
         files = {f"/{name}": content for name, content in deployment.library(ROOT).items()}
         files |= {

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Records to try: in SQLite, and in PostgreSQL for the tests that are marked so."""
 
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +18,10 @@ Opener = Callable[..., Records]
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
+def postgresql() -> Iterator[Postgresql]:
     """A server of PostgreSQL for all tests that need one."""
-    with Postgresql(Path(tempfile.mkdtemp(prefix="onemo-pg-")), fsync=False) as server:
+    with Postgresql(fsync=False) as server:
         yield server
-    shutil.rmtree(server.folder)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

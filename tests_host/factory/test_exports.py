@@ -207,6 +207,10 @@ def test_the_command_shows_changes_and_ends_with_7(works: Works, monkeypatch: An
         assert done.exit_code == status, done.output
         return done.output
 
+    begun = works.folder / "new"
+    assert "LINE.toml" in run("new", str(begun)) and (begun / "ca.key").exists()
+    run("new", str(begun), status=1)  # nothing is replaced
+    run("run", str(begun / "LINE.toml"), "--once", status=2)  # there are no slots
     assert "1 of 10000 units have a board; 1 active" in run("status", line)
     found = json.loads(run("status", line, board.board_id, "--json"))
     assert found["credentials"][0]["state"] == "active"

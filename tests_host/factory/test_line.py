@@ -11,7 +11,7 @@ import pytest
 from onemo_tools.factory import database, page, screen, settings, station, status
 from onemo_tools.factory.board import KEY, Board, NotRead, WrongUnit
 from onemo_tools.factory.line import PASS, RETRY, STOP, Line, Row
-from onemo_tools.factory.records import Records
+from onemo_tools.factory.records import Records, RecordsError
 from onemo_tools.factory.rework import scrap, take_module_out, want_new_key
 from onemo_tools.factory.settings import SettingsError
 from onemo_tools.proofs.line_kills import files_with, key_windows
@@ -179,6 +179,23 @@ def test_a_clock_that_went_back_signs_nothing(works: Works, monkeypatch: Any) ->
         line.run(once=True)
         assert words(line.rows()) == [STOP], line.rows()
         assert "set the clock" in line.rows()[0].detail
+    assert writes(board) == [0]
+
+
+def test_a_record_that_fails_stops_the_board_and_not_the_line(
+    works: Works, monkeypatch: Any
+) -> None:
+    board = works.board()
+    with works.station([board]) as made:
+
+        def broken() -> Any:
+            raise RecordsError("records: the server has gone away")
+
+        monkeypatch.setattr(made.records, "writing", broken)
+        line = Line(made.slots, made.records)
+        line.run(once=True)
+        monkeypatch.undo()
+        assert words(line.rows()) == [STOP] and "gone away" in line.rows()[0].detail
     assert writes(board) == [0]
 
 

@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from onemo_tools.lint import doc_pages, translated
+from onemo_tools.lint import doc_pages, made_zh, translated
 
 ORIGINAL = translated.ORIGINAL.read_text(encoding="utf-8")
 TRANSLATION = translated.TRANSLATION.read_text(encoding="utf-8")
@@ -81,3 +81,18 @@ def test_a_part_that_is_made_is_filled_in_its_language():
     assert "| 752 | 服务器证书校验失败 |" in chinese
     for filled in (english, chinese):
         assert "\nold\n" not in filled and filled.endswith("b <!-- x:begin -->\n<!-- x:end -->")
+
+
+def test_made_tables_and_sentences_are_chinese_as_far_as_they_are_known():
+    part = (
+        "\n## What it costs\n\nLimit: what no driver could go below. Something\nnew. `x`.\n\n"
+        "| series | figure |\n|---|---:|\n| later manuals, field | 3 (not reached) |\n"
+        "| a new row | 1,000 |\n"
+    )
+    assert made_zh.chinese(part) == (
+        "\n## 开销\n\n极限：任何驱动都不可能更低。Something new. `x`.\n\n"
+        "| 系列 | 指标 |\n|---|---:|\n| 较新的手册，现场 | 3（未达到） |\n| a new row | 1,000 |\n"
+    )
+    assert list(made_zh.unknown(part)) == ["a new row"]
+    for name in ("models", "libraries", "bench"):
+        assert re.search("[一-鿿]", dict(translated._MADE.findall(TRANSLATION))[name])

@@ -203,6 +203,13 @@ def test_no_trace_and_no_piece_in_ram_has_the_key(devices):
     assert not any(device.renewal.piece)
 
 
+def test_a_model_that_takes_data_inside_commands(devices):
+    """Its packets are shorter than the pieces that come."""
+    device = devices(algorithm=RSA_2048, model="MN316-S", mipcfg_ssl=True)
+    assert device.run(device.renew) is True
+    assert device.credential(ACTIVE).serial == device.run(device.accepted)
+
+
 def test_a_sample_of_cuts(world, tmp_path):
     count = renewal.steps(world, tmp_path)
     assert count > 300  # so many places are there

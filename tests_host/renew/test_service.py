@@ -9,7 +9,7 @@ import struct
 
 import pytest
 from cryptography import x509
-from onemo_tools.factory.tables import ACTIVE, PENDING, SUPERSEDED, VOID
+from onemo_tools.factory.tables import ACTIVE, PENDING, REVOKED, SUPERSEDED, VOID
 from onemo_tools.renew import packets
 from onemo_tools.servers.pki import Authority as OtherAuthority
 from onemo_tools.servers.pki import Identity
@@ -154,6 +154,9 @@ def test_a_key_is_handed_over_once_and_belongs_to_the_certificate(world, unit, a
     assert made.subject == x509.load_pem_x509_certificates(unit.certificate)[0].subject
     [visit] = world.service._visits.values()
     assert visit.key is None
+    files = b"".join(path.read_bytes() for path in world.folder.iterdir())
+    assert answer["serial"].encode() in files
+    assert not [line for line in key.splitlines() if len(line) > 40 and line in files]
     assert asker.ask("get", {"what": "key", "left": answer["key"]}) is None
     # By the new identity it gets in, and `done` makes that the active one, however often.
     again = ask(certificate, key)
@@ -222,6 +225,16 @@ def test_a_request_by_an_identity_that_was_never_confirmed_confirms_it(world, un
     assert new.request(answer["serial"])["serial"]
     assert world.records.credential(unit.id, ACTIVE).serial == answer["serial"]
     assert world.states(unit.id) == {ACTIVE: 1, PENDING: 1, SUPERSEDED: 1}
+
+
+def test_one_that_is_revoked_meanwhile_gets_nothing(world, unit, ask):
+    asker = ask()
+    world.records.revoke(world.records.credential(unit.id, ACTIVE).id, "stolen")
+    assert "revoked" in asker.request(unit.serial)["refused"]
+    [visit] = world.service._visits.values()
+    assert visit.key is None
+    assert world.states(unit.id) == {REVOKED: 1}
+    assert not asker.done()
 
 
 def test_another_serial_number_than_the_one_shown_is_refused(unit, ask):

@@ -7,16 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from onemo import AUTH_SERVER
 from onemo.errors import CommandError
 from onemo_simulator import Module, SystemNetwork
+from onemo_tools.lint.libraries import LIBRARIES, NOT
 from onemo_tools.servers.pki import Authority
 
 from .away import back_from_away
@@ -24,6 +23,7 @@ from .device import ROOT, run
 from .library_scripts import START
 from .small_mqtt import SmallMqtt
 from .test_broker import BROKER, HostSocket, Listener, provisioned
+from .test_libraries import FOLDER, MQTT, mqtt_on_board
 
 pytestmark = pytest.mark.mosquitto
 
@@ -128,10 +128,29 @@ def test_messages_arrive(rigs, authority, broker, network, count, qos):
     assert len(sockets) > (count // 97 // 2 if qos else 0)
 
 
+# The README's table, its cells of MQTT without TLS
+
+
+@pytest.mark.parametrize(
+    ("library", "front"),
+    [
+        pytest.param(library, front, id=f"{library.name}-{front}")
+        for library in LIBRARIES
+        for (front, mode), what in library.cells.items()
+        if library.name in MQTT and mode == "plain" and what != NOT
+    ],
+)
+def test_libraries_at_mosquitto(authority, broker, tmp_path, library, front):
+    mode = "plain"
+    glue = library.glue.get((front, mode), "")
+    listener = Listener(broker, f"{library.name}-{front}-{mode}/#".encode(), 1)
+    port = broker.plain_port
+    mqtt_on_board(library, front, mode, authority, port, tmp_path, glue, listener)
+
+
 # Keep-alive that lapses: the broker waits half as long again (MQTT 3.1.1, 3.1.2.10), and some
 # seconds more before it looks.
 
-LIBRARIES = Path(sys.executable).parents[1] / "micropython"
 KEEPALIVE_S = 2
 LAPSE_S = 12
 
@@ -187,7 +206,7 @@ def lapse(broker, script, topic):
         Module("ML307R", network=SystemNetwork({BROKER: "127.0.0.1"})),
         f"sys.path.insert(0, {str(ROOT)!r})\nMODE = 'plain'\n" + START.format(glue="") + script,
         heap="1M",
-        LIBRARIES=str(LIBRARIES),
+        LIBRARIES=str(FOLDER),
         NAME=BROKER,
         PORT=broker.plain_port,
         TOPIC=topic,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from onemo_tools.deploy import packages, romfs
-from onemo_tools.deploy.mpy import compile_mpy
+from onemo_tools.deploy.mpy import compile_mpy, for_board
 
 _BIN = Path(sys.executable).parent
 _SCRIPTS = Path(__file__).parent / "device"
@@ -29,12 +29,24 @@ class Device:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         packages.write_mpy(folder)
+        self._compile_for_host()
         for script in _SCRIPTS.glob("*.py"):
             (folder / f"{script.stem}.mpy").write_bytes(compile_mpy(script))
         library = {f"onemo/{path.name}": path.read_bytes() for path in folder.glob("onemo/*.mpy")}
         self.romfs = folder / "onemo.romfs"
         self.romfs.write_bytes(romfs.build(library))
         self.pems = {size: self._pem(size) for size in SIZES}
+
+    def _compile_for_host(self) -> None:
+        # As `deploy` does it for a board.
+        there = {f"onemo/{path.name}": path for path in self.folder.glob("onemo/*")}
+        files = {name: path.read_bytes() for name, path in there.items()}
+        script = "import sys\nprint(getattr(sys.implementation, '_mpy', 0))"
+        told = subprocess.check_output([_BIN / "micropython", "-c", script], timeout=_RUN_S)
+        for path in there.values():
+            path.unlink()
+        for name, content in for_board(files, int(told)).items():
+            (self.folder / name).write_bytes(content)
 
     def _pem(self, size: int) -> tuple[int, str, str]:
         name = f"{size}.pem"

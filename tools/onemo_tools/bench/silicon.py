@@ -11,6 +11,7 @@ from onemo_board import BoardError, mpremote
 from onemo_board.rp2040 import EmulatedBoard, Missing, storage
 from onemo_board.rp2040.firmware import Firmware, firmware
 
+from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
@@ -58,7 +59,8 @@ def figures(device: Device, built: Firmware, who: str) -> Values:
 
 def booted(device: Device, built: Firmware) -> EmulatedBoard:
     """A board, not started yet, with library, scripts and PEMs in its file system."""
-    files = {f"/{path}": content for path, content in library(ROOT).items()}
+    compiled = mpy.for_board(library(ROOT), mpy.tells("armv6m"))
+    files = {f"/{path}": content for path, content in compiled.items()}
     for name in ("chip.mpy", "plain.mpy", "common.mpy", "scripted.mpy"):
         files[f"/{name}"] = (device.folder / name).read_bytes()
     for size in SIZES:
@@ -87,8 +89,8 @@ def script(device: Device) -> list[dict[str, Any]]:
         ("AT+CMEE?", b"\r\n+CMEE: 1\r\n" + _OK, 0, b""),
         ("AT+CGMM", b"\r\nML307R\r\n" + _OK, 0, b""),
         ("AT+CSQ", b"\r\n+CSQ: 24,99\r\n" + _OK, 0, b""),
-        ("AT+X0", _OK, 0, b""),
-        (f"AT+X{_LINES}", _lines(b"+X:"), 0, b""),
+        ("AT+X=0", _OK, 0, b""),
+        (f"AT+X={_LINES}", _lines(b"+X:"), 0, b""),
         ("AT+MSSLLIST=2", _lines(b"+MSSLLIST:"), 0, b""),
     ]
     for size in SIZES:

@@ -22,7 +22,7 @@ from onemo_tools.deploy import deployment, folders, ports
 from onemo_tools.deploy.deployment import Deployed, DeployError, Rules
 from onemo_tools.deploy.folders import Folder
 from onemo_tools.deploy.packages import ROOT
-from onemo_tools.deploy.romfs import RomfsError
+from onemo_tools.deploy.romfs import RomfsError, advice, build
 
 
 def deploy(
@@ -109,6 +109,9 @@ def deploy(
         typer.echo(json.dumps(said))
     else:
         _tell(done, chosen, dry_run)
+        if done.rom and not romfs:
+            image = len(build(deployment.library(root)))
+            typer.echo(f"hint     {advice(done.rom, image)}")
     if done.incomplete:
         raise typer.Exit(exits.KEPT)
 
@@ -244,16 +247,16 @@ def _with_bar(
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("looking at the board", total=None)
-        sizes = {path: len(content) for path, content in files.items()}
-        under_way: list[str] = []
+        under_way = 0
 
         def plan(what: Deployed) -> None:
             bar.update(task, total=what.size)
 
-        def say(path: str) -> None:
+        def say(path: str, size: int) -> None:
             # the one before is complete when the next begins
-            bar.update(task, description=path, advance=sum(sizes[p] for p in under_way))
-            under_way[:] = [path]
+            nonlocal under_way
+            bar.update(task, description=path, advance=under_way)
+            under_way = size
 
         done = deployment.deploy(port, files, rules=rules, dry_run=dry_run, plan=plan, say=say)
         bar.update(task, description="done", completed=0 if dry_run else done.size)

@@ -20,6 +20,7 @@ from onemo_board.mpremote import mpremote
 from onemo_tools.deploy import manifest, mpy, romfs
 from onemo_tools.deploy.handover import Handover
 from onemo_tools.deploy.manifest import Manifest
+from onemo_tools.deploy.packages import HOST
 
 ROOT_FILES = ("boot.py", "main.py", "mqtt.py", "config.json")
 FOLDERS = ("lib", "lib/onemo", "certs")  # there in any case: users put their PEM files in certs
@@ -59,6 +60,16 @@ def viper():
         return True
     except Exception:
         return False
+def rom():
+    try:
+        import vfs
+        size = 0
+        for i in range(vfs.rom_ioctl(1)):
+            part = vfs.rom_ioctl(2, i)
+            size += part.ioctl(4, 0) * part.ioctl(5, 0) if hasattr(part, 'ioctl') else len(part)
+        return size
+    except Exception:
+        return 0
 b = bytearray(256)
 known = set()
 clash = []
@@ -85,7 +96,7 @@ print(json.dumps({
     'files': dict(walk('')), 'clash': clash, 'block': v[0],
     'free': v[0] * v[3] if v[3] <= v[2] else 0,  # littlefs may count more blocks than it has
     'mpy': getattr(sys.implementation, '_mpy', 0), 'viper': viper(),
-    'md5': hasattr(hashlib, 'md5')}))
+    'md5': hasattr(hashlib, 'md5'), 'rom': rom()}))
 """
 
 # Runs on the board: the manifest in its place. A FAT file system renames over no file.
@@ -121,6 +132,7 @@ class Deployed:
     leftover: list[str] = field(default_factory=list)  # of an earlier deploy, keys first
     missing: list[str] = field(default_factory=list)  # needed, but not there afterwards either
     size: int = 0  # bytes copied
+    rom: int = 0  # bytes of the board's ROMFS partitions; 0: it has none
 
     @property
     def incomplete(self) -> bool:
@@ -166,7 +178,7 @@ def library(root: Path, source: bool = False) -> dict[str, bytes]:
     """lib/onemo of the checkout at `root`, compiled unless `source`: path on the board ->
     content."""
     folder = root / _LIBRARY
-    sources = sorted(folder.glob("*.py"))
+    sources = sorted(path for path in folder.glob("*.py") if path.stem not in HOST)
     if not sources:
         raise DeployError(f"there is no library in {folder}: is this the project's folder?")
     files = {}
@@ -195,7 +207,7 @@ def deploy(
     rules: Rules = DEFAULT,
     dry_run: bool = False,
     timeout: float | None = None,
-    say: Callable[[str], object] = lambda path: None,
+    say: Callable[[str, int], object] = lambda path, size: None,
     plan: Callable[[Deployed], object] = lambda what: None,
 ) -> Deployed:
     """Makes the board at `port` have `files` (path on the board, without a leading slash, ->
@@ -203,13 +215,16 @@ def deploy(
     among them: an old .py would win over a new .mpy. Files that deploy did not put there, or that
     were changed since, are kept. What runs on the board is interrupted; it is not started again.
 
+    Modules with viper are compiled for the board's architecture, unless the others are source.
+
     `dry_run`: nothing is changed. `plan` is told what is to be done, before it is; `say` each
-    path as it is being copied, in another thread. `timeout`: seconds for each call of mpremote;
-    else by what is copied. DeployError, with nothing changed, when the flash is too full or the
-    board does not take our .mpy; mpremote's errors.
+    path and its size as it is being copied, in another thread. `timeout`: seconds for each call
+    of mpremote; else by what is copied. DeployError, with nothing changed, when the flash is too
+    full or the board does not take our .mpy; mpremote's errors.
     """
     looked_for = dict.fromkeys(rules.needed, b"") | dict(files)
     found = _survey(port, looked_for, timeout or _CALL_S)
+    files = _for_board(files, found["mpy"])
     before = manifest.parse(found.get("manifest"))
     result = _decide(found["files"], before, files, rules)
     if result.missing and rules.complete:
@@ -219,6 +234,7 @@ def deploy(
         )
     after = _after(found["files"], before, files, rules, result)
     result.size = sum(len(files[path]) for path in result.copied)
+    result.rom = found.get("rom", 0)
     change = Change(result.copied, result.removed)
     if (after.paths() or before.paths()) and after.text() != found.get("manifest"):
         change.manifest = after.text()
@@ -245,10 +261,10 @@ def deploy_romfs(
     """The library into the board's ROMFS partition, all else (`own`, or the project's application,
     with `more`) into its flash, and out of that what would hide the partition's library.
     romfs.RomfsError where the board has none."""
-    files = library(root)
+    files = _for_board(library(root), _told_mpy(port))
     image = romfs.build(files)
     if own is None:
-        own = {p: c for p, c in application(root).items() if p not in files}
+        own = {p: c for p, c in application(root).items() if p in ROOT_FILES}
     own = dict(own) | dict(more or {})
     rules = replace(rules, library=frozenset(files), alike={**files, **rules.alike})
 
@@ -370,6 +386,19 @@ def _survey(port: str, files: Mapping[str, bytes], timeout: float) -> dict[str, 
         ) from None
 
 
+def _told_mpy(port: str) -> int:
+    """What the board says of the .mpy files that it takes."""
+    script = "import sys\nprint(getattr(sys.implementation, '_mpy', 0))"
+    return int(mpremote(port, "exec", script, timeout=_CALL_S).stdout.split()[-1])
+
+
+def _for_board(files: Mapping[str, bytes], told: int) -> dict[str, bytes]:
+    try:
+        return mpy.for_board(files, told)
+    except mpy.CompileError as error:
+        raise DeployError(str(error)) from None
+
+
 def _check(found: dict[str, Any], files: Mapping[str, bytes], result: Change) -> None:
     """DeployError unless the board takes what is to be copied."""
     for path in found.get("clash", ()):
@@ -387,7 +416,8 @@ def _check(found: dict[str, Any], files: Mapping[str, bytes], result: Change) ->
                 f"the board's MicroPython {takes}, but mpy-cross makes version "
                 f"{files[path][1]}: put a newer MicroPython on the board, or deploy with --source"
             )
-        if files[path][2] >> 2:  # native code: bits 2 and up name its architecture
+        # Machine code: bits 2 and up name its architecture, those below its version.
+        if files[path][2] >> 2 and files[path][2] != found["mpy"] >> 8 & 0xFF:
             raise DeployError(
                 f"{path} holds native code, which this board may not run: deploy with --source"
             )
@@ -432,7 +462,7 @@ def _change(
     files: Mapping[str, bytes],
     result: Change,
     timeout: float,
-    say: Callable[[str], object],
+    say: Callable[[str, int], object],
 ) -> None:
     """Removes and copies, in one call of mpremote: each has a start of its own."""
     parents = {parent for path in result.copied for parent in _parents(path)}
@@ -458,7 +488,7 @@ def _change(
             # mpremote says `cp LOCAL :PATH` before it copies
             path = line.rpartition(" :")[2]
             if line.startswith("cp ") and path in files:
-                say(path)
+                say(path, len(files[path]))
 
         if words:
             mpremote(port, *words, timeout=timeout, on_line=told)

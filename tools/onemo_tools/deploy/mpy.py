@@ -3,14 +3,19 @@
 
 import subprocess
 import tempfile
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 from onemo_board import shims
 from onemo_board.errors import BoardError
 
 VERSION = 6  # of the .mpy files that mpy-cross makes: MicroPython 1.19 and later take them
+_SUB_VERSION = 3  # of those with machine code: MicroPython 1.23 and later take them
 _COMPILE_S = 60.0
-_VIPER = "@micropython.viper"  # mpy-cross compiles that for one architecture only
+_VIPER = b"@micropython.viper"  # mpy-cross compiles that for one architecture only
+# By the number that a board tells, and that stands in the file, from 1 on.
+_ARCHITECTURES = "x86 x64 armv6 armv6m armv7m armv7em armv7emsp armv7emdp xtensa xtensawin rv32imc"
+ARCHITECTURES = tuple(_ARCHITECTURES.split())
 
 
 class CompileError(Exception):
@@ -18,12 +23,19 @@ class CompileError(Exception):
 
 
 def is_source_only(source: Path) -> bool:
-    """Whether a module goes as .py everywhere: the board compiles viper for itself."""
-    return _VIPER in source.read_text(encoding="utf-8")
+    """Whether a module goes as .py to boards of which the architecture is not known: the board
+    compiles viper for itself."""
+    return _VIPER in source.read_bytes()
 
 
-def compile_mpy(source: Path) -> bytes:
-    """A module as bytecode. CompileError with the compiler's message.
+def tells(architecture: str) -> int:
+    """What `sys.implementation._mpy` is on a board of that architecture."""
+    return VERSION | _SUB_VERSION << 8 | (ARCHITECTURES.index(architecture) + 1) << 10
+
+
+def compile_mpy(source: Path, architecture: str | None = None) -> bytes:
+    """A module as bytecode; what is viper in it as machine code. CompileError with the compiler's
+    message.
 
     -O3 leaves out line numbers: a traceback names function and file, and its lines all say 1.
     That is 6 to 8 % of the bytes, in flash and in RAM. The bare name of a module is known to the
@@ -35,8 +47,9 @@ def compile_mpy(source: Path) -> bytes:
         raise CompileError(f"{error}: deploy with --source") from None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.mpy"
+        options = [f"-march={architecture}"] if architecture else []
         done = subprocess.run(
-            [compiler, "-O3", "-s", source.stem, "-o", str(target), str(source)],
+            [compiler, *options, "-O3", "-s", source.stem, "-o", str(target), str(source)],
             capture_output=True,
             text=True,
             timeout=_COMPILE_S,
@@ -49,7 +62,29 @@ def compile_mpy(source: Path) -> bytes:
 
 
 def shipped(source: Path) -> tuple[str, bytes]:
-    """The name and the content under which a module goes to a board."""
+    """The name and the content under which a module goes to a board of which the architecture is
+    not known."""
     if is_source_only(source):
         return source.name, source.read_bytes()
     return source.with_suffix(".mpy").name, compile_mpy(source)
+
+
+def for_board(files: Mapping[str, bytes], told: int) -> dict[str, bytes]:
+    """`files` (path on the board -> content) for a board whose `sys.implementation._mpy` is
+    `told`: what shipped() left as source is compiled for its architecture, so that the board needs
+    neither the time nor the heap for that. All stays as it is where the board takes no machine
+    code, and in a deploy of sources."""
+    architecture = next((name for name in ARCHITECTURES if tells(name) == told & 0x3FFF), None)
+    compiled = {PurePosixPath(path).parent for path in files if path.endswith(".mpy")}
+    found = {}
+    for path, content in files.items():
+        where = PurePosixPath(path)
+        viper = where.suffix == ".py" and _VIPER in content and where.parent in compiled
+        if architecture and viper:
+            with tempfile.TemporaryDirectory() as folder:
+                source = Path(folder) / where.name
+                source.write_bytes(content)
+                found[str(where.with_suffix(".mpy"))] = compile_mpy(source, architecture)
+        else:
+            found[path] = content
+    return found

@@ -20,16 +20,18 @@ PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
-__init__ _md5_viper _port at_channel at_masking at_resync at_retry at_syntax baud blocking
-cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore cert_store cert_upload
-cert_upload_counted cert_upload_inline certs clock clock_known error_numbers error_texts errors
-errors_seldom md5 model model_find model_info model_probe models modem network reboot recovery
-refusals schema start tls tls_configure tls_option tls_rows uart
+__init__ _md5_viper _pem_plain _pem_viper _port at_channel at_confirm at_masking at_resync at_retry
+at_syntax baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore
+cert_store cert_upload cert_upload_counted cert_upload_inline certs clock clock_known error_numbers
+error_texts errors errors_seldom md5 model model_find model_info model_probe models modem network
+reboot recovery refusals schema start tls tls_configure tls_option tls_rows uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
 IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
 AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
+
+HOST = ("_host",)  # what only CPython needs
 
 PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
@@ -62,8 +64,9 @@ for part, files in (
 
 
 def modules(root: Path = ROOT) -> list[str]:
-    """The library's modules in the tree."""
-    return sorted(path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    """The library's modules in the tree that boards get."""
+    found = (path.stem for path in (root / "lib" / PACKAGE).glob("*.py"))
+    return sorted(name for name in found if name not in HOST)
 
 
 def part_of(module: str) -> str:

@@ -79,7 +79,8 @@ def build(target: Path, root: Path = ROOT, tag: str = "") -> list[Path]:
         folder = target / "mip" / name
         write(folder, root)
         _pack(target / f"onemo-{version}-{name}.tar.gz", folder, sorted(folder.rglob("*")))
-    frozen = [root / "manifest.py", root / "LICENSE", *sorted((root / "lib/onemo").glob("*.py"))]
+    frozen = [root / "manifest.py", root / "LICENSE"]
+    frozen += [root / "lib" / "onemo" / f"{name}.py" for name in packages.modules(root)]
     _pack(target / f"onemo-{version}-freeze.tar.gz", root, frozen)
     (target / "NOTES.md").write_text(said, encoding="utf-8")
     made = sorted(path for path in target.iterdir() if path.is_file())

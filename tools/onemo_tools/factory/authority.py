@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from onemo_tools.factory.keys import PublicKey
 
 _BACK = timedelta(minutes=5)  # a device's clock may be behind
+_OTHER_CLOCKS = timedelta(hours=1)  # by which another station's may be, when a CA is made
 
 
 class AuthorityError(OSError):
@@ -173,14 +174,15 @@ def make_authority(name: str, now: datetime, years: int = 30) -> tuple[bytes, rs
     private = rsa.generate_private_key(public_exponent=65537, key_size=3072)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     public = private.public_key()
+    start = now.astimezone(UTC).replace(microsecond=0) - _OTHER_CLOCKS
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC).replace(microsecond=0))
-        .not_valid_after(now.astimezone(UTC).replace(microsecond=0) + timedelta(days=365 * years))
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=365 * years))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .add_extension(_ca_usage(), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)

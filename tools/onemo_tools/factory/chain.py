@@ -26,7 +26,8 @@ def event_hash(
 
 def stamp(at: datetime) -> str:
     """A time as the chain and the exports write it: UTC, microseconds, of one length."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    plain = at.astimezone(UTC).replace(tzinfo=None)
+    return f"{plain.isoformat(timespec='microseconds')}Z"
 
 
 def data_text(data: dict[str, object]) -> str:

@@ -187,7 +187,7 @@ class Claims:
             raise Clone(
                 f"IMEI {module.imei} is in {other.device_name} (label {other.label}, board "
                 f"{other.board_id}): if the module was moved, say so by "
-                f"`onemo factory rework {other.device_name} --module-out`"
+                f"`onemo factory rework LINE.toml {other.device_name} --module-out`"
             )
         fitted = session.execute(
             select(Fitting).where(Fitting.unit_id == unit.id, Fitting.until.is_(None))
@@ -199,7 +199,7 @@ class Claims:
                     f"board {unit.board_id} is {unit.device_name}, whose module is IMEI "
                     f"{fitted.imei}; this one is {module.imei}: a copy of the board id, or "
                     "another module; if it was replaced, say so by "
-                    f"`onemo factory rework {unit.device_name} --module-out`"
+                    f"`onemo factory rework LINE.toml {unit.device_name} --module-out`"
                 )
             if fitted.iccid == module.iccid:
                 return

@@ -175,14 +175,20 @@ def export(
 
 
 @app.command()
-def audit(line: LineFile, as_json: Json = False) -> None:
+def audit(
+    line: LineFile,
+    events_only: Annotated[
+        bool, typer.Option("--events-only", help="The chains of events, not each certificate.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Whether the record is what was written: exit status 7 if anything was changed."""
     from dataclasses import asdict
 
     from onemo_tools.factory.audit import audit as look
 
     with _records(line) as records:
-        report = look(records)
+        report = look(records, certificates=not events_only)
     if as_json:
         typer.echo(json.dumps(asdict(report)))
     else:

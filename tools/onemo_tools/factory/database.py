@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30.0  # that a writer waits for another
@@ -155,7 +155,7 @@ def make_tables(engine: Engine) -> None:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5066549580782950)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except (OperationalError, DatabaseError) as error:
+    except DBAPIError as error:
         raise RecordsError(f"records: {_short(error)}") from None
 
 
@@ -165,7 +165,7 @@ def check_tables(engine: Engine) -> None:
     try:
         with engine.connect().execution_options(reads_only=True) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
-    except (OperationalError, DatabaseError) as error:
+    except DBAPIError as error:
         raise RecordsError(f"records: {_short(error)}") from None
     if found is None:
         raise RecordsError("records: the database is empty: `onemo factory run` makes the tables")

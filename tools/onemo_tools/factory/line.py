@@ -25,13 +25,13 @@ _LOOK_S = 0.2  # how often a slot looks whether its port is there
 _SETTLE_S = 0.3  # a port that has just come may go again
 _ADVICE = (
     # what went wrong, what the person at the line does
-    (Clone, STOP, "set it aside: a clone, or a swapped module"),
-    (Taken, STOP, "set it aside: its id is in another slot"),
-    (Lost, STOP, "set it aside: see `factory rework`"),
-    (NoneLeft, STOP, "batch complete: take the board out"),
-    (Conflict, STOP, "call the engineer: see the event"),
-    (RecordsError, STOP, "call the engineer: records"),
-    (AuthorityError, STOP, "call the engineer: the CA"),
+    (Clone, STOP, "set aside: cloned? moved?"),
+    (Taken, STOP, "set aside: its id twice"),
+    (Lost, STOP, "set aside: identity lost"),
+    (NoneLeft, STOP, "batch full: take it out"),
+    (Conflict, STOP, "call the engineer: record"),
+    (RecordsError, STOP, "call the engineer: record"),
+    (AuthorityError, STOP, "call the engineer: CA"),
 )
 
 
@@ -62,12 +62,12 @@ class Line:
         slots: list[tuple[Slot, str]],
         records: Records,
         on_change: Callable[[Row], None] = lambda row: None,
-        is_there: Callable[[str], bool] = os.path.exists,
+        is_there: Callable[[str], bool] | None = None,
     ) -> None:
         self._slots = slots
         self._records = records
         self._on_change = on_change
-        self._is_there = is_there
+        self._is_there = is_there or _port_is_there
         self._rows = {slot.name: Row(slot.name, port) for slot, port in slots}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -104,6 +104,8 @@ class Line:
                 if once:
                     return
                 self._wait(port, there=False)
+                if self._stopping.is_set():
+                    return  # what came of the board stays to be seen
                 self._show(slot.name, word=WAITING, step="", part=0.0, device_name="", label="")
                 self._show(slot.name, todo="put a board in", detail="", kind="")
             elif once:
@@ -138,22 +140,22 @@ class Line:
             self._show(
                 slot.name,
                 word=PASS,
-                todo=f"label {outcome.claim.label}, take it out",
+                todo=f"label {outcome.claim.label}",
                 detail="had its identity" if outcome.adopted else "new identity",
                 passed=row.passed + 1,
                 seconds=time.monotonic() - began,
             )
 
     def _failed(self, name: str, error: Exception, seconds: float) -> None:
-        word, todo = RETRY, "take it out, put it in again"
+        word, todo = RETRY, "take out, put in again"
         for kind, its_word, advice in _ADVICE:
             if isinstance(error, kind):
                 word, todo = its_word, advice
                 break
         row = self._rows[name]
         text, end = unnumbered(error), ending(error)
-        unit = self._records.unit(row.device_name) if row.device_name else None
-        with contextlib.suppress(RecordsError):
+        with contextlib.suppress(RecordsError):  # whose fault it may be
+            unit = self._records.unit(row.device_name) if row.device_name else None
             self._records.note(
                 "refused" if word == STOP else "failed",
                 None if unit is None else unit.id,
@@ -177,3 +179,8 @@ class Line:
             row = replace(self._rows[name], **changes)  # type: ignore[arg-type]
             self._rows[name] = row
         self._on_change(row)
+
+
+def _port_is_there(port: str) -> bool:
+    """Whether something is plugged in at a path; what is no path, such as COM3, always is."""
+    return "/" not in port or "://" in port or os.path.exists(port)

@@ -10,7 +10,6 @@ Each method is one transaction, with the events that tell of it; when it returns
 disk. What it returns are copies: changing them changes nothing. No method takes a private key.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -24,7 +23,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from onemo_tools.factory import chain, database
@@ -141,7 +140,7 @@ class Records:
                 yield session
         except IntegrityError as error:
             raise Conflict(f"records: {_short(error)}") from None
-        except OperationalError as error:
+        except DBAPIError as error:
             raise RecordsError(f"records: {_short(error)}") from None
 
     @contextmanager
@@ -151,7 +150,7 @@ class Records:
         try:
             with Session(engine, expire_on_commit=False) as session:
                 yield session
-        except OperationalError as error:
+        except DBAPIError as error:
             raise RecordsError(f"records: {_short(error)}") from None
 
     def add_event(
@@ -202,6 +201,10 @@ class Records:
 
     def _try_lock(self) -> bool:
         if self.engine.dialect.name == "sqlite":
+            try:
+                import fcntl
+            except ImportError:
+                raise RecordsError("records: a line runs on Linux and macOS") from None
             file = Path(f"{self.engine.url.database}.{self.station}.lock")
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:

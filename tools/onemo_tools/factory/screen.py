@@ -22,12 +22,12 @@ _BAR = 10
 def table(rows: Iterable[Row], title: str) -> Table:
     """80 columns at most: slot, device name, step, bar, word, what to do."""
     made = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left")
-    made.add_column("slot", max_width=8, no_wrap=True)
-    made.add_column("device", max_width=16, no_wrap=True)
+    made.add_column("slot", width=8, no_wrap=True)
+    made.add_column("device", width=16, no_wrap=True)
     made.add_column("step", width=7, no_wrap=True)
     made.add_column("", width=_BAR, no_wrap=True)
     made.add_column("", width=5, no_wrap=True)
-    made.add_column("do", max_width=27, no_wrap=True)
+    made.add_column("do", width=27, overflow="fold")  # a label is never cut short
     for row in rows:
         made.add_row(
             escape(row.slot),

@@ -145,7 +145,7 @@ class Slot:
             if not _matches(active, held):
                 raise Lost(
                     f"{claim.device_name} was given an identity, and its module does not hold it: "
-                    "was the module erased, or is it a copy? `onemo factory rework "
+                    "was the module erased, or is it a copy? `onemo factory rework LINE.toml "
                     f"{claim.device_name} --new-key` gives it another one"
                 )
             self._write_ca(board, held[0])

@@ -99,7 +99,9 @@ def _commands() -> tuple[tuple[str, Any], ...]:
 
 def _paragraph(text: str) -> str:
     """Help text as Markdown: what it calls an option is code."""
-    return re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)", r"`\1`", text)
+    parts = text.split("`")  # every second one is code already
+    parts[::2] = [re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _option(parameter: Any, language: str) -> tuple[str, str, str]:
@@ -130,15 +132,16 @@ def _example(name: str) -> Callable[[str], str]:
 
 
 def _models(language: str) -> str:
-    from onemo_tools.lint import tables
+    from onemo_tools.lint import made_zh, tables
 
-    return tables.model_table()
+    return made_zh.chinese(tables.model_table()) if language == CHINESE else tables.model_table()
 
 
 def _calls(language: str) -> str:
-    from onemo_tools.lint import manual_calls
+    from onemo_tools.lint import made_zh, manual_calls
 
-    return manual_calls.table()
+    table = manual_calls.table()
+    return made_zh.chinese(table) if language == CHINESE else table
 
 
 def _entries(language: str) -> str:

@@ -5,6 +5,8 @@ What a docstring says of a parameter begins with its name in backquotes, on a li
 the middle of a paragraph. On a page each gets a line.
 """
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

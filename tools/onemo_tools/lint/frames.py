@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onemo_tools.deploy.mpy import compile_mpy, is_source_only
+from onemo_tools.deploy.packages import HOST
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = "onemo"
@@ -54,7 +55,8 @@ def frames(source: Path) -> list[Frame]:
 def all_frames(root: Path = ROOT) -> list[Frame]:
     """Those of the whole library."""
     folder = root / "lib" / PACKAGE
-    return [frame for path in sorted(folder.glob("*.py")) for frame in frames(path)]
+    sources = [path for path in sorted(folder.glob("*.py")) if path.stem not in HOST]
+    return [frame for path in sources for frame in frames(path)]
 
 
 def large(found: list[Frame]) -> list[Frame]:

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from onemo_tools.lint import doc_pages
+from onemo_tools.lint import doc_pages, made_zh
 
 ROOT = Path(__file__).parents[3]
 ORIGINAL, TRANSLATION = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -61,7 +61,8 @@ def links(text: str) -> list[str]:
     found = []
     for target in _LINK.findall(without_made(text)):
         if target not in ("README.md", "README.zh-CN.md"):
-            found.append(re.sub(r"\.zh\.(md|svg)", r".\1", target))
+            file, mark, _ = target.partition("#")  # headings have other words
+            found.append(re.sub(r"\.zh\.(md|svg)", r".\1", file) + mark)
     return sorted(found)
 
 
@@ -71,21 +72,22 @@ def rows(text: str) -> int:
 
 
 def with_made(translation: str, original: str) -> str:
-    """The translation with the made parts of the original, but for those that are made in its own
-    language. ValueError where it lacks one."""
+    """The translation with the made parts of the original, in Chinese as far as that is known, but
+    for those that doc_pages makes in each language. ValueError where it lacks one."""
     made = dict(_MADE.findall(original))
     found = [name for name, _ in _MADE.findall(translation)]
     if found != list(made):
         raise ValueError(f"the translation has the parts {found}, not {list(made)}")
-    own = {"entries", *doc_pages.made()} - {"models", "calls"}
-    return _MADE.sub(
-        lambda part: (
-            part[0]
-            if part[1] in own
-            else f"<!-- {part[1]}:begin -->\n{made[part[1]]}<!-- {part[1]}:end -->"
-        ),
-        translation,
-    )
+    own = set(doc_pages.made()) - set(made_zh.PARTS)
+
+    def fill(part: re.Match[str]) -> str:
+        name = part[1]
+        if name in own:
+            return part[0]
+        text = made_zh.chinese(made[name]) if name in made_zh.PARTS else made[name]
+        return f"<!-- {name}:begin -->\n{text}<!-- {name}:end -->"
+
+    return _MADE.sub(fill, translation)
 
 
 def differences(original: str, translation: str) -> list[str]:
@@ -120,6 +122,9 @@ def main() -> int:
         original = page.read_text(encoding="utf-8")
         translation = with_made(chinese.read_text(encoding="utf-8"), original)
         chinese.write_text(translation, encoding="utf-8")
+        for name, part in _MADE.findall(original):
+            for line in made_zh.unknown(part) if name in made_zh.PARTS else ():
+                print(f"{chinese.relative_to(ROOT)}: still English, see made_zh.py: {line}")
         for difference in differences(original, translation):
             print(f"{chinese.relative_to(ROOT)}: {difference}")
             status = 1

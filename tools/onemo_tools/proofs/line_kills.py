@@ -154,6 +154,7 @@ class Count:
     kills: int = 0
     ended: int = 0  # passes that were over before the kill came
     boundaries: int = 0
+    units: int = 0
     signed: int = 0
     void: int = 0
     second_pass_bytes: int = 0
@@ -163,7 +164,8 @@ class Count:
     def __str__(self) -> str:
         return (
             f"{self.kills} kills at random moments ({self.ended} more passes were over before), "
-            f"{self.boundaries} at commits; {self.signed} certificates signed, {self.void} void; "
+            f"{self.boundaries} at commits; {self.units} units, {self.signed} certificates "
+            f"signed, {self.void} void; "
             f"second pass wrote {self.second_pass_bytes} bytes; {len(self.faults)} faults; "
             f"{self.seconds:.0f} s"
         )
@@ -268,16 +270,16 @@ class Sweep:
         self.finish_lot()
 
     def commit_kills(self) -> None:
-        """One kill before and one after each commit of a pass."""
-        number = 1
+        """One kill before and one after each commit of a pass over a new board."""
+        number, killed = 0, True
         self.new_boards(1)
-        while True:
-            both = [self.one_pass(kill_at_commit=(when, number)) for when in ("before", "after")]
-            if not any(both):
-                break
-            self.count.boundaries += sum(both)
-            self.finish_lot(1)
-            number += 1
+        while killed:
+            number, killed = number + 1, False
+            for when in ("before", "after"):
+                if self.one_pass(kill_at_commit=(when, number)):
+                    self.count.boundaries += 1
+                    killed = True
+                self.finish_lot(1)
 
     def finish_lot(self, next_lot: int | None = None) -> None:
         """One clean pass serves all, a second one writes nothing."""
@@ -291,8 +293,8 @@ class Sweep:
             self.count.faults.append(f"a second pass wrote {written} bytes, {again} objects")
         self.new_boards(next_lot)
 
-    def check(self) -> Count:
-        """What must be so in the end."""
+    def check(self, database_files: Path | None = None) -> Count:
+        """What must be so in the end. database_files: of a database that is elsewhere."""
         every = [*self._finished, *self._boards]
         settings = settings_.load(self.line)
         url = database.url_of(settings.records, settings.folder)
@@ -306,6 +308,7 @@ class Sweep:
         recorded = {found.serial: (found, unit) for found, unit in rows}
         states = Counter(found.state for found, _ in rows)
         signed = self.signed.read_text().split()
+        self.count.units = len(every)
         self.count.signed, self.count.void = len(signed), states["void"]
         lost = [serial for serial in signed if serial not in recorded]
         self.count.faults += [f"signed, and in no record: {serial}" for serial in lost]
@@ -315,7 +318,7 @@ class Sweep:
             board.store.keys["client.key"] for board in every if "client.key" in board.store.keys
         )
         self.count.faults += ["two modules hold one key" for n in holders.values() if n > 1]
-        self.count.faults += self._keys_in_files(every)
+        self.count.faults += self._keys_in_files(every, database_files or self.folder)
         return self.count
 
     def _check_board(self, board: FastBoard, recorded: dict[str, tuple[Credential, Unit]]) -> None:
@@ -343,10 +346,14 @@ class Sweep:
         if names[0].value != unit.device_name or unit.board_id != board.board_id:
             self.count.faults.append(f"{board.board_id} has another unit's name")
 
-    def _keys_in_files(self, every: list[FastBoard]) -> list[str]:
+    def _keys_in_files(self, every: list[FastBoard], database_files: Path) -> list[str]:
         keys = [pem for board in every for pem in board.store.history if b"PRIVATE KEY" in pem]
         windows = key_windows(keys)
-        faults = [f"a line of a key in {path.name}" for path in files_with(self.folder, windows)]
+        faults = [
+            f"a line of a key in {path.name}"
+            for folder in {self.folder, database_files}
+            for path in files_with(folder, windows)
+        ]
         for board in every:
             if any(any(piece) for piece in board.ram if board in self._finished):
                 faults.append(f"a key was left in the RAM of {board.board_id}")
@@ -443,18 +450,19 @@ def sweep(
     """A whole sweep in a new folder. seconds: no more kills after that."""
     began = time.monotonic()
     with ExitStack() as stack:
-        records = "records.db"
+        records, database_files = "records.db", folder
         if kind == "postgresql":
             from onemo_tools.servers.postgresql import Postgresql
 
-            server = stack.enter_context(Postgresql(folder / "pg"))
+            server = stack.enter_context(Postgresql())
             records = server.make("line").render_as_string()
+            database_files = server.folder
         rig = stack.enter_context(LineRig(folder))
         made = Sweep(folder, rig, records, seed=seed, recording_last=recording_last)
         if commits:
             made.commit_kills()
         made.random_kills(kills, began + seconds)
-        count = made.check()
+        count = made.check(database_files)
     count.seconds = time.monotonic() - began
     return count
 

@@ -36,6 +36,7 @@ from onemo_tools.store.repl import BoardFailed
 _WRAP = 1 << 30
 _SETTINGS = json.dumps({"uart": {"id": 1, "baud": 115200}})
 _QUICK: dict[str, Any] = {"boot_delay": 0.0, "register_delay": 0.0, "close_delay": 0.0}
+_BUSY_S = 10.0  # what a killed station began may take so long to end
 _LENGTH = struct.Struct(">I")
 
 
@@ -84,6 +85,8 @@ class FastBoard:
         self.ram: list[bytearray] = []  # what scripts allocated for an object
         self._station: socket.socket | None = None
         self.lock = threading.Lock()  # a module answers one at a time
+        self._space: dict[str, Any] = {}
+        self.reset()
 
     @property
     def imei(self) -> str:
@@ -102,8 +105,8 @@ class FastBoard:
         if gone:
             raise Gone
 
-    def namespace(self) -> dict[str, Any]:
-        """What a script finds after a soft reset: this board's modules, files and print."""
+    def reset(self) -> None:
+        """A soft reset: a script finds this board's modules, files and print, and no more."""
         modules = {
             "gc": SimpleNamespace(collect=lambda: None),  # this process's heap is not a board's
             "machine": SimpleNamespace(unique_id=lambda: unhexlify(self.board_id)),
@@ -124,23 +127,24 @@ class FastBoard:
 
         own = {**vars(builtins), "__import__": import_, "bytearray": allocate}
         own["open"] = lambda *args: io.StringIO(_SETTINGS)
-        return {"__builtins__": own, "__name__": "__main__"}
+        with self.lock:
+            self._space = {"__builtins__": own, "__name__": "__main__"}
 
     def _modem(self, uart: Any, baud: int) -> VirtualModem:
         modem = VirtualModem(uart, baud=baud)
         modem.virtual_clock, modem.uart = self.clock, self.uart
         return modem
 
-    def run(self, code: str, namespace: dict[str, Any], station: socket.socket) -> dict[str, str]:
+    def run(self, code: str, station: socket.socket) -> dict[str, str]:
         """Runs code as a raw REPL does; what was printed, and the error's last line."""
         printed = io.StringIO()
-        namespace["__builtins__"]["print"] = lambda *words: print(*words, file=printed)
         with self.lock:
+            self._space["__builtins__"]["print"] = lambda *words: print(*words, file=printed)
             self._station = station
             self.ram.clear()
             _clocks.now = self.clock
             try:
-                exec(compile(code, "<raw REPL>", "exec"), namespace)
+                exec(compile(code, "<raw REPL>", "exec"), self._space)
                 error = ""
             except Exception as found:
                 error = f"{type(found).__name__}: {found}"
@@ -150,12 +154,29 @@ class FastBoard:
         return {"printed": printed.getvalue(), "error": error}
 
 
+class _Port:
+    """Held by one station at a time; False for one that finds it in use for seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = threading.local()
+
+    def __enter__(self) -> bool:
+        self._held.by = self._lock.acquire(timeout=_BUSY_S)
+        return bool(self._held.by)
+
+    def __exit__(self, *_: object) -> None:
+        if self._held.by:
+            self._lock.release()
+
+
 class LineRig:
     """Boards at ports, which are sockets in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.boards: dict[str, FastBoard] = {}  # port -> what is there now
+        self._ports: dict[str, _Port] = {}
         self._listeners: list[socket.socket] = []
         self._ended = threading.Event()
 
@@ -181,6 +202,7 @@ class LineRig:
         port = self.folder / f"p{len(self.boards)}"
         board = FastBoard(port, board_id, stops, **quirks)
         self.boards[str(port)] = board
+        self._ports[str(port)] = _Port()
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(port))
         listener.listen(16)
@@ -202,14 +224,16 @@ class LineRig:
             threading.Thread(target=self._serve, args=(port, station), daemon=True).start()
 
     def _serve(self, port: str, station: socket.socket) -> None:
-        # A board that comes to the port later has not run what the earlier one was told.
-        spaces: dict[int, dict[str, Any]] = {}
-        with station:
+        # One station has a port at a time. Opening it resets the board that is there; one that
+        # comes to it later goes on with what it was told elsewhere: its memory is its own.
+        with station, self._ports[port] as free:
+            if not free:
+                return
+            self.boards[port].reset()
             try:
                 while (code := _receive(station)) is not None:
                     board = self.boards[port]
-                    space = spaces.setdefault(id(board), board.namespace())
-                    _send(station, json.dumps(board.run(code.decode(), space, station)).encode())
+                    _send(station, json.dumps(board.run(code.decode(), station)).encode())
             except (OSError, Gone):
                 pass
 

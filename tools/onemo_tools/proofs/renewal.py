@@ -229,7 +229,7 @@ class Device(outage.Device):
                 "within_s": 0,
             },
         }
-        self.front: aio.AsyncModem
+        self.front: Any  # a VirtualModem
         self.renewal: Any
         self.told: list[str] = []
         self._running = False

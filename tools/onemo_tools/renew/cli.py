@@ -52,7 +52,7 @@ def serve(
     from onemo_tools.renew.service import Service
 
     need_file("renew", line, "the line's settings, see docs/factory.md", exits.USAGE)
-    places = [_place("--listen", listen), _place("--grace-listen", grace_listen)]
+    place, grace_place = _place("--listen", listen), _place("--grace-listen", grace_listen)
     station.no_core_dumps()
     secret = station.environment_or(
         lambda what: str(typer.prompt(what, hide_input=True, err=True))
@@ -74,7 +74,7 @@ def serve(
                 at_once=at_once,
                 tell=typer.echo,
             )
-            asyncio.run(_serve(Listeners(service, identity, *places, typer.echo)))
+            asyncio.run(_serve(Listeners(service, identity, place, grace_place, typer.echo)))
     except (OSError, ValueError) as error:
         raise fail("renew", error) from None
 

@@ -118,12 +118,15 @@ class Service:
         if visit.key is None and under_way >= self._at_once:
             raise Refused("busy")
         visit.wipe()
-        key = await asyncio.to_thread(DeviceKey.make, visit.algorithm)
-        visit.key = key
-        async with self._lock(visit.credential.unit_id):
+        visit.key = key = await asyncio.to_thread(DeviceKey.make, visit.algorithm)
+        try:
+            async with self._lock(visit.credential.unit_id):
+                self._check_here(visit)
+                made, visit.certificate = await asyncio.to_thread(self._sign, visit, key)
             self._check_here(visit)
-            made, visit.certificate = await asyncio.to_thread(self._sign, visit, key)
-        self._check_here(visit)
+        except BaseException:
+            visit.wipe()
+            raise
         self._tell(f"{visit.device_name}: {made} was made, to take the place of {serial}")
         return {"serial": made, "cert": len(visit.certificate), "key": len(key.pem)}
 
@@ -132,7 +135,8 @@ class Service:
         With its last byte the key is forgotten. Refused."""
         if visit.key is None:
             raise Refused("nothing was asked for, or it was fetched already")
-        content = {"cert": visit.certificate, "key": visit.key.pem}.get(what, b"")
+        held: dict[str, bytes | bytearray] = {"cert": visit.certificate, "key": visit.key.pem}
+        content = held.get(what, b"")
         start = len(content) - left
         if not 0 <= start < len(content):
             raise Refused(f"{what[:10]} has {len(content)} bytes")
@@ -172,7 +176,7 @@ class Service:
             lease_until = records.unit_by_id(unit_id).lease_until
             if lease_until is not None and lease_until > now:
                 raise Refused("the device is at a station of the production line")
-            if records.by_serial(visit.credential.serial).state == PENDING:  # type: ignore[union-attr]
+            if self._accepted(visit.credential.serial, False).state == PENDING:
                 # It asks by an identity that was never confirmed: so that is the one in force.
                 self._confirm(visit)
             dates = authority.validity(now, self._days)

@@ -7,6 +7,7 @@ It keeps nothing of the machine's own clusters, listens on no network, and goes 
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,15 +24,13 @@ def is_installed() -> bool:
 
 
 class Postgresql:
-    """A cluster in `folder`, which is made. fsync: False where only speed of a test counts."""
+    """A cluster in a folder of its own, `folder`. fsync: False where only speed counts."""
 
-    def __init__(
-        self, folder: Path, *, fsync: bool = True, settings: tuple[str, ...] = ()
-    ) -> None:
-        self.folder = folder
-        self._data = folder / "data"
+    def __init__(self, *, fsync: bool = True, settings: tuple[str, ...] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="onemo-pg-"))
+        self._data = self.folder / "data"
         self._settings = [
-            f"unix_socket_directories={folder}",
+            f"unix_socket_directories={self.folder}",
             "listen_addresses=",
             "max_connections=300",
             f"fsync={'on' if fsync else 'off'}",
@@ -39,12 +38,10 @@ class Postgresql:
         ]
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:  # the server refuses root
             shutil.chown(self.folder, "postgres", "postgres")
-            self.folder.chmod(0o755)
         self._run(
-            "initdb", "-D", self._data, "-A", "trust", "-U", "onemo", "--no-sync", "-E", "UTF8"
+            *("initdb", "-D", self._data, "-A", "trust", "-U", "onemo", "--no-sync", "-E", "UTF8")
         )
         options = " ".join(f"-c {text}" for text in self._settings)
         log = self.folder / "server.log"
@@ -58,6 +55,7 @@ class Postgresql:
         trace: TracebackType | None,
     ) -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
 
     def url(self, database: str = "postgres") -> URL:
         """Of one of its databases."""

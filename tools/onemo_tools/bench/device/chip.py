@@ -61,14 +61,15 @@ def costs(who, sizes):
     if who == "ours":
         modem = started(uart, FAST)
         command = modem.command
-        upload = lambda size: modem.certs.write(f"{size}.pem", f"/{size}.pem")
-        read_back = lambda size: modem.certs.read(f"{size}.pem", Sink())
+        certs = modem.certs  # who keeps it keeps what it has loaded
+        upload = lambda size: certs.write(f"{size}.pem", f"/{size}.pem")
+        read_back = lambda size: certs.read(f"{size}.pem", Sink())
     else:
         command = lambda text: plain.command(uart, text)
         upload = lambda size: plain.upload(uart, f"{size}.pem", f"/{size}.pem")
         read_back = lambda size: plain.read_back(uart, f"{size}.pem")
     acts = [(1, lambda: None), (2, lambda: command("+CSQ"))]
-    acts += [(10, lambda: command("+X0")), (11, lambda: command("+X40"))]
+    acts += [(10, lambda: command("+X=0")), (11, lambda: command("+X=40"))]
     if who == "ours":
         acts.append((12, lambda: modem.run_operation(find_op(modem.channel, "none", 2))))
     for n, size in enumerate(sizes):
@@ -85,6 +86,8 @@ def share(who, size):
     name = f"{size}.pem"
     if who == "ours":
         certs = started(uart).certs
+        certs.write("1024.pem", "/1024.pem")  # loads what that needs
+        certs.read("1024.pem", Sink())
         marked(1, lambda: certs.write(name, "/" + name))
         marked(2, lambda: certs.read(name, Sink()))
     else:
@@ -130,11 +133,13 @@ async def _aio(size):
     modem = Modem(opened(), baud=115200, packet=8192, model="ML307R")
     await modem.start()
     name = f"{size}.pem"
-    await modem.certs.write("1024.pem", "/1024.pem")  # loads what that needs
+    certs = modem.certs
+    await certs.write("1024.pem", "/1024.pem")  # loads what that needs
+    await certs.read("1024.pem", Sink())
     longest = []
     for act in (
-        lambda: modem.certs.write(name, "/" + name),
-        lambda: modem.certs.read(name, Sink()),
+        lambda: certs.write(name, "/" + name),
+        lambda: certs.read(name, Sink()),
     ):
         gc.collect()
         found = [0]

@@ -127,7 +127,7 @@ def control(cut):
     uart = CutUart(12000, CUTS[cut])
     modem = started(uart)
     modem.on_urc(b"+MIPURC:", lambda line: None)  # gets a copy of the line
-    uart.answer(b"AT+MSSLLIST=", lines(b"+MIPURC:", 3), OK)
+    uart.answer(b"AT+MSSLLIST=", lines(b"+MIPURC:", 9), OK)  # more than one read takes
     try:
         _guarded(uart, lambda: modem.run_operation(find_op(modem.channel, NAME, 1)))
     except MemoryError:

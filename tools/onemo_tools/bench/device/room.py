@@ -25,9 +25,10 @@ def main(who, what, free, size, path, digest):
         }
     else:
         modem = started(uart)
+        certs = modem.certs  # holds what an upload loads
         acts = {
             "command": lambda: modem.command("+CSQ"),
-            "upload": lambda: modem.certs.write(NAME, path),
+            "upload": lambda: certs.write(NAME, path),
         }
     act = acts[what]
     act()
