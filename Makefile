@@ -20,6 +20,13 @@ faults: $(READY)
 powercut: $(READY)
 	$(BIN)/python -m onemo_tools.proofs.powercut
 
+# Renewals of a certificate: main.py on a virtual board, then cut off at every step, with real TLS
+# and a real record: an hour. ARGS="--stride 10" for every tenth of them.
+.PHONY: renewal
+renewal: $(READY)
+	$(BIN)/python -m pytest -m renewal tests_host/renew
+	$(BIN)/python -m onemo_tools.proofs.renewal $(ARGS)
+
 # Field histories: main.py for 30 virtual days each, and all that befalls it. ARGS="--only 7"
 .PHONY: history
 history: $(READY)
@@ -60,6 +67,24 @@ soak: $(READY)
 mosquitto: $(READY)
 	$(BIN)/python -m pytest -m "mosquitto and not slow"
 
+# The line on PostgreSQL and with a token: needs Debian's postgresql and softhsm2. Stations killed,
+# ports swapped, colliding claims; `make line-kills` has all kills. ARGS="-k swaps"
+.PHONY: factory line-kills line-bench
+factory: $(VENV)/.factory
+	$(BIN)/python -m pytest -m postgresql $(ARGS)
+
+# 500 stations killed at random moments and one at each commit, on both databases; then the same
+# with recording moved behind writing, which has to fail.
+line-kills: $(VENV)/.factory
+	$(BIN)/python -m onemo_tools.proofs.line_kills $(ARGS)
+	$(BIN)/python -m onemo_tools.proofs.line_kills --database postgresql $(ARGS)
+	! $(BIN)/python -m onemo_tools.proofs.line_kills --kills 60 --recording-last
+
+# Boards side by side, and a record of a million units in PostgreSQL.
+line-bench: $(VENV)/.factory
+	$(BIN)/python -m onemo_tools.bench.line
+	$(BIN)/python -m onemo_tools.bench.line_scale $(ARGS)
+
 # The library on real board firmware, in an emulated RP2040. Sets itself up: the emulator from npm,
 # a firmware built from Debian's sources, once; both stay in ~/.cache/onemo. Root installs the tool
 # chain where it is missing.
@@ -86,7 +111,7 @@ types: $(READY) $(VENV)/.pyright $(PORTS:%=build/stubs/%/.ready)
 	for port in $(PORTS); do \
 	  MYPYPATH=build/stubs/$$port:lib $(BIN)/mypy --config-file tools/typecheck/mypy.ini \
 	    --custom-typeshed-dir build/stubs/$$port --no-site-packages --explicit-package-bases \
-	    --cache-dir .mypy_cache/$$port lib/onemo boot.py main.py mqtt.py || exit 1; \
+	    --cache-dir .mypy_cache/$$port lib/onemo boot.py main.py mqtt.py examples/*.py || exit 1; \
 	done
 
 build/stubs/%/.ready: tools/typecheck/%.txt $(READY)
@@ -113,6 +138,18 @@ packages: $(READY)
 .PHONY: schema
 schema: $(READY)
 	$(BIN)/python -m onemo_tools.lint.config_docs
+
+# The documents as pages, in both languages, links checked: build/docs/index.html. No network.
+.PHONY: docs
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	cp docs/*.json build/docs/zh  # which pages in both languages link to
+	$(BIN)/python -m onemo_tools.lint.doc_site build/docs
+
+# The commands of README and docs that take minutes; the others are in make test. Needs PyPI.
+.PHONY: doc-commands
+doc-commands: $(READY)
+	$(BIN)/python -m pytest -m commands tests_host/docs
 
 # Wheels, mip packages, what is frozen, notes and checksums: build/release. TAG=v0.1.0 checks the tag.
 .PHONY: release
@@ -142,6 +179,16 @@ $(VENV)/.pyright: tools/requirements/pyright.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# mkdocs and what it needs, for make docs.
+$(VENV)/.docs: tools/requirements/docs.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# PostgreSQL's driver and PKCS#11, which only make factory needs.
+$(VENV)/.factory: tools/requirements/factory.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # mutmut, which only make mutants needs.
 $(VENV)/.mutants: tools/requirements/mutants.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -157,7 +204,7 @@ $(VENV)/.atheris: tools/requirements/atheris.txt $(READY)
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --upgrade -o tools/requirements/dev.txt tools/requirements/dev.in
-	for more in bench mutants atheris pyright; do \
+	for more in bench docs factory mutants atheris pyright; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate --upgrade -o tools/requirements/$$more.txt \
 	    tools/requirements/$$more.in; \

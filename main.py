@@ -17,6 +17,8 @@ from onemo.uart import flow, open_uart, reopen
 
 from mqtt import Client
 
+NAT_S = 240  # cellular networks' tables forget a silent connection after some minutes
+
 
 class Product:
     def __init__(self, config, uart):
@@ -38,6 +40,11 @@ class Product:
             self.modem, config.get("recovery"), config["retry"], self.modem.reopen
         )
         self.device = hexlify(machine.unique_id()).decode()
+        self.renewal = None
+        if config.get("renewal"):
+            from onemo.renew import Renewal
+
+            self.renewal = Renewal(self.modem, config, self.device, Client)
         self.line = 1  # the next line of telemetry
         self.report = None  # that line, while it is not acknowledged
 
@@ -72,6 +79,7 @@ class Product:
             password=module.get("password"),
             auth=module.get("auth") or "chap",
             pin=module.get("sim_pin"),
+            dns_priority=module.get("dns_priority"),
         )
         print("attached, address %s" % " and ".join(addresses))
 
@@ -92,31 +100,42 @@ class Product:
         self.line, self.report = self.line + 1, None
 
     async def session(self):
-        """Sends telemetry and takes commands until something fails."""
+        """Sends telemetry and takes commands until something fails, or the certificate is due."""
         modem, broker = self.modem, self.config["endpoint"]
         await self.attach()
         await self.provision()
+        renewal = None
         try:
-            print("the time is %d-%02d-%02d %02d:%02d:%02d" % (await modem.clock())[:6])
+            now = await modem.clock()
+            print("the time is %d-%02d-%02d %02d:%02d:%02d" % now[:6])
+            renewal = self.renewal
         except ClockError as error:  # connect refuses where dates are to be checked
             print(error)
+        if renewal:
+            await renewal.check(now)
         stream = await modem.connect(broker["host"], broker["port"], modem.tls(broker["ssl_id"]))
+        keepalive_s = broker.get("keepalive_s") or 60
         client = Client(
             stream,
             lambda topic, message: print("command %s" % message),
-            keepalive_s=broker.get("keepalive_s") or 60,
+            keepalive_s=keepalive_s,
         )
         try:
             await client.connect(
                 self.device, user=broker.get("user"), password=broker.get("password")
             )
             print("connected to %s:%d" % (broker["host"], broker["port"]))
+            print("keep-alive by MQTT, a ping every %d s" % (keepalive_s // 2))
+            if keepalive_s > NAT_S:
+                print("NAT may forget the connection sooner: keepalive_s %d or less" % NAT_S)
             topic = "%s/%s/" % (broker["topic"], self.device)
             await client.subscribe(topic + "commands")
             while True:
                 await self.send_line(client, topic + "telemetry")
                 for pause_s in self.supervisor.slices(broker["every_s"]):
                     await client.wait(pause_s)
+                if renewal and renewal.is_due():
+                    return
         finally:
             await client.close()
 
@@ -127,6 +146,7 @@ class Product:
             error = None
             try:
                 await self.session()
+                continue
             except (OSError, ValueError, MemoryError) as failure:
                 error = failure
                 print("failed: %s" % error)

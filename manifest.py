@@ -19,6 +19,7 @@ PROVISION = (
     "_pem_viper.py",
     "_port.py",
     "at_channel.py",
+    "at_confirm.py",
     "at_masking.py",
     "at_resync.py",
     "at_retry.py",
@@ -84,11 +85,14 @@ AIO = (
     "aio_socket.py",
     "aio_stream.py",
     "aio_udp.py",
+    "aio_udp_socket.py",
 )
 IDENTITY = (
+    "cert_validity.py",
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "renew.py",
 )
 
 for part, files in (

@@ -43,7 +43,7 @@ class Payload:
     async def readinto(self, buf):
         n = min(len(buf), self.remaining, _CHUNK)
         if n:
-            buf[:n] = await self._client._read(n)
+            n = await self._client._read_into(memoryview(buf)[:n])
             self.remaining -= n
         return n
 
@@ -114,7 +114,7 @@ class Client:
             raise MqttError("the broker refused: code %d (MQTT 3.1.1, 3.2.2.3), %s" % (code, why))
         self.session_present = bool(present & 1)
         self._stream.settimeout(self._keepalive_s)
-        for work in (self._serve(), self._ping()):
+        for work in (self._serve, self._ping):
             self._tasks.append(asyncio.create_task(self._guard(work)))
 
     async def subscribe(self, topic, qos=1):
@@ -233,6 +233,19 @@ class Client:
         self._fail(error)
         raise error
 
+    async def _read_into(self, buf):
+        # Without a copy that would stay in the heap: it may be a secret.
+        try:
+            while (n := await self._stream.readinto(buf)) is None:
+                pass  # MicroPython's TLS has nothing after all
+            if n:
+                return n
+            error = MqttError("the broker closed the connection")
+        except OSError as failure:
+            error = failure
+        self._fail(error)
+        raise error
+
     async def _header(self):
         first = (await self._read(1))[0]
         size = 0
@@ -298,7 +311,7 @@ class Client:
 
     async def _guard(self, work):
         try:
-            await work
+            await work()
         except Exception as error:
             self._fail(error)
 

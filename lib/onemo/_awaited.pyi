@@ -297,7 +297,7 @@ class Modem:
         Timeout if it is not found within `timeout_ms` milliseconds, or, at the speed from before,
         if the line is not good for the new one; CommandError if the module has no such speed."""
 
-    async def attach(self, apn: str | None=None, *, pdp_type: str | None=None, user: str | None=None, password: str | None=None, auth: str='chap', pin: str | None=None, pin_file: str='onemo.pin', timeout_ms: int=120000) -> list[str]:
+    async def attach(self, apn: str | None=None, *, pdp_type: str | None=None, user: str | None=None, password: str | None=None, auth: str='chap', pin: str | None=None, pin_file: str='onemo.pin', dns_priority: str | None=None, timeout_ms: int=120000) -> list[str]:
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
         radio on (AT+CFUN=1), SIM ready, registered, packet service attached (AT+CGATT=1), context
         up. What is as wanted is left alone; what was done is told, see `on_event`.
@@ -306,7 +306,9 @@ class Modem:
         None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
         has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
         (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
-        accept it, for which `pin_file` remembers the attempt.
+        accept it, for which `pin_file` remembers the attempt. `dns_priority`: "IP" or "IPV6",
+        which of a name's addresses are tried first where the module can be told (AT+MDNSCFG);
+        None: as it does by itself.
 
         Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
         denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that

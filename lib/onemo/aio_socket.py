@@ -330,8 +330,12 @@ class AsyncSockets(SocketModule):
     """What the asyncio front's `socket_module(tls)` returns."""
 
     def socket(self, family=2, kind=1, protocol=0):
+        if kind == self.SOCK_DGRAM:
+            from .aio_udp_socket import DatagramSocket
+
+            return DatagramSocket(self._modem)
         if kind != self.SOCK_STREAM:
-            raise ValueError("sockets are SOCK_STREAM under onemo.aio; for UDP: modem.udp()")
+            raise ValueError("a socket is SOCK_STREAM (TCP) or SOCK_DGRAM (UDP)")
         sock = Socket(self._modem, self._tls)
         sock.readahead = self.readahead
         return sock

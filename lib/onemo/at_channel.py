@@ -507,10 +507,10 @@ class Channel:
         return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
 
     def is_own_line(self):
-        """False if it begins with another command's name, `+OTHER:`."""
+        """False if it begins with another command's name, `+OTHER:`, or as chatter, `^OTHER:`."""
         rx = self._rx
         out = self.out
-        if rx[self.start] != 0x2B or out[2] != 0x2B or out.find(b";") >= 0:
+        if rx[self.start] not in b"+*^" or out[2] != 0x2B or out.find(b";") >= 0:
             return True
         at = self._match_command(self.start, 2, b"=?\r")
         return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
@@ -704,6 +704,8 @@ class Channel:
             self._rx_pos = size + 1
             while rx[size - 1] <= 0x20:  # not at `at`
                 size -= 1
+            while size - at > 2 and rx[at + 1] == 0x0D:  # ATV0: an earlier answer's result, `0` CR
+                at += 2
             self.start = at
             self.end = size
             # 8. An information line of the answer: there are more of them than of all else
@@ -826,6 +828,9 @@ class Channel:
         # Raises what a final result means that is not just OK.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
+        # A refusal may be another's: lines of any kind, or data, would be taken for the next
+        # command's then.
+        wanted = self._expect == ALL or self._data_after is not None
         self.mask_rx = self.mask_rx and not self.mask_tx
         self._end_command()
         if self._discarded:
@@ -843,8 +848,8 @@ class Channel:
         else:  # the refusal may be another's, and the prompt still to come
             self.prompt_refused = refused
             self.out_of_sync = True
-        if verdict == at_syntax.ERROR:
-            self.out_of_sync = True  # numbered errors are on: a damaged line has this answer
+        if wanted or verdict == at_syntax.ERROR:  # not numbered: a damaged line's answer
+            self.out_of_sync = True
         code = None
         response = ""
         if verdict == at_syntax.CME_ERROR:

@@ -9,7 +9,14 @@ from ._port import as_buffer
 # Commands that are answered by an identifier: of the module, of its SIM, of its owner
 _IDENTIFIERS = (b"+CGSN", b"+GSN", b"+ICCID", b"+MCCID", b"+CCID", b"+CIMI", b"+CNUM", b"+MEID")
 # So many commas stand before the secret.
-_SECRETS = ((b"+MSSLPSK=", 1), (b"+MSSLKEYWR=", 3), (b"+CPIN=", 0), (b"+CGAUTH=", 3))
+_SECRETS = (
+    (b"+MSSLPSK=", 1),
+    (b"+MSSLKEYWR=", 3),
+    (b"+CPIN=", 0),
+    (b"+CLCK=", 2),
+    (b"+CPWD=", 1),
+    (b"+CGAUTH=", 3),
+)
 
 
 def checked(text, line_max):
@@ -35,10 +42,12 @@ def begin_raw(ch, text):
     public = len(data)
     upper = data.upper()
     for name, commas in _SECRETS:
-        if upper.startswith(name):
-            public = len(name)
+        at = upper.find(name)  # it may follow another command in the same line
+        if at >= 0:
+            at += len(name)
             for _ in range(commas):
-                public = data.find(b",", public) + 1 or len(data)
+                at = data.find(b",", at) + 1 or len(data)
+            public = min(public, at)
     for mark in (b"-----BEGIN", b"PRIVATE KEY"):
         at = upper.find(mark)
         if at >= 0:

@@ -88,8 +88,8 @@ def _find_answer_op(ch, timeout_ms):
             ch.expect_payload(PAYLOAD_MAX)
         try:
             yield from _fill_payload_op(ch)
-            if cmee is not None:  # it answers, without a final result that can be read: ATV0
-                ch.command(b"V1").send(_PROBE_MS)
+            if cmee is not None:  # it answers, without a final result that can be read: ATV0, ATQ1
+                ch.command(b"V1" if probes & 1 else b"Q0").send(_PROBE_MS)
                 while ch.poll() != DONE:
                     yield
             cmee = None

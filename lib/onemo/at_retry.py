@@ -30,6 +30,13 @@ def listen_op(ch, ms):
         pass
 
 
+def pause_op(modem, ms):
+    """Operation: as listen_op; a module that may have fallen asleep meanwhile is woken."""
+    yield from listen_op(modem.channel, ms)
+    if modem.channel.may_sleep():
+        yield from modem.resync_op()
+
+
 def ask_op(ch, command, end, take=None, expect=None, timeout_ms=REPLY_MS, more=()):
     """Operation: send a command (bytes, behind `AT`), again for as long as it is refused for a
     moment and `end` (ticks) is not over. The last refusal is raised then, any other at once.

@@ -2,7 +2,7 @@
 #
 # What is in the module's store: listed, read back, digested (manual 3.4, 3.5, 3.8).
 
-from ._port import const
+from ._port import const, unload
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
 from .cert_digest import find_digest_op
@@ -47,6 +47,7 @@ def _read_op(ch, name, sink):
             if ch.data_remaining and ch.drained:
                 yield
     if name is not None:
+        ch.lose_sync()  # they may still come
         raise ProtocolError("%s: OK, but no data came" % ch.command_text())
     return ch.result
 
@@ -75,6 +76,11 @@ def _list_op(ch, kind):
             found.append((ch.text(0), ch.value(1)))
         else:
             yield
+    # An OK of another's would have cut the list short.
+    from .at_confirm import confirm_empty_op
+
+    unload("at_confirm")
+    yield from confirm_empty_op(ch)
     return ch.set_result(found)
 
 
@@ -114,14 +120,24 @@ def remove_copies_op(modem, name, codes):
 
 def _almost(one, other):
     # True for two names that differ, but by a character or two.
+    return one != other and _within(one, other, 2)
+
+
+def _within(one, other, faults):
+    # True if `faults` characters changed, lost or added make one name of the other.
     start = 0
     shorter = min(len(one), len(other))
     while start < shorter and one[start] == other[start]:
         start += 1
-    end = 0
-    while end < shorter - start and one[-1 - end] == other[-1 - end]:
-        end += 1
-    return one != other and max(len(one), len(other)) - start - end <= 2
+    one = one[start:]
+    other = other[start:]
+    if not one or not other:
+        return len(one) + len(other) <= faults
+    return faults > 0 and (
+        _within(one[1:], other[1:], faults - 1)
+        or _within(one[1:], other, faults - 1)
+        or _within(one, other[1:], faults - 1)
+    )
 
 
 def digest_op(modem, name, algorithm=MD5):

@@ -111,10 +111,12 @@ _TEXTS = (
     "an -----END line without its -----BEGIN line: copy the whole file again",
     "the -----END line is not that of the -----BEGIN line: copy the file again, or give both the "
     "same label",
-    "a character that base64 does not have (spaces count): copy the file again; if spaces took "
-    'the place of line breaks, quote the variable: echo "$PEM"',
+    "a character that base64 does not have (spaces count), or an -----END line that is misspelt: "
+    "copy the file again; if spaces took the place of line breaks, quote the variable: "
+    'echo "$PEM"',
     "the base64 text of this block is not a multiple of 4 characters: copy the whole file again",
-    "base64 padding (=) in the wrong place: copy the whole file again",
+    "base64 padding (=) in the wrong place, or an -----END line without its dashes: copy the "
+    "whole file again",
     "a blank line inside a block: grep -v '^[[:space:]]*$' FILE > PEM",
     "a second private key: give the one that belongs to the certificate",
     "line ends other than LF or CR LF: tr -s '\\r' '\\n' < FILE > PEM",
@@ -129,7 +131,8 @@ _TEXTS = (
     "the length that its DER says is %d bytes, but the base64 has %d; a line may be lost or "
     "doubled: copy the whole file again",
     "the label says %s, inside is %s: %s",
-    "a byte inside a block that is not printable ASCII, as in binary data: copy the file again",
+    "a byte inside a block that is not printable ASCII, as in binary data, or as the long dashes "
+    "that a word processor makes of -----END: copy the file again",
     "a header (Proc-Type) inside the block, as encrypted keys have it, but modules take "
     "no passphrase: openssl pkey -in KEY -out PLAIN",
     "DER, not PEM: openssl x509 -inform DER -in FILE -out PEM (for a key: openssl pkey)",

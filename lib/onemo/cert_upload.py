@@ -22,6 +22,7 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(2)  # buffers that are judged before others have their turn
+_PATH_SHOWN = const(60)  # characters
 
 
 class Uploader:
@@ -38,6 +39,7 @@ class Uploader:
         self._ready = 0  # bytes of it that are to be sent
         self._stream = None
         self._opened = False  # _stream is ours to close
+        self._arrives = False  # it comes through the module itself, a piece at a time
 
         # The upload at hand
         self._name = self._name_bytes = None
@@ -206,6 +208,7 @@ class Uploader:
         self._retries = -1
         self._scanner.begin(self._kind)
         self._begin_hash()
+        self._arrives = hasattr(source, "fetch")
         if isinstance(source, str):
             if "\n" in source or "-----" in source:
                 raise ValueError(
@@ -216,11 +219,18 @@ class Uploader:
                 self._stream = open(source, "rb")
                 self._opened = True
             except OSError as error:
+                if len(source) > _PATH_SHOWN:
+                    source = source[:20] + "..."  # it may be a key without its BEGIN line
                 raise OSError(
                     error.args[0],
                     "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
                     % (source, self._name),
                 )
+        elif not (self._arrives or hasattr(source, "readinto")):
+            raise TypeError(
+                "the source of %s is of type %s: give a path, or a stream with readinto, such as "
+                'open(path, "rb") or io.BytesIO' % (self._name, type(source).__name__)
+            )
         try:
             # Files that mpremote mounts have no tell: these are read from their beginning.
             self._position = self._stream.tell() if hasattr(self._stream, "tell") else 0
@@ -335,7 +345,9 @@ class Uploader:
         ch = self._ch
         remain = self._begin_packets()
         while remain:
-            length = min(remain, self._modem.packet)
+            if self._starved():
+                yield self._stream
+            length = self._packet_length(remain, self._modem.packet)
             remain -= length
             self._command(remain).number(length)
             if self._kind == KEY:
@@ -368,6 +380,22 @@ class Uploader:
         return n
 
     # What both forms share
+
+    # A source with `fetch` brings what comes through the module itself, which says nothing while
+    # it takes a packet. So no packet is longer than what is here of it, and between two packets,
+    # with the channel idle, the operation yields the source: whoever drives it has it fetch more.
+
+    def _starved(self):
+        # True if the next packet has to be fetched first.
+        return self._arrives and self._stop == self._ready and not self._stream.ready
+
+    def _packet_length(self, remain, packet_max):
+        length = min(remain, packet_max)
+        if self._arrives:
+            length = min(length, self._ready - self._stop + self._stream.ready)
+            if not length:
+                raise ValueError("only asyncio's rotate() takes a source that has to be fetched")
+        return length
 
     def _begin_packets(self):
         if self._position is not None:

@@ -105,7 +105,9 @@ class InlineUploader(Uploader):
         remain = self._begin_packets()
         packet_max = self._packet_max()
         while remain:
-            length = min(remain, packet_max)
+            if self._starved():
+                yield self._stream
+            length = self._packet_length(remain, packet_max)
             remain -= length
             yield from self._send_packet_op(remain, length, progress)
         self._end_packets()

@@ -7,8 +7,8 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import listen_op
+from .at_channel import DONE, REPLY_MS
+from .at_retry import ask_op, pause_op
 from .errors import ClockError, CommandError, Timeout
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _RETRY_MS = const(500)
+_BUSY_MS = const(2000)  # that a module may refuse to say what its clock says
 _SERVER_MS = const(10000)  # that a time server may take
 _ASK_AGAIN_MS = const(10000)  # from one question to the next
 _CONNECT_MS = const(20000)  # that connect spends on a clock which was not compared
@@ -110,6 +111,7 @@ def _time_op(modem, timeout_ms):
         elapsed = _port.ticks_diff(_port.ticks_ms(), start)
         if asked is None or elapsed - asked >= _ASK_AGAIN_MS:
             heard = yield from _ask_server_op(ch, clock, timeout_ms - elapsed)
+            yield from pause_op(modem, 0)  # the server may have taken long
             if heard:
                 asked = elapsed
             if clock.server:
@@ -138,7 +140,7 @@ def _time_op(modem, timeout_ms):
             differences == _DIFFERENCES_MAX
         ):
             _refuse(modem, clock, answer, timeout_ms)
-        yield from listen_op(ch, _RETRY_MS)
+        yield from pause_op(modem, _RETRY_MS)
 
 
 def _refuse(modem, clock, answer, timeout_ms):
@@ -190,17 +192,17 @@ def _ask_server_op(ch, clock, timeout_ms):
     return True
 
 
+def _clock_text(ch):
+    # NB models have no quotes, so that its comma parts it in two.
+    return ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
+
+
 def _read_op(ch):
     # What the clock says, as str, once it has said so twice: one damaged digit is another time.
     before = None
     for _ in range(_READS):
-        answer = ""
-        ch.command(b"+CCLK?").send(REPLY_MS, b"+CCLK:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:  # NB models have no quotes, so that its comma parts it in two
-                answer = ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
-            else:
-                yield
+        end = _port.ticks_add(_port.ticks_ms(), _BUSY_MS)
+        answer = (yield from ask_op(ch, b"+CCLK?", end, _clock_text)) or ""
         minutes = _minutes(parse_clock(answer))
         if before is not None and abs(minutes - before) <= 1:
             return answer
@@ -209,6 +211,11 @@ def _read_op(ch):
 
 
 # Pure
+
+
+def _clock_text(ch):
+    # NB models have no quotes, so that its comma parts it in two.
+    return ch.text(0) if ch.text(1) is None else ch.text(0) + "," + ch.text(1)
 
 
 def parse_clock(answer, utc_fields=False):

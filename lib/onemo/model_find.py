@@ -7,14 +7,13 @@
 from . import _port
 from ._port import const
 from .at_channel import ALL, DONE, LINE, REPLY_MS
-from .at_retry import listen_op
+from .at_retry import RETRY_MS, is_over, is_transient, listen_op
 from .at_syntax import ascii_str
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 from .models import identify, kind, row_of, words_of
 
 _ANSWERS_MAX = const(6)  # that differ
 _FAILURES_MAX = const(3)
-_BUSY_MS = const(700)  # after a refusal: 3 or 14 for a moment was seen
 _TEXT_MAX = const(48)
 _NAME_MIN = const(4)  # characters
 _CHATTER = const(b"+*^")  # how URCs begin
@@ -25,24 +24,32 @@ def identify_op(modem, end):
     a module that speaks another dialect; ProtocolError for one that says something else each time;
     Timeout, ModemReset."""
     heard = modem.heard = []
-    name = yield from _ask_op(modem, b"+CGMM", end)
-    model = identify(name)[1] if name else None
-    # It names sub-model and firmware; of a model that is plain, that is only nice to have.
-    firmware = said = yield from _ask_op(modem, b"+CGMR", end, True, not (model and model.certain))
-    for command in (b"+CGMR", b"I"):
-        if model and model.certain:
-            break
-        if command == b"I":
-            said = yield from _ask_op(modem, command, end)
-        word = name_in(said) if said else None
-        if word:
-            other = identify(word)[1]
-            if model is None:
-                name = word
-                model = other
-            elif other.known and (not model.known or other.name.startswith(model.name)):
-                model = other
+    busy = [True]
+    model = None
+    while model is None and busy and not is_over(end):
+        busy.clear()  # what was refused for a moment: all of it is asked once more then
+        name = yield from _ask_op(modem, b"+CGMM", end, busy)
+        model = identify(name)[1] if name else None
+        # It names sub-model and firmware; of a model that is plain, that is only nice to have.
+        firmware = said = yield from _ask_op(
+            modem, b"+CGMR", end, busy, True, not (model and model.certain)
+        )
+        for command in (b"+CGMR", b"I"):
+            if model and model.certain:
+                break
+            if command == b"I":
+                said = yield from _ask_op(modem, command, end, busy)
+            word = name_in(said) if said else None
+            if word:
+                other = identify(word)[1]
+                if model is None:
+                    name = word
+                    model = other
+                elif other.known and (not model.known or other.name.startswith(model.name)):
+                    model = other
     if model is None:
+        if busy:
+            raise Timeout("the module answers, but is busy, or reboots, before it says what it is")
         model = identify(b"")[1]
     elif not model.known:
         yield from _refuse_others_op(modem, name, end)
@@ -70,7 +77,7 @@ def _refuse_others_op(modem, name, end):
         return
     maker = None
     if name[0] == 0x4D:  # MF308C, M5310-E are OneMO's, MC20 is not
-        maker = yield from _ask_op(modem, b"+CGMI", end, True)
+        maker = yield from _ask_op(modem, b"+CGMI", end, [], True)
     if not maker or not ("CMCC" in maker or "OneMO" in maker or "China Mobile" in maker):
         from .errors import Unsupported
 
@@ -81,9 +88,10 @@ def _refuse_others_op(modem, name, end):
         )
 
 
-def _ask_op(modem, command, end, whole=False, needed=True):
+def _ask_op(modem, command, end, busy, whole=False, needed=True):
     # What the module answers, once it has said so twice: the word that is a name, as bytes, or the
-    # `whole` line without its label, as str. None if it refuses, or says nothing such.
+    # `whole` line without its label, as str. None if it refuses, or says nothing such; the command
+    # is in `busy` then if that may pass.
     ch = modem.channel
     seen = []
     refusals = failures = 0
@@ -101,7 +109,7 @@ def _ask_op(modem, command, end, whole=False, needed=True):
             if not ch.ready():
                 yield from modem.resync_op(left_ms)
             if pause:
-                yield from listen_op(ch, _BUSY_MS)
+                yield from listen_op(ch, RETRY_MS)
             ch.command(command).send(min(timeout_ms, left_ms), ALL)
             while (event := ch.poll()) != DONE:
                 if event != LINE:
@@ -115,13 +123,17 @@ def _ask_op(modem, command, end, whole=False, needed=True):
                 if word != best or text is None:
                     best = word
                     text = line
-        except CommandError:
+        except CommandError as error:
             refusals += 1
             pause = True
+            if error.code is not None and is_transient(error):
+                busy.append(command)
             continue
-        except (ModemReset, ProtocolError, Timeout):
+        except (ModemReset, ProtocolError, Timeout) as error:
             failures += 1
             timeout_ms *= 2
+            if isinstance(error, ModemReset):
+                busy.append(command)
             continue
         answer = _without_label(text) if whole and text else best
         if not answer:

@@ -65,7 +65,7 @@ else:
     _Methods = methods_of(_SELDOM)
 
 _BUFFER_MIN = const(32)
-_SECRET_MIN = const(12)  # characters of the shortest command that can hold a secret
+_SECRET_MIN = const(10)  # characters of the shortest command that can hold a secret: +CPIN=1234
 _LINE_MIN = const(160)  # the longest name must fit in, with some data
 
 
@@ -278,9 +278,9 @@ def _command_op(ch, text, timeout_ms):
                 ch.result.append(ch.line())
         elif event == DONE:
             if not ch.result and ch.is_query():
-                from .recovery import confirm_empty_op
+                from .at_confirm import confirm_empty_op
 
-                unload("recovery")
+                unload("at_confirm")
                 yield from confirm_empty_op(ch)
             return
         else:

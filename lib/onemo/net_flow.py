@@ -56,6 +56,11 @@ class ConnectionBuffer:
         connection = self._connection
         return (connection.host, connection.port) if name == "peername" else default
 
+    def hide_received(self):
+        """Keep what is received from now on out of traces, and of what `readinto` gives keep
+        nothing: it is a secret."""
+        self._connection.secret = True
+
     def _abandon(self):
         # True if the heap is locked: a finaliser closes, of an `ssl` socket on top, and nothing
         # can be said to the module now.
@@ -84,6 +89,8 @@ class ConnectionBuffer:
         self._begin()
         size = min(size, self._modem.require_model().read_max)
         ch.command(b"+MIPRD=").number(connection.id).number(size)
+        if connection.secret:
+            ch.begin_secret()
         ch.send(REPLY_MS + size * 10000 // ch.baud, b"+MIPRD:", 3)
         connection.in_transfer = True  # until it is whole
         known = connection.unread  # 1: a count that was not read
@@ -429,7 +436,10 @@ class ConnectionBuffer:
             if self._result is None:
                 return
         n = min(size, self._stop - self._at)
-        buf[:n] = self._readahead[self._at : self._at + n]
+        view = memoryview(self._readahead)[self._at : self._at + n]
+        buf[:n] = view
+        if self._connection.secret:
+            view[:] = bytes(n)
         self._at += n
         self._result = n
 

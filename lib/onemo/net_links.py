@@ -7,6 +7,7 @@
 from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
+from .at_retry import RETRY_MS, listen_op
 from .errors import (
     CommandError,
     ConnectionLost,
@@ -26,6 +27,7 @@ _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
 _CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
 _CLOSE_MAX = const(2)
+_LOOKS = const(2)  # at a new connection
 _CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
 _PULL = const(2)  # MIPOPEN's access modes
@@ -66,6 +68,7 @@ class Connection:
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
+        self.secret = False  # what is received is to be in no trace, and not to stay in RAM
         self.last_heard_ms = 0  # ticks of the last sign of life
         self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
@@ -300,20 +303,23 @@ class Connections:
         may have named another host, port or id. VerifyError; the connection is closed then."""
         ch = self._ch
         found = False
-        ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
-        try:
-            while (event := ch.poll()) != DONE:
-                if event != LINE:
-                    yield
-                elif ch.value(0) == connection.id:
-                    found = (
-                        ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
-                        and ch.field_equals(2, connection.host.encode())
-                        and ch.value(3) == connection.port
-                        and (ch.text(4) in (None, "CONNECTED"))
-                    )
-        except CommandError:
-            pass
+        looks = _LOOKS
+        while looks and not found:
+            looks -= 1
+            ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
+            try:
+                while (event := ch.poll()) != DONE:
+                    if event != LINE:
+                        yield
+                    elif ch.value(0) == connection.id:
+                        found = (
+                            ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
+                            and ch.field_equals(2, connection.host.encode())
+                            and ch.value(3) == connection.port
+                            and (ch.text(4) in (None, "CONNECTED"))
+                        )
+            except CommandError:  # it may be busy for a moment
+                yield from listen_op(ch, RETRY_MS)
         if not found and not connection.close_reason:
             yield from self.close_op(connection)
             raise VerifyError(

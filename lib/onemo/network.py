@@ -9,7 +9,7 @@
 from . import _port
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import RETRY_MS, ask_op, is_over, is_transient, listen_op
+from .at_retry import RETRY_MS, ask_op, is_over, is_transient, listen_op, pause_op
 from .at_syntax import check_text
 from .errors import CommandError, ModemError, Timeout, VerifyError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SIM_MS = const(30000)  # until a SIM that is there is ready
+_PRIORITY_MS = const(2000)  # for a module that is busy
 _RADIO_MS = const(15000)  # for AT+CFUN, and AT+CPIN
 _ATTACH_MS = const(75000)  # for AT+CGATT=1
 _DIAL_MS = const(60000)
@@ -30,6 +31,8 @@ _BAD_PARAMETER = const(50)  # said to MIPCALL=1,1 while the context is up
 _REGISTERED = (1, 5, 9, 10)  # home, roaming; the same without circuit-switched fallback
 _DENIED = const(3)
 _TYPES = ("IP", "IPV6", "IPV4V6")
+_FIRST = ("IP", "IPV6")  # in the order of MDNSCFG's numbers
+_PRIORITY = const(b'+MDNSCFG="priority"')
 _AUTH = ("none", "pap", "chap")  # in the order of CGAUTH's numbers
 _TRIES_MIN = const(2)  # of the PIN: the last one is left to a person
 
@@ -50,6 +53,7 @@ class Methods:
         auth: str = "chap",
         pin: "str | None" = None,
         pin_file: str = "onemo.pin",
+        dns_priority: "str | None" = None,
         timeout_ms: int = 120000,
     ) -> "list[str]":
         """Make the module be online, and return the addresses of PDP context 1, a list of str:
@@ -60,26 +64,30 @@ class Methods:
         None: whichever the module has. `pdp_type`: "IP", "IPV6" or "IPV4V6"; None: as the module
         has it. `user`, `password`: what the APN asks for, by `auth`, "chap" or "pap"
         (AT+CGAUTH). `pin`: of the SIM, 4 to 8 digits; it is never tried twice if the SIM does not
-        accept it, for which `pin_file` remembers the attempt.
+        accept it, for which `pin_file` remembers the attempt. `dns_priority`: "IP" or "IPV6",
+        which of a name's addresses are tried first where the module can be told (AT+MDNSCFG);
+        None: as it does by itself.
 
         Timeout, after `timeout_ms` milliseconds, says what was missing: a registration that was
         denied, for instance; CommandError 10 without a SIM, after 30 s; ModemError for a SIM that
         needs a person; VerifyError if the context has another APN; ValueError or TypeError for a
         parameter that cannot be one."""
         _port.unload("network", "at_retry")
-        settings = (pdp_type, user, password, auth, pin, pin_file)
+        settings = (pdp_type, user, password, auth, pin, pin_file, dns_priority)
         return self.run_operation(attach_op(self, apn, settings, timeout_ms))
 
 
 def attach_op(modem, apn, settings, timeout_ms):
     """Bring PDP context 1 up; returns its addresses: see BaseModem.attach. ValueError or TypeError
-    at once. `settings`: pdp_type, user, password, auth, pin, pin_file."""
-    pdp_type, user, password, auth, pin, _ = settings
+    at once. `settings`: pdp_type, user, password, auth, pin, pin_file, dns_priority."""
+    pdp_type, user, password, auth, pin, _, first = settings
     for text, what in ((apn, "apn"), (user, "user"), (password, "password")):
         if text is not None:
             check_text(text, what, 99)
     if pdp_type not in (None,) + _TYPES:
         raise ValueError("pdp_type is %r; it must be one of %s" % (pdp_type, " ".join(_TYPES)))
+    if first not in (None,) + _FIRST:
+        raise ValueError('dns_priority is %r; it must be "IP" or "IPV6"' % (first,))
     if auth not in _AUTH[1:]:
         raise ValueError('auth is %r; it must be "pap" or "chap"' % (auth,))
     if (user is None) != (password is None):
@@ -100,8 +108,9 @@ class _Attachment:
         self._modem = modem
         self._ch = modem.channel
         self._apn = apn
-        self._type, self._user, self._password, auth, self._pin, self._pin_file = settings
+        self._type, self._user, self._password, auth, self._pin, self._pin_file, first = settings
         self._auth = _AUTH.index(auth)
+        self._first = first
         self._timeout_ms = timeout_ms
         self._end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
 
@@ -113,6 +122,8 @@ class _Attachment:
         yield from self._register_op()
         yield from self._attach_op()
         addresses = yield from self._dial_op(may_be_old)
+        if self._first:
+            yield from self._put_first_op(_FIRST.index(self._first))
         return self._ch.set_result(addresses)
 
     def _tell(self, text):
@@ -128,7 +139,7 @@ class _Attachment:
     def _pause_op(self, since):
         # Between two looks at what takes its time: an eighth of what has passed since the first.
         passed_ms = _port.ticks_diff(_port.ticks_ms(), since)
-        yield from listen_op(self._ch, max(RETRY_MS, min(_LOOK_MAX_MS, passed_ms // 8)))
+        yield from pause_op(self._modem, max(RETRY_MS, min(_LOOK_MAX_MS, passed_ms // 8)))
 
     def _run_op(self, command, timeout_ms):
         # A setting, once; whoever calls looks whether it took. Returns the refusal, if any.
@@ -400,7 +411,7 @@ class _Attachment:
             elif refusal.code != _BAD_PARAMETER:  # it may have come up by itself meanwhile
                 pause_ms = min(pause_ms, self._left_ms())
                 self._tell("%s; again in %d ms" % (refusal, pause_ms))
-                yield from listen_op(self._ch, pause_ms)
+                yield from pause_op(self._modem, pause_ms)
                 pause_ms = min(2 * pause_ms or 1, _PAUSE_MAX_MS)
             else:
                 yield from listen_op(self._ch, RETRY_MS)
@@ -418,6 +429,25 @@ class _Attachment:
         apn = apn.lower()
         at = apn.find(".mnc")
         return apn if at < 0 else apn[:at]
+
+    # Names
+
+    def _put_first_op(self, number):
+        # Which addresses of a name are tried first. Many modules forget it as they reboot; what
+        # one does not have is told, for names are looked up all the same.
+        found = yield from self._ask_once_op(_PRIORITY, _second_number, b"+MDNSCFG:")
+        if found == number:
+            return
+        end = self._until(_PRIORITY_MS)
+        try:
+            yield from ask_op(self._ch, _PRIORITY + b",%d" % number, end)
+            found = yield from self._ask_once_op(_PRIORITY, _second_number, b"+MDNSCFG:")
+            if found in (None, number):  # not all can be asked
+                return
+            refusal = "it reads %s" % found
+        except CommandError as error:
+            refusal = error
+        self._tell("addresses of kind %s are not tried first: %s" % (self._first, refusal))
 
     def _restart_radio_op(self, known):
         self._tell(

@@ -78,6 +78,16 @@ def faults(config, part=None, stored=False, port=None):
     if looked_at("endpoint") and config["endpoint"]["ssl_id"] not in ids:
         wanted = "the ssl_id of one of the contexts"
         yield schema.refusal("endpoint.ssl_id", config["endpoint"]["ssl_id"], wanted)
+    if looked_at("renewal") and config["renewal"] and looked_at("endpoint"):
+        for i in range(len(ids)):
+            if (
+                ids[i] == config["endpoint"]["ssl_id"]
+                and config["contexts"][i]["auth"] != "mutual"
+            ):
+                wanted = '"mutual", for renewal: it is by its certificate that a device is known'
+                yield schema.refusal(
+                    "contexts[%d].auth" % i, config["contexts"][i]["auth"], wanted
+                )
     if looked_at("retry") and config["retry"]["most_s"] < config["retry"]["first_s"]:
         yield schema.refusal("retry.most_s", config["retry"]["most_s"], "first_s or more")
 

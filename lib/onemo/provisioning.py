@@ -53,6 +53,7 @@ _SERIES_OPEN = const(765)  # the code of a write while another object is being w
 _YEAR_MIN = const(2024)  # a board's clock that says less was never set
 
 _STATES = ("add", "drop", "done")
+_ENDS = (True, False)  # what Rotation.add_op returns
 _CREDENTIALS = ("cert", "key", "pskid")  # what a context proves who it is with
 _NAMES = ("ca",) + _CREDENTIALS
 
@@ -522,8 +523,8 @@ class Rotation:
             self._entry = entry
         else:
             self._old = active_profile(self._given, entry)
-        for name in _gone(self._old, new):
-            check_unused(modem, name)
+        if not _arrives(new):
+            self._check_unused()
         held = yield from self._check_sources_op()
         if self._entry is None:
             self._entry = self._begin_entry(entry, held)
@@ -532,11 +533,17 @@ class Rotation:
             if item["name"] not in held:
                 yield from _write_op(modem, item, None, journal)
         journal.end_series()
+        self._check_unused()  # what arrived came over a connection that used them
         try:
             yield from _send_contexts_op(modem, _without_sessions(new))
         except Unsupported:
             yield from _send_contexts_op(modem, new)  # its firmware has no sessions
         return ch.set_result(True)
+
+    def _check_unused(self):
+        # ValueError if an open connection uses what is to be removed.
+        for name in _gone(self._old, self._new):
+            check_unused(self._modem, name)
 
     def _begin_entry(self, before, held):
         # `before`: the journal's entry, None or "done". `held`: what the module has already.
@@ -617,6 +624,11 @@ class Rotation:
         raise self.error
 
 
+def _arrives(profile):
+    # True if a source brings what comes through the module itself, see cert_upload.
+    return bool([item for item in profile["objects"] if hasattr(item.get("source"), "fetch")])
+
+
 def _gone(old, new):
     names = [item["name"] for item in new["objects"]]
     return [item["name"] for item in old["objects"] if item["name"] not in names]
@@ -656,8 +668,11 @@ def rotate(modem, profile, trial, old, journal):
 async def rotate_async(modem, profile, trial, old, journal):
     """`rotate` of the asyncio front."""
     rotation = Rotation(modem, profile, trial, old, journal)
+    adding = rotation.add_op()
     try:
-        if not await modem.run_operation(rotation.add_op()):
+        while (added := await modem.run_operation(_part_op(modem.channel, adding))) not in _ENDS:
+            await added.fetch()
+        if not added:
             return False
         if rotation.endpoint:
             host, port, ssl_id = rotation.endpoint
@@ -668,7 +683,18 @@ async def rotate_async(modem, profile, trial, old, journal):
             rotation.judge(await trial(modem))
     except Exception as error:
         rotation.error = error
+    finally:
+        adding.close()  # what was being written, if fetching failed
     return await modem.run_operation(rotation.conclude_op())
+
+
+def _part_op(ch, adding):
+    # Drive Rotation.add_op to its end, or up to a source that has to fetch its next piece, which
+    # is the result then: while it does others may talk to the module.
+    for source in adding:
+        if source:
+            return ch.set_result(source)
+        yield
 
 
 def find_endpoint(profile, trial):

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# In step with the module again: what a recovery finds out, and what has to be done then. And the
-# one question behind an answer that may have been another command's. Loaded when something went
-# wrong, and let go of.
+# In step with the module again: what a recovery finds out, and what has to be done then. Loaded
+# when something went wrong, and let go of.
 
 from ._port import unload
-from .at_channel import DONE, REPLY_MS
-from .errors import ModemReset, ProtocolError, Timeout
 
 
 def recover_op(modem, timeout_ms):
@@ -41,19 +38,3 @@ def recover_op(modem, timeout_ms):
 
         unload("start")
         yield from settings_op(modem)
-
-
-def confirm_empty_op(ch):
-    """Operation: a query was answered by nothing but OK: was that OK another command's? Then the
-    answer comes before that to another query. ProtocolError."""
-    strays = ch.strays
-    timeout_ms = min(REPLY_MS, ch.timeout_ms)
-    ch.command(b"+CMEE?").send(timeout_ms, b"+CMEE:", require_info=True)
-    try:
-        while ch.poll() != DONE:
-            yield
-    except (Timeout, ModemReset):
-        return  # the module was told to restart, or to sleep
-    if ch.strays != strays:
-        ch.lose_sync()
-        raise ProtocolError("the answers have come out of step with the commands; ask again")

@@ -2,7 +2,21 @@
 #
 # What is wrong with an argument or a call, in words. Loaded to raise an error.
 
+from ._port import const
 from .errors import ModemError
+
+_SHOWN_MAX = const(64)  # characters of a value that are shown; of a longer one, or of PEM text,
+_SHOWN_CUT = const(20)  # so many, which of a key's file are none that matter
+_SECRETS = ("password", "pin", "pskid")  # not shown; in place of a pskid may stand its PSK
+
+
+def _named(value, what):
+    # What the value is for, and the value.
+    if what.split(".")[-1] in _SECRETS:
+        return what
+    if len(value) > _SHOWN_MAX or "-----" in value:
+        value = value[:_SHOWN_CUT]
+    return "%s %r" % (what, value)
 
 
 def refuse_text(value, what, max_len):
@@ -12,14 +26,14 @@ def refuse_text(value, what, max_len):
         raise TypeError(what + " must be a str, not " + type(value).__name__)
     if not 1 <= len(value) <= max_len:
         raise ValueError(
-            "%s %r has %d characters; the module takes 1 to %d"
-            % (what, value[:80], len(value), max_len)
+            "%s has %d characters; the module takes 1 to %d"
+            % (_named(value, what), len(value), max_len)
         )
     for character in value:
         if not " " <= character <= "~" or character in '",\\':
             raise ValueError(
-                "%s %r contains %r; use printable ASCII without quote, comma or backslash"
-                % (what, value, character)
+                "%s contains %r; use printable ASCII without quote, comma or backslash"
+                % (_named(value, what), character)
             )
 
 

@@ -46,6 +46,9 @@ ROWS = {
         "contexts list of TLS contexts\n"
         # The server that main.py reports to, an MQTT broker.
         "endpoint object with host, port, ssl_id, topic and every_s\n"
+        # The maker's service that renews the device's certificate, see docs/renewal.md. Default:
+        # none, the certificate stays until it is replaced.
+        'renewal object~ such as {"host": "renewal.example", "port": 8886, "grace_port": 8887}\n'
         # Pauses after failures.
         'retry object such as {"first_s": 1, "most_s": 300}\n'
         # What is tried when nothing gets on. Default: nothing, failures are only tried again.
@@ -106,6 +109,9 @@ ROWS = {
         "password text~ 1 99\n"
         # How the password is sent. Default: "chap".
         'auth of~ "pap" "chap"\n'
+        # Which addresses of a name are tried first, where the module can be told. Default: as it
+        # does by itself.
+        'dns_priority of~ "IP" "IPV6"\n'
         # PIN of the SIM, which is never tried twice. Default: the SIM asks for none.
         "sim_pin digits~ 4 8\n"
         # The module may sleep between messages, or not. Default: as the module has it.
@@ -167,13 +173,24 @@ ROWS = {
         "topic topic 1 200 how topics begin\n"
         # Seconds from report to report; weeks are fine.
         "every_s int 1 31536000 seconds from line to line\n"
-        # MQTT's Keep Alive in seconds; NAT tables of cellular networks forget after some minutes.
-        # Default: 60.
+        # MQTT's Keep Alive in seconds: a ping goes out twice in that time. NAT tables of cellular
+        # networks forget after some minutes; more than 240 is told. Default: 60.
         "keepalive_s int~ 10 65535 seconds\n"
         # MQTT's user name. Default: none, the certificate says who the device is.
         "user str~ 1 255\n"
         # MQTT's password.
         "password str~ 1 255\n"
+    ),
+    "renewal": (
+        # Name or address.
+        "host text 1 253 a host's name or address\n"
+        # TCP port.
+        "port int 1 65535\n"
+        # Its TCP port for devices whose certificate has expired.
+        "grace_port int 1 65535\n"
+        # Seconds in which a device asks that is due already as it starts; so that not all ask at
+        # once that a power failure has started together. Default: 1800.
+        "within_s int? 0 86400 seconds\n"
     ),
     "retry": (
         # Seconds after the first failure; the pause doubles with each further one in a row.

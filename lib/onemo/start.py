@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Series that differ in nothing from class Model: whoever names one of these needs no table.
 _PLAIN = const("ML307R ML307A ML307G ML302A ML305A")
 _SET_BAUD_MS = const(15000)
+_AWAKE_MS = const(1000)  # after its last answer no module sleeps so soon
 
 
 class Methods:
@@ -137,6 +138,8 @@ def settings_op(modem):
     awake = modem.keep_awake
     if awake or (awake is None and (model.sleeps or model.sleep_permanent)):
         yield from keep_awake_op(modem)
+    elif awake is None and ch.sleep_ms is None:
+        yield from _note_sleep_op(modem)
     modem.settings_boot = modem.boot_count
     if not ch.ready():  # a plain ERROR may have been a damaged line's answer
         yield from modem.resync_op()
@@ -149,13 +152,8 @@ def keep_awake_op(modem):
     model = modem.capabilities
     for attempt in range(2):
         mode = None
-        ch.command(b"+MLPMCFG=").quote("sleepmode").send(REPLY_MS, b"+MLPMCFG:")
         try:
-            while (event := ch.poll()) != DONE:
-                if event == LINE:
-                    mode = ch.value(1)
-                else:
-                    yield
+            mode = yield from _sleep_mode_op(ch)
             if mode == 0:
                 return
             if attempt:
@@ -173,4 +171,33 @@ def keep_awake_op(modem):
             "sleep",
             "the module's sleepmode stays at %s (AT+MLPMCFG): it may fall asleep, and the first "
             "bytes of a command be lost" % mode,
+        )
+
+
+def _sleep_mode_op(ch):
+    # The module's sleepmode; None where it does not say.
+    mode = None
+    ch.command(b"+MLPMCFG=").quote("sleepmode").send(REPLY_MS, b"+MLPMCFG:")
+    while (event := ch.poll()) != DONE:
+        if event == LINE:
+            mode = ch.value(1)
+        else:
+            yield
+    return mode
+
+
+def _note_sleep_op(modem):
+    # One whose kind does not sleep may have been told to, for good, by another host's program: it
+    # stays so, and is woken before a command.
+    ch = modem.channel
+    try:
+        mode = yield from _sleep_mode_op(ch)
+    except CommandError:
+        return
+    if mode:
+        ch.set_sleep(_AWAKE_MS)
+        modem.tell(
+            "sleep",
+            "the module may fall asleep (its sleepmode is %d, AT+MLPMCFG): it is woken before a "
+            "command; sleep_mode(False) keeps it awake" % mode,
         )

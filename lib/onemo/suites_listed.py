@@ -45,6 +45,7 @@ def _iterate_supported(ch, modem=None):
         ch.command(b"+MSSLCIPHER=?")
         ch.send(REPLY_MS + _LINE * 10000 // ch.baud, b"+MSSLCIPHER:", REST_OF_LINE)
         token = bytearray(_ID_ROOM)
+        found = None
         while (event := ch.poll()) != DONE:
             if event != DATA:
                 if not _waited(modem):
@@ -72,6 +73,9 @@ def _iterate_supported(ch, modem=None):
                     if event == 0x0A:
                         ch.end_data(at + 1)
                         break
+        if found is None:
+            ch.lose_sync()  # it may still come
+            raise ProtocolError("%s: OK, but no list came" % ch.command_text())
     finally:
         if modem:
             modem.channel.running = False

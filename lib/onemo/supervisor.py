@@ -17,7 +17,7 @@ import random
 from . import _port
 from ._port import const
 from .at_channel import DONE, RESYNC_MS
-from .at_retry import listen_op
+from .at_retry import pause_op
 from .errors import ModemError, ModemReset, Timeout
 
 _BY_COMMANDS = ("context", "radio", "module")
@@ -166,7 +166,7 @@ class Supervisor:
     def _radio_op(self):
         yield from self._modem.resync_op()
         yield from self._tolerant_op(b"+CFUN=0", _RADIO_MS)
-        yield from listen_op(self._modem.channel, _OFF_MS)
+        yield from pause_op(self._modem, _OFF_MS)
         yield from self._tolerant_op(b"+CFUN=1", _RADIO_MS)
 
     def _module_op(self):

@@ -43,6 +43,14 @@ class Stream:
         del self.inbound[:n]
         return data
 
+    async def readinto(self, buf):
+        try:
+            data = await self.readexactly(min(len(buf), max(1, len(self.inbound))))
+        except EOFError:
+            return 0
+        buf[: len(data)] = data
+        return len(data)
+
     def give(self, data):
         self.inbound += data
         self._more.set()

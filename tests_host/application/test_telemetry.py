@@ -3,6 +3,8 @@
 
 import re
 
+import pytest
+
 from .conftest import CERTIFICATE, COMMANDS, DEVICE, KEY, TELEMETRY, WRITES, count
 
 
@@ -22,6 +24,8 @@ def test_from_an_empty_module_to_telemetry(start):
     assert "configure: 1" in lines
     assert any(re.fullmatch(r"the time is 20\d\d-\d\d-\d\d [\d:]{8}", line) for line in lines)
     assert "connected to broker.example:8883" in lines
+    assert "keep-alive by MQTT, a ping every 30 s" in lines
+    assert not any(line.startswith("NAT") for line in lines)
     line = '{"device": "246f2801", "line": 1, "signal": "+CSQ: 24,99"}'
     assert lines[-1] == f"published {line}"
     assert device.broker.published == [(TELEMETRY, line.encode())]
@@ -31,6 +35,16 @@ def test_from_an_empty_module_to_telemetry(start):
     [connection] = device.network.connections
     assert (connection.tls.auth, connection.tls.version) == (2, 3)
     assert not connection.tls.ignorestamp and not connection.tls.ignoreverify
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(240, False), (241, True), (900, True)])
+def test_a_keep_alive_that_nat_does_not_wait_for_is_told(start, seconds, told):
+    device = start()
+    device.config["endpoint"]["keepalive_s"] = seconds
+    lines = device.boot()
+    assert f"keep-alive by MQTT, a ping every {seconds // 2} s" in lines
+    said = "NAT may forget the connection sooner: keepalive_s 240 or less"
+    assert (said in lines) == told
 
 
 def test_telemetry_goes_out_regularly_for_hours_and_pings_between(start):

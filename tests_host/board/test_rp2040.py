@@ -185,3 +185,10 @@ def test_the_pinned_version_then_the_newest_that_builds(
         assert firmware.firmware(said.append) == found  # out of the cache
     assert len(attempts) == tried
     assert len([text for text in said if "with MicroPython" in text]) == max(0, tried - 1)
+
+
+def test_the_emulated_board_is_small():
+    """What rp2040js leaves to us: flash, USB's host, UART, resets, measuring."""
+    lines = {path.name: path.read_text().splitlines() for path in prepare.HERE.glob("*.mjs")}
+    assert set(lines) == set(prepare.SCRIPTS)
+    assert sum(map(len, lines.values())) < 600

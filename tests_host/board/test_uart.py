@@ -2,6 +2,7 @@
 """machine.UART on the board: MicroPython code against the other end of the line."""
 
 import textwrap
+import threading
 import time
 
 import pytest
@@ -251,3 +252,94 @@ def test_a_pty_is_a_line_too(start, at):
     finally:
         os.close(master)
         os.close(slave)
+
+
+HANDLER = """
+    from machine import UART
+    import time
+    u = UART(1, 115200)
+    calls = []
+    irq = u.irq(lambda which: calls.append((which is u, irq.flags())), {trigger})
+    u.write('go')
+    time.sleep_ms(400)
+    print(calls, u.any())
+    """
+
+
+@pytest.mark.parametrize(
+    ("port", "trigger", "flags"),
+    [
+        ("rp2", "UART.IRQ_RXIDLE", 64),
+        ("esp32", "UART.IRQ_RXIDLE", 0x1000),
+        ("esp32", "UART.IRQ_RX", 1),
+        ("stm32", "UART.IRQ_RXIDLE", 16),
+        ("stm32", "UART.IRQ_RX", 32),
+    ],
+)
+def test_a_handler_hears_what_the_peer_sends(wired, peer, port, trigger, flags):
+    _, run = wired(port)
+
+    def answer():
+        assert peer.receive(2) == b"go"
+        for _ in range(2):
+            peer.send(b"a message")
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        [said] = run(HANDLER.format(trigger=trigger))
+    finally:
+        thread.join()
+    assert said == f"[(True, {flags}), (True, {flags})] 18"
+
+
+@pytest.mark.parametrize(
+    ("port", "trigger", "hard", "said"),
+    [
+        ("esp32", 1, True, "hard IRQ is not supported"),
+        ("stm32", 1 << 20, False, "trigger 0x100000 unsupported"),
+    ],
+)
+def test_what_irq_refuses(wired, port, trigger, hard, said):
+    _, run = wired(port)
+    out = run(f"""
+        from machine import UART
+        u = UART(1, 115200)
+        try:
+            u.irq(print, {trigger}, {hard})
+        except ValueError as error:
+            print(error)
+        """)
+    assert out == [said]
+
+
+def test_a_soft_reset_ends_handlers(wired, peer):
+    _, run = wired("rp2")
+    run("from machine import UART\nu = UART(1, 115200)\nu.irq(print, UART.IRQ_RXIDLE)")
+    out = run("""
+        from machine import UART
+        import time
+        u = UART(1, 115200)
+        u.write('x')
+        time.sleep_ms(100)
+        print(u.irq().trigger(), u.any())
+        """)
+    assert out == ["0 0"]
+
+
+def test_stm32_shows_the_speed_of_its_divisor_two_stop_bits_and_one_object(wired):
+    _, run = wired("stm32")
+    assert run("""
+        import machine
+        from machine import UART
+        print(UART(1, 115200, stop=3))
+        print(UART(2, 115200) is UART(2), UART(2))
+        print(machine.freq())
+        """) == [
+        "UART(1, baudrate=115226, bits=8, parity=None, stop=2, flow=0, timeout=0, timeout_char=2, "
+        "rxbuf=64)",
+        "True UART(2, baudrate=115068, bits=8, parity=None, stop=1, flow=0, timeout=0, "
+        "timeout_char=2, rxbuf=64)",
+        "(168000000, 168000000, 42000000, 84000000)",
+    ]

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from onemo import error_texts
 from onemo_board import VirtualBoard
 from onemo_board.wire import Wire
 from onemo_simulator import Line, Module, SystemNetwork
@@ -352,3 +353,9 @@ def test_the_command_in_both_languages(pems):
 )
 def test_wrong_usage(given):
     assert CliRunner().invoke(app, ["doctor", *given]).exit_code == 2
+
+
+def test_every_code_has_its_chinese():
+    assert set(words.CODES_ZH) == set(error_texts.every())
+    for said, remedy in words.CODES_ZH.values():
+        assert re.search("[\u4e00-\u9fff]", said) and re.search("[\u4e00-\u9fff]", remedy)

@@ -344,3 +344,59 @@ def test_parameters_are_checked_before_anything_is_sent(rigs, settings, said):
     with pytest.raises((ValueError, TypeError), match=said):
         rig.modem.attach(**settings)
     assert rig.uart.bytes_written == sent
+
+
+# Names
+
+
+def dns(rig):
+    return [command for command in rig.module.commands if command.startswith(b"AT+MDNSCFG")]
+
+
+def test_which_addresses_are_tried_first(told):
+    rig = told()
+    rig.modem.attach()
+    assert dns(rig) == []
+    for kind, number in (("IP", 0), ("IPV6", 1), ("IP", 0)):
+        rig.modem.attach(dns_priority=kind)
+        assert rig.module.sockets.dns_priority == number
+    rig.module.commands.clear()
+    rig.modem.attach(dns_priority="IP")
+    assert dns(rig) == [b'AT+MDNSCFG="priority"']  # as wanted, so left alone
+    rig.module.reboot(silent=True)  # which forgets it
+    rig.clock.advance(10)
+    rig.modem.attach(dns_priority="IP")
+    assert rig.module.sockets.dns_priority == 0
+    assert not [text for kind, text in rig.events if "tried first" in text]
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+@pytest.mark.parametrize("command", [b'AT+MDNSCFG="priority"', b'AT+MDNSCFG="priority",0'])
+def test_a_refused_dns_priority_is_tried_again(told, command, refusal):
+    rig = told()
+    rig.module.reply(command, refusal, 2)
+    assert rig.modem.attach(dns_priority="IP") == ADDRESS
+    assert rig.module.sockets.dns_priority == 0
+
+
+@pytest.mark.parametrize("code", ["50", "4", "error"])
+def test_a_module_without_dns_priority_is_online_all_the_same(told, code):
+    rig = told(absent_commands=frozenset({"MDNSCFG"}))
+    answer = b"ERROR" if code == "error" else b"+CME ERROR: %d" % int(code)
+    rig.module.reply(b"AT+MDNSCFG", answer, None)
+    assert rig.modem.attach(dns_priority="IP") == ADDRESS
+    [said] = [text for kind, text in rig.events if "tried first" in text]
+    assert said.startswith("addresses of kind IP are not tried first: ")
+
+
+def test_a_module_that_keeps_another_priority_is_told(told):
+    rig = told()
+    rig.module.reply(b'AT+MDNSCFG="priority",0', b"OK", None)
+    rig.modem.attach(dns_priority="IP")
+    assert ("attach", "addresses of kind IP are not tried first: it reads 1") in rig.events
+
+
+@pytest.mark.parametrize("wrong", ["ip", "IPV4V6", 0, True, ""])
+def test_a_priority_that_is_none(told, wrong):
+    with pytest.raises(ValueError, match='must be "IP" or "IPV6"'):
+        told().modem.attach(dns_priority=wrong)

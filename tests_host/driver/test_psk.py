@@ -5,7 +5,7 @@ import io
 
 import pytest
 from onemo import AUTH_NONE, CERT, ESCAPED, HEX, KEY, PSK
-from onemo.errors import CommandError, ModemError, Timeout, Unsupported, VerifyError
+from onemo.errors import CommandError, ModemError, ProtocolError, Timeout, Unsupported, VerifyError
 from onemo_simulator import Fault
 
 from .conftest import md5
@@ -117,6 +117,113 @@ def test_the_longest_psk_fills_the_line(rigs):
     rig = rigs("MN316", max_line=8300, driver={"line": 8300})
     rig.modem.certs.write_psk("i" * 64, "x" * 8192)
     assert len(rig.module.store.psks["i" * 64]) == 8192
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [  # of the ten characters of the name
+        [("corrupt", 2), ("corrupt", 9)],
+        [("drop", 0), ("corrupt", 7)],
+        [("duplicate", 4), ("drop", 9)],
+        [("drop", 3), ("drop", 6)],
+        [("duplicate", 1), ("duplicate", 8)],
+    ],
+)
+def test_nothing_stays_under_a_name_that_was_damaged_twice(rigs, faults):
+    rig = rigs("MN316", strict=False)
+    rig.modem.certs.write_psk("meter-2024", "another one")
+    # Behind the list of what is there and the command up to the name.
+    begin = rig.line.counts[">"] + len("AT+MSSLLIST=3\r") + len('AT+MSSLPSK="')
+    for kind, at in faults:
+        rig.line.add(Fault(kind, ">", begin + at, mask=0x02))
+    with pytest.raises(VerifyError, match="meter-2025"):
+        rig.modem.certs.write_psk("meter-2025", SECRET)
+    assert len(rig.line.struck) == 2
+    assert list(rig.module.store.psks) == ["meter-2024"]
+
+
+@pytest.mark.parametrize(
+    ("psk", "sentence"),
+    [
+        ("", "psk has 0 bytes; the module takes 1 to 8192"),
+        ("x" * 8193, "psk has 8193 bytes; the module takes 1 to 8192"),
+        (
+            "x" * (ROOM - 2),
+            f"psk has {ROOM - 2} bytes, but the module's command line has room for {ROOM - 3}; "
+            "raise Modem(line=...) if it takes more",
+        ),
+        *(
+            (psk, "psk holds at 4 what cannot be written in a command; use printable ASCII "
+            "without quote or backslash")
+            for psk in ('key "', "key \\", b'key "', b"key \\", "key \x1f", "key \x7f", "key é")
+        ),
+    ],
+)  # fmt: skip
+def test_the_sentences_about_psks(rigs, psk, sentence):
+    with pytest.raises(ValueError) as caught:
+        rigs("MN316").modem.certs.write_psk("123", psk)
+    assert str(caught.value) == sentence
+
+
+def test_the_first_and_the_last_printable_character_are_fine(rigs):
+    rig = rigs("MN316")
+    rig.modem.certs.write_psk("123", " ~ ")
+    assert rig.module.store.psks == {"123": b" ~ "}
+
+
+def test_the_sentence_about_one_that_arrived_otherwise(rigs):
+    rig = rigs("MN316", strict=False)
+    at = rig.line.counts[">"] + len('AT+MSSLLIST=3\rAT+MSSLPSK="123","pA')
+    rig.line.add(Fault("corrupt", ">", at))
+    with pytest.raises(VerifyError) as caught:
+        rig.modem.certs.write_psk("123", SECRET)
+    assert str(caught.value) == (
+        "PSK 123 is not in the module as it was sent, MSSLCHECK says; it was removed, write "
+        "it again"
+    )
+
+
+@pytest.mark.parametrize(
+    "codes",  # of MSSLCHECK's answers
+    [(b"ERROR",), (b"+CME ERROR: 762", b"ERROR"), (b"+CME ERROR: 762", b"+CME ERROR: 50")],
+)
+def test_a_refused_check_removes_what_stands_under_a_damaged_name(rigs, codes):
+    rig = rigs("MN316", strict=False)
+    begin = rig.line.counts[">"] + len("AT+MSSLLIST=3\r") + len('AT+MSSLPSK="')
+    rig.line.add(Fault("corrupt", ">", begin + 2))
+    for code in codes:
+        rig.module.reply(b'AT+MSSLCHECK="meter-2025"', code)
+    with pytest.raises(CommandError):
+        rig.modem.certs.write_psk("meter-2025", SECRET)
+    assert rig.module.store.psks == {}
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_after_a_write_without_a_verdict_the_next_one_looks_for_it(rigs, between):
+    rig = rigs("MN316", strict=False)
+    certs = rig.modem.certs
+    begin = rig.line.counts[">"] + len("AT+MSSLLIST=3\r") + len('AT+MSSLPSK="')
+    rig.line.add(Fault("corrupt", ">", begin + 2))
+    rig.module.reply(b"AT+MSSLCHECK", None)
+    with pytest.raises(Timeout):
+        certs.write_psk("meter-2025", SECRET)
+    assert len(rig.module.store.psks) == 1
+    if between:  # another name's write is no reason to forget it
+        assert certs.list(PSK)
+    certs.write_psk("meter-2025", SECRET)
+    assert list(rig.module.store.psks) == ["meter-2025"]
+    before = len(rig.module.commands)
+    certs.write_psk("meter-2025", SECRET)  # which is no reason to look any more
+    assert rig.module.commands[before:].count(b"AT+MSSLLIST=1") == 1  # for the removal
+
+
+def test_a_check_that_is_answered_without_a_code(rigs):
+    rig = rigs("MN316", strict=False)
+    rig.module.reply(b"AT+MSSLCHECK", b"+CME ERROR: 762", 1)
+    rig.module.reply(b"AT+MSSLCHECK", b"OK", 1)
+    with pytest.raises(ProtocolError) as caught:
+        rig.modem.certs.write_psk("123", SECRET)
+    assert str(caught.value) == 'AT+MSSLCHECK="123" was answered without a code'
 
 
 @pytest.mark.parametrize("series", ["ML302A", "ML307R", "ML307S"])

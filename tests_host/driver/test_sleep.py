@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from onemo.errors import Unsupported
+from onemo.supervisor import Supervisor
 from onemo_simulator import EchoPeer, LoopNetwork
 
 from .conftest import pem
@@ -155,3 +156,55 @@ def test_dtr_wakes_it_and_lets_it_sleep(rigs, monkeypatch, wake_by):
         assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
         assert rig.module.commands == [b"AT+CMEE?", b"AT+CSQ"]  # nothing was lost
         assert levels[-2:] == [0, 1]
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+@pytest.mark.parametrize("after", [2.0, 10.0])
+def test_one_that_falls_asleep_in_the_middle_of_an_operation_is_woken(sleepers, lost, after):
+    """While a time server is waited for, and between dialling and dialling again."""
+    rig = sleepers(sleep_after=after, sleep_lost=lost, junk_line="silent", ntp=False)
+    rig.modem.attach()
+    assert rig.modem.clock()[0] >= 2024
+    rig.module.modem.hang_up()
+    rig.module.quirks.dial_failures = 6
+    rig.module.modem.failed_dials = 0
+    assert rig.modem.attach() == ["10.11.12.13"]
+    assert rig.modem.boot_count == 1
+
+
+def test_a_radio_that_is_restarted_while_the_module_sleeps_is_on_again(sleepers, tmp_path):
+    rig = sleepers(sleep_after=1.5, sleep_lost=2)
+    rules, retry = {"after": 1, "steps": ["radio"]}, {"first_s": 1, "most_s": 2}
+    supervisor = Supervisor(rig.modem, rules, retry, file=str(tmp_path / "recovery"))
+    supervisor.failed()
+    assert b"AT+CFUN=0" in rig.module.commands
+    assert rig.module.modem.cfun == 1
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+@pytest.mark.parametrize("model", ["ML307R", "ML302S", "MN316"])
+def test_one_that_was_told_to_sleep_before_is_woken(rigs, model, mode):
+    told = []
+    network = LoopNetwork()
+    network.listen("a.example", 6, EchoPeer())
+    rig = rigs(model, started=False, sleepmode=mode, sleep_after=10.0, network=network)
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    rig.modem.start()
+    rig.modem.attach()
+    assert told[0] == "sleep"
+    with rig.modem.connect("a.example", 6) as stream:
+        for _ in range(2):
+            rig.clock.advance(11)
+            assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+            rig.clock.advance(11)
+            stream.write(b"ping")
+            assert stream.read(4) == b"ping"
+    assert rig.module.sleep.settings["sleepmode"] == mode
+
+
+def test_one_that_does_not_sleep_is_not_woken(rigs):
+    rig = rigs()
+    rig.clock.advance(60)
+    before = len(rig.module.commands)
+    rig.modem.command("+CSQ")
+    assert rig.module.commands[before:] == [b"AT+CSQ"]

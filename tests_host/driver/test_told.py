@@ -3,7 +3,7 @@
 belong to nobody."""
 
 import pytest
-from onemo.errors import CommandError, ProtocolError, Unsupported, VerifyError
+from onemo.errors import CommandError, ProtocolError, Timeout, Unsupported, VerifyError
 
 
 @pytest.fixture
@@ -68,6 +68,36 @@ def test_one_damaged_answer_makes_no_option_absent(told, name):
 def test_a_module_that_answers_in_digits_is_found(told):
     rig = told(verbose=False)
     assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+def quiet(module):
+    module.quiet = True
+
+
+def digits(module):
+    module.verbose = False
+
+
+def both(module):
+    module.quiet, module.verbose = True, False
+
+
+@pytest.mark.parametrize("change", [digits, quiet, both])
+@pytest.mark.parametrize("known", [True, False])
+def test_results_that_become_digits_or_silence_are_words_again_within_a_few_probes(
+    told, change, known
+):
+    rig = told()
+    modem = rig.modem if known else rig.new_driver()
+    change(rig.module)
+    before = rig.clock.now()
+    if known:
+        with pytest.raises(Timeout):
+            modem.command("+CSQ", timeout_ms=1000)
+    else:
+        modem.start()
+    assert modem.command("+CSQ") == [b"+CSQ: 24,99"]
+    assert rig.clock.now() - before < 10
 
 
 @pytest.mark.parametrize("answer", [b"OK", b"+CME ERROR: 3"])

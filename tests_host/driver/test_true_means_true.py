@@ -5,7 +5,7 @@ import io
 
 import pytest
 from onemo import KEY
-from onemo.errors import CommandError
+from onemo.errors import CommandError, ModemError
 
 from tests_host.pure.der import base64_of
 
@@ -30,6 +30,8 @@ KEY_TEXT = (
         ("+CEREG?", [b"+CSQ: 1,1", b"+CEREG: 1,1"], [b"+CEREG: 1,1"]),
         ("+CGMR", [b"+CEREG: 1", b"ML307R-DL-MBRH0S01"], [b"ML307R-DL-MBRH0S01"]),
         ("+CSQ", [b"+CSQX: 1", b"+CSQ: 2"], [b"+CSQ: 2"]),
+        ("+CIMI", [b"460040123456789", b"^MODE: 5"], [b"460040123456789"]),
+        ("+CGSN", [b'*PSUTTZ: "26/11/26"', b"ML0123456789ABCD"], [b"ML0123456789ABCD"]),
         ("I", [b"+GCAP: x", b"ML307R"], [b"+GCAP: x", b"ML307R"]),
         ("+CSQ;+CEREG?", [b"+CSQ: 2", b"+CEREG: 1"], [b"+CSQ: 2", b"+CEREG: 1"]),
     ],
@@ -108,6 +110,10 @@ def test_text_in_place_of_a_path_is_refused_without_showing_it(rig):
         f'+msslpsk="id","{SECRET}"',
         f'+MSSLKEYWR="k",0,0,"{SECRET}"',
         f'+MSSLCERTWR="k",0,0,"-----BEGIN PRIVATE KEY-----\\r\\n{SECRET}"',
+        f'+CSQ;+MSSLPSK="id","{SECRET}"',
+        f'+CSQ;+CGAUTH=1,2,"user","{SECRET}"',
+        f'+CLCK="SC",1,"{SECRET}"',
+        f'+CPWD="SC","{SECRET}","5678"',
     ],
 )
 @pytest.mark.parametrize("kind", [str, str.encode])
@@ -120,6 +126,24 @@ def test_a_raw_command_shows_no_secret(rigs, text, kind):
     assert SECRET.encode() not in told
     assert SECRET not in str(caught.value) + repr(caught.value) + caught.value.command
     assert any(SECRET.encode() in bytes(line) for line in rig.module.commands)
+
+
+def test_the_shortest_command_with_a_secret_shows_none(rigs):
+    told = bytearray()
+    rig = rigs(driver={"trace": lambda way, data: told.extend(data)})
+    rig.module.reply(b"AT+CPIN", b"+CME ERROR: 16")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.command("+CPIN=1234")
+    assert b"AT+CPIN=1234" in [bytes(line) for line in rig.module.commands]
+    assert b"1234" not in told.partition(b"+CPIN=")[2]
+    assert "1234" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_key_without_its_begin_in_place_of_a_path_is_not_shown(rig):
+    bare = "MHcCAQEEIA" + SECRET * 4
+    with pytest.raises(OSError, match="cannot be opened") as caught:
+        rig.modem.certs.write("client.key", bare, KEY)
+    assert SECRET not in str(caught.value)
 
 
 def test_no_key_stays_in_the_buffers(rig):
@@ -157,3 +181,64 @@ def test_a_setting_of_the_wrong_kind_is_refused(rig, settings):
 def test_a_broken_suite_needs_true_itself(rig):
     with pytest.raises(ValueError, match="broken"):
         rig.modem.tls(1).configure(ca="ca.pem", ciphersuite=0x0005, allow_broken="no")
+
+
+# A final result too many, as in the text of an SMS, with the answer 200 ms behind it
+
+
+def list_certs(modem):
+    return modem.certs.list()
+
+
+def read_cert(modem):
+    sink = io.BytesIO()
+    return modem.certs.read("ca.pem", sink), sink.getvalue()
+
+
+def list_suites(modem):
+    return len(list(modem.ciphers()))
+
+
+def ask_signal(modem):
+    return modem.command("+CSQ")
+
+
+def ask_imsi(modem):
+    return modem.command("+CIMI")
+
+
+@pytest.mark.parametrize("said", [b"OK", b"ERROR", b"+CME ERROR: 762"])
+@pytest.mark.parametrize(
+    ("command", "ask"),
+    [
+        (b"AT+MSSLLIST", list_certs),
+        (b"AT+MSSLCERTRD", read_cert),
+        (b"AT+MSSLCIPHER", list_suites),
+        (b"AT+CIMI", ask_imsi),
+    ],
+)
+def test_no_answer_is_taken_for_that_to_the_next_command(rigs, command, ask, said):
+    rig = rigs(strict=False)  # who is told too early speaks too early
+    content = pem(900)
+    rig.module.store.objects.update({(1, "ca.pem"): content, (1, "cb.pem"): content})
+    right = ask(rig.modem)
+    rig.module.chatter(command, b'+CMT: "+861064899",,"26/11/30"\r\n' + said, 1)
+    rig.module.delay(command, 0.2, 1)
+    with pytest.raises(ModemError):
+        ask(rig.modem)
+    errors = 0
+    for call, expected in ((ask, right), (ask_signal, [b"+CSQ: 24,99"]), (ask, right)) * 2:
+        try:
+            assert call(rig.modem) == expected
+        except ModemError:  # what came too late is told by the one that meets it
+            errors += 1
+    assert errors <= 1
+
+
+def test_a_list_that_is_cut_short_by_an_ok_is_no_list(rig):
+    rig.module.store.objects[1, "ca.pem"] = pem(900)
+    lines = [b'+MSSLLIST: "ca.pem",900', b"OK", b'+MSSLLIST: "cb.pem",900']
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", lines=lines)
+    with pytest.raises(ModemError):
+        rig.modem.certs.list()
+    assert rig.modem.certs.list() == [("ca.pem", 900)]

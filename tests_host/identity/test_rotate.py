@@ -2,6 +2,7 @@
 """Rotation: another identity, without a moment of none."""
 
 import copy
+import io
 import json
 import os
 from pathlib import Path
@@ -303,3 +304,20 @@ def test_one_that_was_written_and_not_renamed_counts_where_there_is_no_other(tmp
     assert journal.read() is None
     journal.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_certificate_for_the_same_key(synced):
+    """docs/renewal.md: the key stays where it is; the certificate comes from RAM."""
+    content = pem(b"CERTIFICATE", "N", 4)
+    first, key = synced.a["objects"][1]["name"], synced.a["objects"][2]
+    new = {"objects": [synced.a["objects"][0], {"name": "client-2.pem", "kind": "cert"}, key]}
+    new["objects"][1]["source"] = io.BytesIO(content)
+    new["contexts"] = [dict(synced.a["contexts"][0], cert="client-2.pem")]
+    assert synced.modem.rotate(new, lambda modem: None, journal=synced.journal) is True
+    kept = dict(synced.store.objects)
+    assert kept.pop((1, "client-2.pem")) == content
+    assert (1, first) not in kept
+    assert kept[2, key["name"]] == Path(key["source"]).read_bytes()
+    start(synced)
+    assert synced.modem.sync(synced.a, journal=synced.journal) == []
+    assert synced.modem.tls(1).read()["cert"] == "client-2.pem"

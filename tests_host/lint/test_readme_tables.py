@@ -162,3 +162,17 @@ def test_each_method_sends_its_command(typed, section, method):
 
 def test_every_row_is_run():
     assert {method for _, _, method in tables.COMMANDS} == set(METHODS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_headlines_figures_are_the_tables(name):
+    """`make bench` writes the table; the sentence below the headline says the same."""
+    text = README.with_name(name).read_text(encoding="utf-8")
+    head = text.split("**Read on**")[0].split("**文档**")[0]
+    chip = README.read_text(encoding="utf-8").split("| **32-bit heap** |")[1]
+    upload, live = (
+        int(re.search(rf"\| {row} \|.*? \| ([\d,]+) \|", chip)[1].replace(",", ""))
+        for row in ("allocated: upload of 8192 bytes", "live with all that provisioning loads")
+    )
+    assert re.search(rf"{upload:,} (bytes|字节)", head), f"an upload allocates {upload} bytes"
+    assert f"{live // 1000} KB" in head, f"{live} bytes stay"

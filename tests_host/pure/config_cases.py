@@ -10,6 +10,7 @@ CONFIG = json.loads((Path(__file__).parents[2] / "config.json").read_text())
 CONFIG["objects"].append({"name": "device", "kind": "psk", "source": "/certs/psk"})
 CONFIG["contexts"].append({"ssl_id": 2, "auth": "none", "pskid": "device"})
 CONFIG["power"] = {"reset": 5}
+CONFIG["renewal"] = {"host": "renewal.example", "port": 8886, "grace_port": 8887}
 
 MISSING = object()
 # Of each type, and each that is easily taken for another.
@@ -95,6 +96,7 @@ ENTRIES = {
     "module.model": (or_null(quotable(1, 32)), True),
     "module.apn": (or_null(quotable(1, 99)), True),
     "module.pdp_type": (or_null(one_of("IP", "IPV6", "IPV4V6")), True),
+    "module.dns_priority": (or_null(one_of("IP", "IPV6")), True),
     "module.user": (or_null(quotable(1, 99)), True),
     "module.password": (or_null(quotable(1, 99)), True),
     "module.auth": (or_null(one_of("pap", "chap")), True),
@@ -113,7 +115,7 @@ ENTRIES = {
     "contexts.1": (one_of(), False),
     "contexts.0.ssl_id": (whole(1, 1), False),  # the endpoint's
     "contexts.1.ssl_id": (lambda value: whole(0, 5)(value) and value != 1, False),
-    "contexts.0.auth": (one_of("none", "server", "mutual"), False),
+    "contexts.0.auth": (one_of("mutual"), False),  # for the certificate is renewed
     "contexts.1.auth": (one_of("none", "server"), False),  # its PSK takes the place of a CA
     "contexts.0.ca": (one_of("ca.pem", "client.pem"), False),
     "contexts.0.cert": (one_of("ca.pem", "client.pem"), False),
@@ -135,12 +137,17 @@ ENTRIES = {
     "endpoint": (one_of(), False),
     "endpoint.host": (quotable(1, 253), False),
     "endpoint.port": (whole(1, 65535), False),
-    "endpoint.ssl_id": (one_of(1, 2), False),
+    "endpoint.ssl_id": (one_of(1), False),  # of the other context nothing can be renewed
     "endpoint.topic": (text(1, 200, "#+\0"), False),
     "endpoint.every_s": (whole(1, 31536000), False),
     "endpoint.keepalive_s": (or_null(whole(10, 65535)), True),
     "endpoint.user": (or_null(text(1, 255)), True),
     "endpoint.password": (or_null(text(1, 255)), True),
+    "renewal": (or_null(one_of()), True),
+    "renewal.host": (quotable(1, 253), False),
+    "renewal.port": (whole(1, 65535), False),
+    "renewal.grace_port": (whole(1, 65535), False),
+    "renewal.within_s": (whole(0, 86400), True),
     "retry": (one_of(), False),
     "retry.first_s": (whole(1, 300), False),  # most_s
     "retry.most_s": (whole(1, 31536000), False),
@@ -215,6 +222,10 @@ ACROSS = [
     (("objects.0.source", MISSING), "objects[0].source is missing; it must be the path of a file"),
     (("objects.0.source", None), "objects[0].source is missing; it must be the path of a file"),
     (("endpoint.ssl_id", 3), "endpoint.ssl_id is 3; it must be the ssl_id of one of the contexts"),
+    (
+        ("contexts.0.auth", "server"),
+        'contexts[0].auth is "server"; it must be "mutual", for renewal',
+    ),
     (("retry.most_s", 0), "retry.most_s is 0; it must be an integer from 1 to 31536000"),
     (("retry.first_s", 301), "retry.most_s is 300; it must be first_s or more"),
     (

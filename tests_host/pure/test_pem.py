@@ -310,6 +310,16 @@ BAD = [
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A_EC"), CERT, "base64url", id="base64url"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-"), CERT, "base64 does not", id="dash first"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-----A"), CERT, "base64 does not", id="dashes"),
+    pytest.param(CERTIFICATE.replace(b"-----E", b"-----e"), CERT, "-----END line", id="small END"),
+    pytest.param(
+        CERTIFICATE.replace(b"-----END", b"END"), CERT, "-----END line", id="END, no dashes"
+    ),
+    pytest.param(
+        CERTIFICATE.replace(b"-----END", "\u2014\u2014END".encode()),
+        CERT,
+        "long dashes",
+        id="END, long dashes",
+    ),
     pytest.param(
         CERTIFICATE.replace(b"Q=\n", b"Q\n"), CERT, "multiple of 4", id="three characters"
     ),

@@ -45,6 +45,7 @@ def test_each_entry_takes_what_it_may_be_and_nothing_else(path):
                 "retry.first_s": "retry.most_s",
                 "contexts": "endpoint.ssl_id",
                 "contexts.0.ssl_id": "endpoint.ssl_id",
+                "endpoint.ssl_id": "contexts[1].auth",
             }
             if path.endswith((".name", ".kind")) or path == "objects":
                 assert said.startswith((shown(path), "contexts[", "objects[")), said

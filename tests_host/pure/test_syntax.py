@@ -55,12 +55,28 @@ def test_what_is_said_of_a_bad_text():
     )
     assert (
         message(ValueError, say, "n" * 100, "name", 99)
-        == f"name '{'n' * 80}' has 100 characters; the module takes 1 to 99"
+        == f"name '{'n' * 20}' has 100 characters; the module takes 1 to 99"
     )
     assert (
         message(ValueError, say, "a,b", "name")
         == "name 'a,b' contains ','; use printable ASCII without quote, comma or backslash"
     )
+
+
+@pytest.mark.parametrize("what", ["password", "pin", "pskid", "module.password"])
+@pytest.mark.parametrize("secret", ['Zx9vQ2m"K7', "Zx9vQ2mK7" * 40])
+def test_what_is_said_of_a_bad_secret_shows_nothing_of_it(what, secret):
+    said = message(ValueError, at_syntax.check_text, secret, what, 99)
+    assert said.startswith(what + " ")
+    assert secret[:6] not in said
+
+
+@pytest.mark.parametrize("max_len", [64, 253])
+def test_what_is_said_of_a_key_in_place_of_a_name_shows_nothing_of_it(max_len):
+    key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDj3vWb8\n-----END EC PRIVATE KEY-----\n"
+    said = message(ValueError, at_syntax.check_text, key, "key", max_len)
+    assert said.startswith("key '-----BEGIN ")
+    assert "MHcC" not in said
 
 
 def test_ranges():

@@ -6,11 +6,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from onemo_board import Mpremote
-from onemo_board.rp2040 import EmulatedBoard
+from onemo_board.rp2040 import EmulatedBoard, storage
 from onemo_board.rp2040.firmware import Firmware, firmware
 from onemo_simulator import Line, Module, SystemNetwork
 from onemo_tools.deploy import deployment
@@ -18,6 +17,7 @@ from onemo_tools.servers import pki
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "server.example"
+OTHER = "other.example"  # the same server by another name
 BAUD = 115200
 UART = {"id": 1, "baud": BAUD, "tx": 4, "rx": 5}
 MOST_S = 240  # for each call of mpremote: emulated time passes slower than ours when busy
@@ -47,7 +47,7 @@ def start(built: Firmware, tmp_path: Path) -> Iterator[Start]:
         if flash is not None:
             shutil.copy(flash, image)
         options.setdefault("link", tmp_path / f"board{len(started)}")
-        board = EmulatedBoard(image, firmware=built.uf2, **options)
+        board = EmulatedBoard(image, **{"firmware": built.uf2, **options})
         board.start()
         started.append(board)
         return board
@@ -62,16 +62,12 @@ def at() -> Callable[[EmulatedBoard], Mpremote]:
 
 
 @pytest.fixture(scope="session")
-def deployed(
-    built: Firmware, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SimpleNamespace]:
-    """A flash onto which `deploy` has put the library, by way of USB; and what deploy said."""
-    folder = tmp_path_factory.mktemp("deployed")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flash with the library as `deploy` puts it there."""
+    flash = tmp_path_factory.mktemp("deployed") / "flash.img"
     files = deployment.library(ROOT)
-    board = EmulatedBoard(folder / "flash.img", firmware=built.uf2, link=folder / "board")
-    with board:
-        done = deployment.deploy(board.port, files, timeout=MOST_S)
-    yield SimpleNamespace(flash=board.flash, files=files, done=done)
+    storage.write(flash, {f"/{path}": content for path, content in files.items()})
+    return flash
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +77,9 @@ def authority() -> pki.Authority:
 
 @pytest.fixture
 def module() -> Module:
-    return Module("ML307R", network=SystemNetwork({HOST: "127.0.0.1"}), baud=BAUD)
+    return Module(
+        "ML307R", network=SystemNetwork({HOST: "127.0.0.1", OTHER: "127.0.0.1"}), baud=BAUD
+    )
 
 
 @pytest.fixture
@@ -98,3 +96,15 @@ def eventually(condition: Callable[[], object], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def put(call: Mpremote, files: dict[str, bytes], tmp_path: Path) -> None:
+    """Files onto a board that is there; folders that are missing are made."""
+    words: list[str] = []
+    for name, content in files.items():
+        local = tmp_path / name.replace("/", "-")
+        local.write_bytes(content)
+        words += ["+", "fs", "cp", "-f", str(local), f":{name}"]
+    folders = sorted({str(Path(name).parent) for name in files} - {"."})
+    made = "".join(f"try:\n os.mkdir({folder!r})\nexcept OSError:\n pass\n" for folder in folders)
+    call("exec", f"import os\n{made}", *words)

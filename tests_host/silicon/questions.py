@@ -176,10 +176,66 @@ empty(uart)
 answer("100 bytes at 9600", lambda: took(lambda: uart.write(bytes(100)), 20))
 time.sleep_ms(150)
 empty(uart)
+uart = opened(115200, timeout=0, timeout_char=0, rxbuf=1024)
+empty(uart)
+
+
+def interrupted(trigger, act, hard=False, error=None):
+    """How often a handler was called: in all, with the flags of `trigger` alone, with the UART."""
+    calls = [0, 0, 0]
+
+    def handler(which):
+        calls[0] += 1
+        calls[1] += interrupt.flags() == trigger
+        calls[2] += which is uart
+        if error:
+            raise error
+
+    interrupt = uart.irq(handler, trigger, hard)
+    try:
+        act()
+        time.sleep_ms(40)
+        return calls, interrupt.trigger()
+    finally:
+        uart.irq(None, 0)
+        empty(uart)
+
+
+def sent(*sizes):
+    def send():
+        for size in sizes:
+            uart.write(bytes(size))
+            time.sleep_ms(30)
+
+    return send
+
+
+def spun():
+    uart.write(b"hello")
+    for _ in range(20000):
+        pass
+
+
+IDLE = Uart.IRQ_RXIDLE
+answer("irq of a byte", lambda: interrupted(IDLE, sent(1)))
+answer("irq of 100 bytes", lambda: interrupted(IDLE, sent(100)))
+answer("irq of two messages", lambda: interrupted(IDLE, sent(20, 20)))
+answer("irq of nothing", lambda: interrupted(IDLE, sent()))
+answer("irq while a loop runs", lambda: interrupted(IDLE, spun))
+answer("irq, nothing chosen", lambda: interrupted(0, sent(20)))
+answer("irq, hard", lambda: interrupted(IDLE, sent(20), True))
+answer("irq, sent 60", lambda: interrupted(Uart.IRQ_TXIDLE, sent(60)))
+answer("irq, sent 3", lambda: interrupted(Uart.IRQ_TXIDLE, sent(3)))
+answer("irq handler fails", lambda: interrupted(IDLE, sent(9, 9), error=ValueError("own")))
+answer("irq, hard, fails", lambda: interrupted(IDLE, sent(9, 9), True, ValueError("own")))
+answer("irq is one object", lambda: uart.irq() is uart.irq())
+answer("irq called by hand", lambda: interrupted(IDLE, uart.irq()))
+answer("irq changed", lambda: (uart.irq().trigger(IDLE), uart.irq().trigger()))
+answer("irq by hard=True only", lambda: uart.irq(hard=True).trigger())
 answer("irq", lambda: uart.irq(lambda x: None, Uart.IRQ_RXIDLE) is not None)
 answer("irq is shown", lambda: uart)
 answer("irq for all", lambda: uart.irq(lambda x: None, 1))
 answer("irq of no function", lambda: uart.irq(5, Uart.IRQ_RXIDLE))
-uart.irq(None, 0)
+answer("irq of a closed one", lambda: (uart.deinit(), uart.init(115200), uart.irq().trigger()))
 answer("flow 3", lambda: opened(115200, flow=3))
 uart.deinit()

@@ -134,8 +134,9 @@ def test_a_firmware_that_is_none_is_told(tmp_path, start):
 def test_the_command(tmp_path, built, at):
     link = tmp_path / "board"
     words = ["board", str(tmp_path / "flash.img"), "--firmware", str(built.uf2)]
+    words += ["--link", str(link), "--wire", "0", "--module", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "onemo_tools", *words, "--link", str(link), "--wire", "1"],
+        [sys.executable, "-m", "onemo_tools", *words],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -144,9 +145,11 @@ def test_the_command(tmp_path, built, at):
         assert process.stdout and process.stdout.readline().strip() == str(link)
         from onemo_board import Mpremote
 
-        script = "from machine import UART\nimport time\nu = UART(1, 115200)\nu.write(b'round')\n"
-        call = Mpremote(str(link), timeout=60)
-        assert call.exec(script + "time.sleep_ms(20)\nprint(u.read())") == "b'round'\n"
+        script = "from machine import UART\nimport time\nu = UART(0, 115200)\nu.write(b'round')\n"
+        script += "m = UART(1, 115200)\nm.write(b'AT\\r')\ntime.sleep_ms(200)\n"
+        said = Mpremote(str(link), timeout=60).exec(script + "print(u.read(), m.read())")
+        assert said.startswith("b'round' ")
+        assert "OK" in said
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -14,12 +14,13 @@ print(onemo.at_syntax.__file__, Modem.__name__)
 """
 
 
-def test_files(start, at, deployed):
-    assert sorted(deployed.done.copied) == sorted(deployed.files)
-    board = start(deployed.flash)
-    again = deployment.deploy(board.port, deployed.files, timeout=MOST_S)
+def test_files(start, at):
+    board, files = start(), deployment.library(ROOT)
+    done = deployment.deploy(board.port, files, timeout=MOST_S)
+    assert sorted(done.copied) == sorted(files)
+    again = deployment.deploy(board.port, files, timeout=MOST_S)
     assert (again.copied, again.removed) == ([], [])
-    assert sorted(again.unchanged) == sorted(deployed.files)
+    assert sorted(again.unchanged) == sorted(files)
     assert at(board).exec(LOOK) == "/lib/onemo/at_syntax.mpy Modem\n"
 
 

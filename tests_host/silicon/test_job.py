@@ -12,7 +12,7 @@ from onemo_tools.proofs import testdevice
 from onemo_tools.servers.broker import Broker
 from onemo_tools.servers.endpoint import Endpoint, echo_lines
 
-from .conftest import BAUD, HOST, MOST_S, ROOT, UART, eventually
+from .conftest import BAUD, HOST, MOST_S, ROOT, UART, eventually, put
 
 HERE = Path(__file__).parent
 DEVICE = "device-0001"
@@ -29,16 +29,6 @@ def pems(authority):
     }
 
 
-def put(at, files, tmp_path):
-    """Files onto a board that is there."""
-    words = []
-    for name, content in files.items():
-        local = tmp_path / name.replace("/", "-")
-        local.write_bytes(content)
-        words += ["+", "fs", "cp", "-f", str(local), f":{name}"]
-    at(*words[1:])
-
-
 def held(module, line):
     with line.locked():
         return {name: data for (_, name), data in module.store.objects.items()}
@@ -48,7 +38,7 @@ def held(module, line):
 def test_the_main_job(start, at, deployed, module, line, authority, pems, tmp_path, script):
     identity = authority.issue(HOST, server=True)
     server = Endpoint(echo_lines, identity=identity, client_ca=authority.pem)
-    board = start(deployed.flash, uarts={1: line.board_fd})
+    board = start(deployed, uarts={1: line.board_fd})
     with server as endpoint:
         call = at(board)
         put(call, {f"certs/{name}": pem for name, pem in pems.items()}, tmp_path)
@@ -83,7 +73,7 @@ def test_main_py_and_a_broker(start, at, deployed, module, line, authority, pems
     with Broker(identity=identity, client_ca=authority.pem) as broker:
         config["endpoint"] |= {"host": HOST, "port": broker.port, "every_s": 1}
         files["config.json"] = json.dumps(config).encode()
-        board = start(deployed.flash, uarts={1: line.board_fd})
+        board = start(deployed, uarts={1: line.board_fd})
         put(at(board), files, tmp_path)
         mark = board.output.mark()
         board.hard_reset()
@@ -105,7 +95,7 @@ def explained(results):
 
 
 def test_the_device_tests_with_a_wire(start, deployed):
-    board = start(deployed.flash, wired=[1])
+    board = start(deployed, wired=[1])
     results = testdevice.run(board.port, {"uart": UART})
     assert results.failed == [], explained(results)
     assert set(results.output) == {"test_lean", "test_uart", "test_upload"}
@@ -119,7 +109,7 @@ def test_the_device_tests_with_a_module(start, deployed, module):
     line = Line(module, baud=BAUD)
     with line:
         board = start(
-            deployed.flash,
+            deployed,
             uarts={1: line.board_fd},
             on_baud=lambda uart, baud: line.set_baud(baud) if uart == 1 else None,
         )
@@ -143,7 +133,7 @@ print(modem.certs.write("ca.pem", "/certs/ca.pem", progress=progress))
 
 
 def test_power_fails_in_the_middle_of_an_upload(start, at, deployed, module, line, pems, tmp_path):
-    board = start(deployed.flash, uarts={1: line.board_fd})
+    board = start(deployed, uarts={1: line.board_fd})
     call = at(board)
     put(call, {"certs/ca.pem": pems["ca.pem"]}, tmp_path)
     script = UPLOAD.format(uart=UART, baud=BAUD)

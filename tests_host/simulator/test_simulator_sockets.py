@@ -316,6 +316,12 @@ def test_names_and_keepalive(online):
     assert online.lines('AT+MDNSGIP="none.example"') == [b"OK", b'+MDNSGIP: "none.example"']
     assert online.code('AT+MDNSCFG="priority",0') == 0
     assert online.lines('AT+MDNSCFG="priority"')[0] == b'+MDNSCFG: "priority",0'
+    online.module.network.lookup = lambda host: ["2001:db8::1", "192.0.2.1"]
+    both = b'+MDNSGIP: "echo.example","192.0.2.1","2001:db8::1"'
+    assert both in online.lines('AT+MDNSGIP="echo.example"')
     assert online.code("AT+MIPTKA=0,1,60,60,5") == 0
     assert online.lines("AT+MIPTKA=0")[0] == b"+MIPTKA: 0,1,60,60,5"
     assert online.code("AT+MIPTKA=0,1,29") == 50
+    online.module.reboot()
+    online.wait(10)
+    assert b'+MDNSCFG: "priority",1' in online.lines('AT+MDNSCFG="priority"')

@@ -437,3 +437,50 @@ def test_no_task_is_held_for_long_by_another(aios, manual_ca, what):
     assert rig.uart.overruns == 0
     assert len(gaps) > 20
     assert max(gaps) < 0.025
+
+
+# No other task is held up
+
+
+@pytest.mark.parametrize("job", ["upload", "download", "read", "write", "suites"])
+def test_no_job_holds_other_tasks_for_more_than_25_ms(aios, manual_ca, job):
+    """At 115200 bit/s, with a board that takes 0.1 ms to look at its UART."""
+    data = bytes(range(256)) * 64
+    rig = aios(network=talker(data), uart={"baud": 115200, "rxbuf": 4096})
+    rig.module.store.objects[1, "ca.pem"] = pem = (
+        b"A line of a certificate's 64 characters\r\n" * 190
+    )
+    look, nap, left, held = rig.uart.any, rig.nap, [None], []
+
+    def slow_look():
+        rig.clock.advance(0.0001)
+        return look()
+
+    async def watched(ms):
+        if left[0] is not None:
+            held.append(rig.clock.now() - left[0])
+        await nap(ms)
+        left[0] = rig.clock.now()
+
+    async def go():
+        modem = rig.aio
+        if job in ("read", "write"):
+            stream = await modem.connect(HOST, 20 if job == "read" else 9)
+        rig.uart.any, aio.sleep_ms = slow_look, watched
+        if job == "upload":
+            await modem.certs.write("client.pem", io.BytesIO(manual_ca))
+        elif job == "download":
+            sink = io.BytesIO()
+            assert await modem.certs.read("ca.pem", sink) == len(pem)
+            assert sink.getvalue() == pem
+        elif job == "read":
+            assert await stream.readexactly(len(data)) == data
+        elif job == "write":
+            stream.write(data)
+            await stream.drain()
+        else:
+            assert [number async for number in modem.ciphers()]
+
+    rig.run(go())
+    assert len(held) > 10
+    assert max(held) <= 0.025

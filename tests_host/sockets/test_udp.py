@@ -165,11 +165,148 @@ def test_awaited(aios):
             assert await there.recv_into(buf) == 3
             assert buf == b"aft"
         await there.close()
-        with pytest.raises(ValueError, match=r"modem\.udp"):
-            socket = rig.aio.socket_module()
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     rig.run(go())
+
+
+# SOCK_DGRAM under asyncio
+
+
+@pytest.fixture
+def there(aios):
+    """A rig with `socket`, SOCK_DGRAM under asyncio, `got`, which waits for a datagram, and
+    `caught`, the error of a call."""
+    rig = aios(network=udp_network())
+    rig.run(rig.aio.start())
+    rig.socket = rig.aio.socket_module().socket(2, 2)
+    rig.socket.setblocking(False)
+
+    async def got(seconds=30):
+        for _ in range(int(seconds * 20)):
+            if rig.socket.ioctl(3, 1):
+                return rig.socket.recvfrom(1460)
+            await rig.sleep(0.05)
+        return None
+
+    def caught(call, *args):
+        with pytest.raises(OSError) as caught:
+            call(*args)
+        return caught.value.errno or caught.value.args[0]
+
+    rig.got, rig.caught = got, caught
+    return rig
+
+
+def test_a_socket_of_datagrams_never_waits(there):
+    sock = there.socket
+
+    async def go():
+        for call in (lambda: sock.send(b"x"), lambda: sock.recv(1), lambda: sock.write(b"x")):
+            assert there.caught(call) == errno.ENOTCONN
+        assert sock.ioctl(3, 5) == 4
+        sock.bind(("0.0.0.0", 5000))
+        assert sock.sendto(b"hello", (HOST, 7)) == 5
+        assert sock.send(b"second") == 6
+        assert there.caught(sock.send, b"third") == errno.EAGAIN
+        assert there.caught(sock.sendto, b"third", (HOST, 7)) == errno.EAGAIN
+        assert sock.write(b"third") is None and sock.ioctl(3, 5) == 0
+        assert there.caught(sock.recv, 5) == errno.EAGAIN
+        assert sock.read(5) is None
+        assert await there.got() == (b"hello", (HOST, 7))
+        assert await there.got() == (b"second", (HOST, 7))
+        for wrong in (b"", b"x" * 1461):
+            with pytest.raises(ValueError, match="1 to 1460"):
+                sock.sendto(wrong, (HOST, 7))
+        with pytest.raises(ValueError, match="port"):
+            sock.sendto(b"x", (HOST, 0))
+        sock.connect((HOST, 7))
+        buf = bytearray(4)
+        assert sock.write(b"abcdef", 5) == 5
+        await there.sleep(2)
+        assert sock.recv_into(buf, 3) == 3 and buf == b"abc\0"  # the rest of it is lost
+        assert sock.readinto(buf) is None
+        assert await there.aio.command("+CSQ") == [b"+CSQ: 24,99"]
+        sock.send(b"last words")
+        sock.close()
+        sock.close()
+        assert there.caught(sock.send, b"x") == errno.ENOTCONN
+        await there.sleep(2)
+
+    there.run(go())
+    [conn] = there.network.connections
+    assert conn.closed and bytes(conn.sent).endswith(b"last words")
+
+
+def test_it_goes_over_to_other_addresses_and_back(there):
+    async def go():
+        for name in (HOST, "other.example", HOST):
+            there.socket.sendto(name.encode(), 0, (name, 7))
+            assert await there.got() == (name.encode(), (name, 7))
+        there.socket.sendto(b"one", (HOST, 7))
+        there.socket.sendto(b"two", ("other.example", 7))
+        await there.sleep(2)
+        there.socket.close()
+        await there.sleep(2)
+
+    there.run(go())
+    assert [bytes(conn.sent)[-3:] for conn in there.network.connections[-2:]] == [b"one", b"two"]
+    assert all(conn.closed for conn in there.network.connections)
+
+
+def test_what_fails_is_raised_once_and_the_next_datagram_goes(there):
+    sock = there.socket
+
+    async def go():
+        sock.sendto(b"x", ("nowhere.example", 7))
+        await there.sleep(5)
+        assert sock.ioctl(3, 1) == 17  # readable: the error
+        assert there.caught(sock.recv, 5) == errno.EHOSTUNREACH
+        sock.sendto(b"hello", (HOST, 7))
+        assert await there.got() == (b"hello", (HOST, 7))
+        there.module.modem.hang_up()
+        await there.sleep(30)
+        assert there.caught(sock.send, b"x")
+        assert there.caught(sock.send, b"x") == errno.ENOTCONN
+        there.module.modem.back(1)
+        sock.sendto(b"again", (HOST, 7))
+        assert await there.got() == (b"again", (HOST, 7))
+        sock.close()
+        await there.sleep(1)
+
+    there.run(go())
+
+
+def test_a_report_that_was_lost_is_asked_for_by_itself(there):
+    urc, lost = there.module.urc, []
+
+    def lossy(line, *args):
+        if line.startswith(b'+MIPURC: "rudp"'):
+            lost.append(line)
+        else:
+            urc(line, *args)
+
+    async def go():
+        there.socket.sendto(b"hello", (HOST, 7))
+        assert await there.got() == (b"hello", (HOST, 7))
+        there.module.urc = lossy
+        there.socket.send(b"lost")
+        assert await there.got() == (b"lost", (HOST, 7)) and lost
+        there.module.commands.clear()
+        await there.sleep(900)
+        asked = len(commands(there, b"AT+MIPSTATE="))  # after 10 s, 20 s, 40 s and so on
+        assert 4 <= asked <= 7
+        there.socket.close()
+        await there.sleep(1)
+
+    there.run(go())
+
+
+def test_one_that_would_block_is_refused_in_words(there):
+    there.socket.settimeout(1)
+    with pytest.raises(OSError, match="must not block"):
+        there.socket.sendto(b"x", (HOST, 7))
+    with pytest.raises(ValueError, match="SOCK_STREAM"):
+        there.aio.socket_module().socket(2, 3)
 
 
 # As sockets
@@ -352,6 +489,77 @@ with modem.use_as_socket():
         "12",
         "True True",
     ]
+
+
+def test_datagrams_under_micropythons_asyncio():
+    """As a CoAP client does it: polled by asyncio itself, others go on, a flood costs nothing."""
+
+    def answer(data):
+        yield data[::-1]
+        if data == b"flood":
+            for number in range(300):
+                yield b"%04d" % number * 300
+
+    with Server(answer) as server:
+        module = Module("ML307R", network=SystemNetwork({"coap.example": "127.0.0.1"}))
+        out = run(
+            module,
+            """
+import asyncio, errno
+from onemo.aio import Modem
+
+async def request(sock, data):
+    sock.sendto(data, ADDRESS)
+    while True:
+        yield asyncio.core._io_queue.queue_read(sock)
+        try:
+            return sock.recvfrom(1500)[0]
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+
+async def main():
+    global ADDRESS
+    modem = Modem(uart)
+    await modem.start()
+    with modem.use_as_socket():
+        import socket
+        ADDRESS = socket.getaddrinfo("coap.example", PORT)[0][-1]
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        turns = 0
+
+        async def count():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep_ms(5)
+
+        counter = asyncio.create_task(count())
+        for data in (b"hello", b"world"):
+            print(await asyncio.wait_for(request(sock, data), 10))
+        print(await asyncio.wait_for(request(sock, b"flood"), 10), turns > 3)
+        await asyncio.sleep_ms(300)
+        buf = bytearray(1500)
+        gc.collect()
+        before = gc.mem_alloc()
+        n = 0
+        for _ in range(100):
+            if sock.readinto(buf):
+                n += 1
+            await asyncio.sleep_ms(10)
+        gc.collect()
+        print(n > 5, gc.mem_alloc() - before < 2048)
+        counter.cancel()
+        sock.close()
+        await asyncio.sleep_ms(500)
+
+asyncio.run(main())
+""",
+            PORT=server.port,
+        )
+    assert out.splitlines() == ["b'olleh'", "b'dlrow'", "b'doolf' True", "True True"]
+    assert module.violations == []
 
 
 def test_the_server_helper_notices(monkeypatch):

@@ -109,9 +109,9 @@ def test_what_goes_wrong_is_told_in_a_sentence(desk, tmp_path):
         (6, ("write", "ca.pem", KEY), "give the certificate, or write it with --kind key"),
         (6, ("write", "k", CA, "--kind", "key"), "give the key, or write it with --kind cert"),
         (6, ("write", 'a"b', CA), "quote"),
-        (1, ("write", "ca.pem", tmp_path), f"{tmp_path} is a folder: give a PEM file"),
-        (1, ("write", "ca.pem", none), f"there is no {tmp_path}/none: give a PEM"),
-        (1, ("check", "ca.pem", none), f"there is no {tmp_path}/none: give the file"),
+        (6, ("write", "ca.pem", tmp_path), f"{tmp_path} is a folder: give a PEM file"),
+        (6, ("write", "ca.pem", none), f"there is no {tmp_path}/none: give a PEM"),
+        (6, ("check", "ca.pem", none), f"there is no {tmp_path}/none: give the file"),
     ):
         said = desk(*words, status=status)
         assert said.startswith("certs: ") and expected in said, said

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
-from onemo_simulator.serve import parse_host, reach
+from onemo_simulator.serve import identity_quirks, parse_host, reach
 from onemo_tools.cli.parts import fail, need_extra, need_file
 
 from .chip.ports import PORTS
@@ -32,6 +32,17 @@ def parse_uart(text: str) -> tuple[int, str]:
     return int(number), path
 
 
+def parse_id(text: str) -> bytes:
+    """`246f28010203` -> what machine.unique_id() gives; ValueError."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if not 1 <= len(found) <= 16:
+        raise ValueError(f"a board's id is 1 to 16 bytes in hex, 246f28010203 say, not {text!r}")
+    return found
+
+
 def run(
     flash: Path,
     *,
@@ -41,6 +52,7 @@ def run(
     heap: str = "192K",
     size: int = DEFAULT_SIZE,
     overrun: bool = False,
+    unique_id: bytes | None = None,
     show_output: bool = False,
 ) -> None:
     """Runs a board until Ctrl-C or SIGTERM; prints its port. BoardError."""
@@ -54,6 +66,7 @@ def run(
         heap=heap,
         size=size,
         overrun=overrun,
+        unique_id=unique_id,
     )
     keep_on(board, show_output)
 
@@ -107,6 +120,13 @@ def main(
         list[str] | None,
         typer.Option(help="NAME=ADDRESS, for the module of --module, before DNS."),
     ] = None,
+    board_id: Annotated[
+        str | None, typer.Option("--id", help="What machine.unique_id() gives, in hex.")
+    ] = None,
+    imei: Annotated[
+        str | None, typer.Option(help="That of the module of --module, 15 digits.")
+    ] = None,
+    iccid: Annotated[str | None, typer.Option(help="That of its SIM, 19 or 20 digits.")] = None,
     clock_unset: Annotated[
         bool, typer.Option("--clock-unset", help="That module's clock says 2070.")
     ] = False,
@@ -132,21 +152,25 @@ def main(
             if module is not None:
                 hosts = dict(map(parse_host, host or []))
                 date: Any = "unset" if clock_unset else None
-                simulated = Module("ML307R", network=SystemNetwork(hosts), date=date)
+                own = identity_quirks(imei, iccid)
+                simulated = Module("ML307R", network=SystemNetwork(hosts), date=date, **own)
                 faults = [Fault.parse(text) for text in fault or []]
                 line = Line(FaultyLine(simulated, faults) if faults else simulated)
                 uarts[module] = stack.enter_context(line).board_fd
                 print(f"the module at UART {module}: {reach(hosts)}", file=sys.stderr, flush=True)
-            elif host or clock_unset or fault:
-                raise ValueError("--host, --clock-unset and --fault go with --module ID")
+            elif host or clock_unset or fault or imei or iccid:
+                raise ValueError(
+                    "--host, --imei, --iccid, --clock-unset and --fault go with --module ID"
+                )
             if firmware is not None:
                 from .rp2040 import EmulatedBoard
                 from .rp2040.prepare import emulator
 
-                if (port_like, heap, size, overrun) != ("esp32", "192K", DEFAULT_SIZE, False):
+                given = (port_like, heap, size, overrun, board_id)
+                if given != ("esp32", "192K", DEFAULT_SIZE, False, None):
                     raise ValueError(
-                        "with --firmware there is a whole chip: port, heap, size and overrun are "
-                        "what it has"
+                        "with --firmware there is a whole chip: port, heap, size, overrun and id "
+                        "are what it has"
                     )
                 need_file("board", firmware, "a firmware")
                 wired = [] if wire is None else [wire]
@@ -162,6 +186,7 @@ def main(
                 heap=heap,
                 size=size,
                 overrun=overrun or wire is not None,
+                unique_id=None if board_id is None else parse_id(board_id),
                 show_output=output,
             )
     except (BoardError, ValueError, OSError) as error:

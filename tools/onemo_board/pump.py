@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .base import wait_until
 from .chip.hal import EXIT_FLASH, EXIT_POWER_CUT, EXIT_RESET, EXIT_SLEEP, EXIT_SOFT
 from .chip.ports import DEEP_SLEEP, HARD, POWER_ON, SOFT, WATCHDOG
 from .errors import BoardError, BoardTimeout, BootError, CrashLoop
@@ -104,15 +105,7 @@ class Pump:
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Waits until a condition on the board's state holds; raises what ended the board."""
-        deadline = time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                self.check()
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-        return True
+        return wait_until(condition, timeout, self._changed, self.check)
 
     def stop(self) -> None:
         self._stopping = True

@@ -12,23 +12,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from . import images
+from .base import Board
 from .chip.flash import COUNTERS, NEVER
 from .chip.ports import BUTTON, PORTS, POWER_ON
-from .console import Output
 from .errors import BoardError, BoardTimeout, BootError
-from .lines import Lines
 from .lock import Lock
 from .pump import Boot, Pump
-from .terminal import Terminal
 
 _ANSWER_S = 20.0
 
 
-class VirtualBoard:
+class VirtualBoard(Board):
     """A board. Entering the context switches it on, leaving it takes everything away.
 
     flash       a file: an image with littlefs, made when missing; a folder: that folder
@@ -67,6 +64,7 @@ class VirtualBoard:
         on_pin: Callable[[str, int], object] | None = None,
         on_break: Callable[[int], object] | None = None,
     ) -> None:
+        super().__init__(uarts, link, on_baud, on_pin, on_break)
         if port_like not in PORTS:
             raise BoardError(f"no such port: {port_like!r}; there are {', '.join(PORTS)}")
         self._port = PORTS[port_like]
@@ -76,12 +74,7 @@ class VirtualBoard:
                 images.check(self.flash)
             else:
                 images.make_blank(self.flash, size)
-        self.on_baud, self.on_pin, self.on_break = on_baud, on_pin, on_break
-        self.output = Output()
-        self.pins: dict[str, int] = {}
         self.overruns: dict[int, int] = {}
-        self._uarts = dict(uarts or {})
-        self._link = Path(link) if link is not None else None
         self._config: dict[str, Any] = {
             "port": self._port.name,
             "heap": heap,
@@ -98,20 +91,6 @@ class VirtualBoard:
         self._pump: Pump | None = None
 
     # -- life -----------------------------------------------------------------------------
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        failure = self.stop()
-        if failure is not None and error is None:
-            raise failure
-
     def start(self) -> None:
         """Switches the board on and waits until its boot scripts run. BootError."""
         if self._thread is not None:
@@ -123,12 +102,7 @@ class VirtualBoard:
                 "flash"
             )
         try:
-            self._lines = Lines(self._uarts, self._port)
-            try:
-                self._terminal = Terminal(self._link)
-            except BaseException:
-                self._lines.close()
-                raise
+            self._open_lines(self._port)
         except BaseException:
             self._lock.release()
             raise
@@ -214,11 +188,6 @@ class VirtualBoard:
         self.pins[str(pin)] = 1 if value else 0
 
     # -- what one sees of it --------------------------------------------------------------
-    @property
-    def port(self) -> str:
-        """What mpremote connects to: the link if one was asked for, else the pty."""
-        return str(self._link) if self._link is not None else self._terminal.port
-
     @property
     def pid(self) -> int | None:
         """The board's process now; None while it is off or asleep."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .profile_file import load
-from .serve import DEFAULT_PORT, parse_host, serve_until_signalled
+from .serve import DEFAULT_PORT, identity_quirks, parse_host, serve_until_signalled
 
 
 def _check_profile(path: str) -> None:
@@ -37,6 +37,8 @@ def main(
     clock_unset: Annotated[
         bool, typer.Option("--clock-unset", help="Its clock says 2070.")
     ] = False,
+    imei: Annotated[str | None, typer.Option(help="The module's, 15 digits.")] = None,
+    iccid: Annotated[str | None, typer.Option(help="Its SIM's, 19 or 20 digits.")] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,6 +55,7 @@ def main(
         _check_profile(profile)
     try:
         hosts = dict(map(parse_host, host or []))
+        quirks.update(identity_quirks(imei, iccid))
         serve_until_signalled(
             model, port, baud, hosts, faults=fault or (), profile=profile, **quirks
         )

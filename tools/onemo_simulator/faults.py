@@ -298,7 +298,8 @@ class FaultyLine:
 
     def take(self, limit: int | None = None) -> bytes:
         """Bytes for the host, at most `limit`."""
-        self.deliver()
+        if self._to_module.held:
+            self.deliver()
         way = self._to_host
         if way.plain:
             data = self.module.take(limit)
@@ -312,9 +313,11 @@ class FaultyLine:
 
     def next_event(self) -> float | None:
         """When something happens by itself."""
+        event = self.module.next_event()
+        if not (self._to_module.held or self._to_host.held):
+            return event
         now = self.clock.now()
         moments = self._to_module.next_event(now) + self._to_host.next_event(now)
-        event = self.module.next_event()
         if event is not None:
             moments.append(event)
         return min(moments) if moments else None

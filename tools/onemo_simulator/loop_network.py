@@ -68,6 +68,8 @@ class LoopConnection:
 
     def read(self, limit: int) -> bytes:
         """Bytes that have arrived."""
+        if not self._inbound:
+            return b""
         now = self._network.now()
         got = bytearray()
         while self._inbound and self._inbound[0][0] <= now and len(got) < limit:
@@ -114,6 +116,8 @@ class LoopConnection:
 
     def due(self, now: float) -> list[float]:
         """When something happens here."""
+        if self._told and not self._inbound and self._end is None:
+            return []
         if not self._told and self._code == 0:
             return [self._ready]
         moments = [self._ready] if now < self._ready else []
@@ -271,6 +275,8 @@ class LoopNetwork:
 
     def poll(self) -> None:
         """Tell peers of connections that stand by now."""
+        if not self._alive:
+            return
         now = self.now()
         for conn in tuple(self._alive):
             conn.poll(now)

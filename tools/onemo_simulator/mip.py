@@ -281,7 +281,9 @@ def _looked_up(module: Module, host: bytes, tries: int) -> None:
     if found is None and tries < 600:
         module._schedule(0.05, partial(_looked_up, module, host, tries + 1))
         return
-    addresses = b"".join(b',"%s"' % address.encode() for address in (found or [])[:4])
+    six_first = module.sockets.dns_priority == 1
+    ordered = sorted(found or [], key=lambda address: (":" in address) != six_first)
+    addresses = b"".join(b',"%s"' % address.encode() for address in ordered[:4])
     module.urc(b'+MDNSGIP: "%s"%s' % (host, addresses))
 
 

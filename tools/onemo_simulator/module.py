@@ -282,7 +282,7 @@ class Module(Terminal):
         if self._matready_waits and data and not self._deaf:
             self._matready_waits = False
             self._put(b"\r\n+MATREADY\r\n")
-        super().feed(self.sleep.hear(bytes(data)))
+        self._hear(self.sleep.hear(bytes(data)))
 
     def string(self, arg: Arg) -> None:
         """Refuse a string parameter without quotes."""

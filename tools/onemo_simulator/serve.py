@@ -16,6 +16,8 @@ from .module import Module
 from .system_network import SystemNetwork
 
 DEFAULT_PORT = "pty" if hasattr(os, "openpty") else "tcp:0"  # Windows has no ptys
+_IMEI = re.compile(r"\d{15}")
+_ICCID = re.compile(r"[0-9A-F]{19,20}")
 _PORT = re.compile(r"pty|tcp(?::(\d{1,5}))?")
 
 
@@ -33,6 +35,16 @@ def parse_host(text: str) -> tuple[str, str]:
     if not (name and equals and address):
         raise ValueError(f"a host is given as NAME=ADDRESS, not {text!r}")
     return name, address
+
+
+def identity_quirks(imei: str | None, iccid: str | None) -> dict[str, Any]:
+    """What makes a module and its SIM another one than the next. ValueError."""
+    if imei is not None and not _IMEI.fullmatch(imei):
+        raise ValueError(f"an IMEI has 15 digits, not {imei!r}")
+    if iccid is not None and not _ICCID.fullmatch(iccid):
+        raise ValueError(f"an ICCID has 19 or 20 digits (A..F among them), not {iccid!r}")
+    said = {"imei": imei, "iccid": iccid}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def reach(hosts: dict[str, str] | None) -> str:

@@ -211,6 +211,8 @@ class Sockets:
     def poll(self) -> None:
         """Results, arrivals, ends."""
         self._module.network.poll()
+        if not self._used:
+            return
         for sock in tuple(self._used.values()):
             if sock.state == "CONNECTING":
                 self._look_for_result(sock)

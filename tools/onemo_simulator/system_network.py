@@ -12,6 +12,8 @@ from .datagram import SystemDatagram
 from .network import TlsRequest
 from .system_connection import Lookup, SystemConnection
 
+_TICK_S = 0.001
+
 
 class SystemNetwork:
     """Real TCP and TLS connections from this machine.
@@ -20,7 +22,8 @@ class SystemNetwork:
     the host's name. check_hostname: compare it with the certificate, where the context verifies
     at all; no manual says that these modules do.
 
-    With a virtual clock, `poll` waits up to 1 ms of real time for the real sockets.
+    With a virtual clock, `poll` waits up to 1 ms of real time for the real sockets, once in each
+    millisecond of the clock.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class SystemNetwork:
         self.hosts = dict(hosts or {})
         self.sni = sni
         self.check_hostname = check_hostname
+        self._waited = 0.0  # the clock's time when real sockets were last waited for
         self._clock: Clock = MonotonicClock()
         self._selector = selectors.DefaultSelector()
         self._connections: list[SystemConnection | SystemDatagram] = []
@@ -89,9 +93,10 @@ class SystemNetwork:
         """Let every connection go on."""
         if not self._connections:
             return
-        if self._clock.virtual:
-            self._selector.select(0.001)
         now = self.now()
+        if self._clock.virtual and not 0 <= now - self._waited < _TICK_S:
+            self._waited = now
+            self._selector.select(_TICK_S)
         for conn in self._connections:
             conn.go_on(now)
         self._connections = [conn for conn in self._connections if not conn.dead]

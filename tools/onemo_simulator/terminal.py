@@ -100,7 +100,9 @@ class Terminal:
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Bytes arrive from the host."""
         self._run()
-        data = bytes(data)
+        self._hear(bytes(data))
+
+    def _hear(self, data: bytes) -> None:
         self.received += len(data)
         if not self._deaf:
             self._consume(data, fresh=True)
@@ -235,6 +237,14 @@ class Terminal:
             self._after_cr = False
             if data[at] == 10:
                 return at + 1
+        if data[at] == 13 and not (self._line or self._too_long or self.echo):
+            end = at + 1
+            while end < len(data) and data[end] == 13:
+                end += 1
+            # Empty lines: of filler that nobody waited for there are thousands.
+            self._recoveries += [Recovery(self._moment, "lone-cr", b"\r")] * (end - at)
+            self._after_cr = True
+            return end
         end = data.find(b"\r", at)
         chunk = data[at:] if end < 0 else data[at:end]
         if self.echo:

@@ -177,11 +177,12 @@ class SimulatedUart:
         moments = [] if (event := self.module.next_event()) is None else [event]
         if self._rx:
             moments.append(self.clock.now())
-        if self.baud:
-            if self._tx:
-                moments.append(self._tx_clock + self._byte)
-            if self._rx_waits:
-                moments.append(self._rx_clock + self._byte)
+        if not self.baud:
+            return min(moments, default=None)
+        if self._tx:
+            moments.append(self._tx_clock + self._byte)
+        if self._rx_waits:
+            moments.append(self._rx_clock + self._byte)
         return min(moments) if moments else None
 
     # --- the wire -------------------------------------------------------------------------------

@@ -161,6 +161,9 @@ class Hal:
             "uart_break": fun(self._uart_break, 1),
             "uart_repr": fun(self._uart_repr, 1),
             "uart_irq": fun(self._uart_irq, 2),
+            "uart_trigger": fun(self._uart_trigger, 1, 2),
+            "uart_flags": fun(lambda uart: small(self._uart(uart).flags), 1),
+            "uart_events": fun(lambda uart: small(self._uart(uart).interrupts()), 1),
             "pin": fun(self._pin, 1, 2),
             "wdt": fun(self._wdt, 1),
             "wdt_feed": fun(self._wdt_feed, 0),
@@ -347,13 +350,22 @@ class Hal:
         uart = self._uart(uart_id)
         return self._rom.string(f"UART({uart.id}{uart.shown()})")
 
-    def _uart_irq(self, uart_id: int, trigger: int) -> int:
-        """irq(): there is nothing here that could interrupt; what is set is shown."""
-        wanted = integer(trigger)
-        if unknown := wanted & ~sum(self._port.uart_irqs.values()):
+    def _uart_irq(self, trigger: int, hard: int) -> int:
+        """Whether irq() takes these."""
+        port = self._port
+        if unknown := integer(trigger) & ~sum(port.uart_irqs.values()):
             return self._raise("ValueError", f"trigger 0x{unknown:04x} unsupported")
-        self._uart(uart_id).trigger = wanted
+        if hard == TRUE and not port.uart_hard_irq:
+            return self._raise("ValueError", "hard IRQ is not supported")
         return NONE
+
+    def _uart_trigger(self, uart_id: int, trigger: int | None = None) -> int:
+        """What interrupts; a new value, where one is given."""
+        uart = self._uart(uart_id)
+        before = uart.trigger
+        if trigger is not None:
+            uart.trigger = integer(trigger)
+        return small(before)
 
     # -- the rest -------------------------------------------------------------------------
     def _pin(self, name: int, value: int | None = None) -> int:

@@ -178,8 +178,11 @@ class Rp2Uart(Uart):
     _PINS = ({"tx": 0, "rx": 1, "cts": 2, "rts": 3}, {"tx": 4, "rx": 5, "cts": 6, "rts": 7})
     _PLACES: Mapping[str, int] = {"tx": 0, "rx": 1, "cts": 2, "rts": 3}  # of a pin among its four
 
+    _IDLE_BITS = 32  # the hardware's receive timeout
+
     _ring = _level = 0  # bytes in the transmit ring and in the FIFO, at _moved
     _moved = 0.0
+    _sending = False  # the FIFO was fuller than _REFILL_AT
 
     def _apply(self, values: dict[str, int | None], constructor: bool) -> None:
         # what is set stays set, whatever becomes of the object: the port keeps it in a table
@@ -263,6 +266,13 @@ class Rp2Uart(Uart):
         moved = min(self._ring, self._FIFO - self._level)
         self._ring -= moved
         self._level += moved
+        self._sending = self._sending or self._level > self._REFILL_AT
+
+    def _has_sent(self, now: float) -> bool:
+        self._move(now)
+        done = self._sending and not self._ring and self._level <= self._REFILL_AT
+        self._sending = self._sending and not done
+        return done
 
     def write_from(self, address: int, size: int) -> int | None:
         # fills the ring, then waits `timeout` ms for the first free slot and `timeout_char`

@@ -31,6 +31,7 @@ class Port(NamedTuple):
     uart_keywords: tuple[str, ...]  # in positional order; the first four may be positional
     buffers: Mapping[str, int]  # default sizes
     uart_irqs: Mapping[str, int]
+    uart_hard_irq: bool = True  # irq(hard=True)
     uart_names: bool = False  # UART("XA")
     frequencies: tuple[int, ...] = ()  # what machine.freq() gives where it gives several
     absent: tuple[str, ...] = ()  # built-in and frozen modules of the unix build that it has not
@@ -69,6 +70,7 @@ ESP32 = Port(
     uart_ids=(0, 1, 2),
     uart_constants={"RTS": 1, "CTS": 2, "INV_RX": 4, "INV_TX": 32},
     uart_irqs={"IRQ_RX": 1, "IRQ_RXIDLE": 0x1000, "IRQ_BREAK": 128},
+    uart_hard_irq=False,
     uart_keywords=_PINNED_UART,
     buffers={"rxbuf": 256, "txbuf": 256},
 )

@@ -19,6 +19,7 @@ from typing import Any
 from .ports import Port
 
 POLL_READ, POLL_WRITE = 1, 4
+_PAUSE_S = 0.003  # lines hand over bytes in portions: a shorter pause is none
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.read.argtypes = _libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
@@ -65,7 +66,9 @@ class Uart:
         self._wire_free = 0.0  # monotonic time at which all that was written has left the wire
         self._deadline: float | None = None  # of a read that a signal broke off
         self.settings: dict[str, int] = {}
-        self.trigger = 0  # of irq()
+        self.trigger = self.flags = 0  # of irq(); what of it happened last
+        self._heard = 0  # bytes waiting when somebody looked last
+        self._heard_at: float | None = None  # when the last of them came; None: that was told
 
     # -- settings -------------------------------------------------------------------------
     def configure(
@@ -239,6 +242,36 @@ class Uart:
         ms = min(max(1, int(seconds * 1000 + 0.999)), 60_000)
         if _blocking_libc.poll(rows, ctypes.c_ulong(count), ms) < 0:
             raise Interrupted
+
+    # -- interrupts -----------------------------------------------------------------------
+    def interrupts(self) -> int:
+        """Which of the events in `trigger` have happened since the last call; `flags` keeps it."""
+        if not self.open:
+            return 0
+        named, now = self.port.uart_irqs, time.monotonic()
+        waiting = self._waiting()
+        found = 0
+        if waiting > self._heard:
+            self._heard_at = now
+            found |= named.get("IRQ_RX", 0)
+        elif not waiting:
+            self._heard_at = None  # read in time: the line falls idle with nothing to tell
+        self._heard = waiting
+        idle = max(self._IDLE_BITS / self.settings["baudrate"], _PAUSE_S)
+        if self._heard_at is not None and now - self._heard_at >= idle:
+            self._heard_at = None
+            found |= named["IRQ_RXIDLE"]
+        if self._has_sent(now):
+            found |= named.get("IRQ_TXIDLE", 0)
+        if found := found & self.trigger:
+            self.flags = found
+        return found
+
+    _IDLE_BITS = 20  # for which the line has to be quiet
+
+    def _has_sent(self, now: float) -> bool:
+        """Whether the hardware has asked for more than there was to send, since the last call."""
+        return False
 
     # -- sending --------------------------------------------------------------------------
     def write_from(self, address: int, size: int) -> int | None:

@@ -5,9 +5,11 @@
 # The classes of `machine`. Their hardware is in `_board`, native and outside the heap: what
 # they do there allocates nothing. A str in answer is an error, "ExceptionType:text".
 import io
+import sys
 import time
 
 import _board
+import micropython
 from machine import PinBase
 
 _ERRORS = {"TypeError": TypeError, "ValueError": ValueError, "OSError": OSError}
@@ -20,8 +22,69 @@ def _check(answer):
     return answer
 
 
+def _irq_of(uart):
+    # Defined where it is asked for: a board whose program has no handlers has its heap for itself.
+    class irq:
+        # What UART.irq() gives (shared/runtime/mpirq.c).
+        handler = None
+        hard = False
+        looking = False
+
+        def __init__(self, uart):
+            self.uart = uart
+            self.looks = self.look  # bound once: a turn allocates nothing
+
+        def flags(self):
+            return _board.uart_flags(self.uart._id)
+
+        def set(self, handler=None, trigger=0, hard=False):
+            if handler is not None and not callable(handler):
+                raise ValueError("handler must be None or callable")
+            _check(_board.uart_irq(trigger, bool(hard)))
+            self.handler = handler
+            self.hard = hard
+            self.trigger(trigger)
+            if handler is not None and not self.looking:
+                self.looking = True
+                micropython.schedule(self.looks, None)
+
+        def trigger(self, *new):
+            return _board.uart_trigger(self.uart._id, *new)
+
+        def __call__(self):
+            if self.handler is None:
+                return
+            if not self.hard:
+                try:
+                    micropython.schedule(self.handler, self.uart)
+                except RuntimeError:
+                    pass  # too much is waiting: firmware drops it, too
+                return
+            micropython.heap_lock()
+            try:
+                self.handler(self.uart)
+                micropython.heap_unlock()
+            except Exception as error:
+                micropython.heap_unlock()
+                self.trigger(0)
+                self.handler = None
+                print("Uncaught exception in IRQ callback handler")
+                sys.print_exception(error)
+
+        def look(self, _):
+            # Stands for the interrupt: runs at the interpreter's every turn, and in every sleep.
+            self.looking = self.handler is not None
+            if self.looking:
+                micropython.schedule(self.looks, None)
+                if _board.uart_events(self.uart._id):
+                    self()
+
+    return irq(uart)
+
+
 class UART(io.IOBase):
     _all = {}  # one object for each, as the ports have them in a table
+    _irq = None
 
     def __new__(cls, id, *args, **kw):
         _check(_board.uart_open(id))
@@ -46,6 +109,8 @@ class UART(io.IOBase):
 
     def deinit(self):
         _board.uart_deinit(self._id)
+        if self._irq:
+            self._irq.handler = self._irq = None
 
     def __repr__(self):
         return _board.uart_repr(self._id)
@@ -94,12 +159,12 @@ class UART(io.IOBase):
     def txdone(self):
         return _board.uart_txdone(self._id)
 
-    def irq(self, handler=None, trigger=0, hard=False):
-        if handler is not None and not callable(handler):
-            raise ValueError("handler must be None or callable")
-        _check(_board.uart_irq(self._id, trigger))
-        self._handler = handler
-        return self
+    def irq(self, *args, **kw):
+        if self._irq is None:
+            self._irq = _irq_of(self)
+        if args or kw:
+            self._irq.set(*args, **kw)
+        return self._irq
 
     def sendbreak(self):
         _board.uart_break(self._id)

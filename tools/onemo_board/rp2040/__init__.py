@@ -3,7 +3,7 @@
 
 prepare.py   fetches the emulator
 firmware.py  builds a firmware from Debian's sources
-board.py     the host's side: pty, lines, resets
+board.py     the host's side: pty, lines, resets; storage.py: flash images with files
 emulator.mjs the emulator's process; chip.mjs, pl011.mjs: flash, USB, UART; script.mjs: measuring
 """
 

@@ -11,17 +11,13 @@ import select
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from ..base import Board, wait_until
 from ..chip.ports import BUTTON, POWER_ON, RP2
-from ..console import Output
 from ..errors import BoardError, BoardTimeout
-from ..lines import Lines
-from ..terminal import Terminal
 from . import uf2
 from .prepare import emulator
 
@@ -35,7 +31,7 @@ _ANSWER_S = 30.0
 _END_S = 5.0
 
 
-class EmulatedBoard:
+class EmulatedBoard(Board):
     """A Pico without hardware. Entering the context switches it on, leaving it takes all away.
 
     flash       a file, the whole of the flash chip; made when missing. What is in it stays; the
@@ -61,6 +57,7 @@ class EmulatedBoard:
         on_pin: Callable[[str, int], object] | None = None,
         on_break: Callable[[int], object] | None = None,
     ) -> None:
+        super().__init__(uarts, link, on_baud, on_pin, on_break)
         self.flash = Path(flash).resolve()
         parts = uf2.read(Path(firmware))
         if not self.flash.exists():
@@ -73,13 +70,9 @@ class EmulatedBoard:
                     raise BoardError(f"{firmware} is larger than the flash of {FLASH_SIZE} bytes")
                 file.seek(at)
                 file.write(content)
-        self.on_baud, self.on_pin, self.on_break = on_baud, on_pin, on_break
-        self.output = Output()
-        self.pins: dict[str, int] = {}
         self.causes: list[str] = []  # of every boot so far; soft resets are none
         self.is_on = False
-        self._uarts, self._link, self._paced = dict(uarts or {}), link, paced
-        self._wired = list(wired)
+        self._wired, self._paced = list(wired), paced
         self._connected = 0
         self._changed = threading.Condition()
         self._answers: dict[int, Any] = {}
@@ -90,29 +83,10 @@ class EmulatedBoard:
         self._thread: threading.Thread | None = None
 
     # -- life -----------------------------------------------------------------------------
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        failure = self.stop()
-        if failure is not None and error is None:
-            raise failure
-
     def start(self) -> None:
         """Switches the board on and waits until its USB is there. BoardError."""
         tools = emulator()
-        self._lines = Lines(self._uarts, RP2)
-        try:
-            self._terminal = Terminal(Path(self._link) if self._link is not None else None)
-        except BaseException:
-            self._lines.close()
-            raise
+        self._open_lines(RP2)
         self._control, control = socket.socketpair()
         self._console, console = socket.socketpair()
         self._wake_in, self._wake_out = os.pipe()
@@ -200,11 +174,6 @@ class EmulatedBoard:
 
     # -- what one sees of it --------------------------------------------------------------
     @property
-    def port(self) -> str:
-        """What mpremote connects to: the link if one was asked for, else the pty."""
-        return str(self._link) if self._link is not None else self._terminal.port
-
-    @property
     def alive(self) -> bool:
         return self._failure is None and self._thread is not None
 
@@ -241,16 +210,8 @@ class EmulatedBoard:
         action()
         self.wait_boot(before + 1)
 
-    def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                self.check()
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, _STEP_S))
-        return True
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        return wait_until(condition, seconds, self._changed, self.check)
 
     def _tell(self, what: str, **values: object) -> None:
         self.check()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A MicroPython firmware for the RP2040, built from Debian's own sources.
+"""A MicroPython firmware for the RP2040, built from Debian's own sources: as a plain Pico has it,
+and once more with `tls`, as the boards with a network have it.
 
-    python -m onemo_board.rp2040.firmware     builds it unless it is there; says what it is
+    python -m onemo_board.rp2040.firmware     builds both unless they are there; says what they are
 
 Debian 12 has no source of MicroPython 1.26, newer suites have. They are asked through a package
 list of our own, in a private folder, at the mirror that this machine uses anyway: nothing of them
@@ -35,7 +36,8 @@ _PINS = {
 }
 _SOURCES = ("micropython", "mbedtls")  # source packages; the others are binary ones
 _BOARD = "ONEMO_PICO"
-_RECIPE = 1  # to be counted up when what is done below makes another firmware
+_WITH_TLS = "SSL"  # the board's variant
+_RECIPE = 2  # to be counted up when what is done below makes another firmware
 # Debian package -> what shows that it is there
 _TOOLS = {
     "gcc-arm-none-eabi": "arm-none-eabi-gcc",
@@ -61,12 +63,13 @@ class Firmware:
     """What was built, and of what: Debian package -> version."""
 
     uf2: Path
-    symbols: Path  # addresses and names, as nm prints them
+    with_tls: Path  # .uf2; keeps its files where the other one does
+    symbols: Path  # of `uf2`: addresses and names, as nm prints them
     versions: dict[str, str]
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        return f"{_BOARD} of {parts}"
+        return f"{_BOARD}, without and with tls, of {parts}"
 
 
 def firmware(say: Say = lambda text: None) -> Firmware:
@@ -76,8 +79,10 @@ def firmware(say: Say = lambda text: None) -> Firmware:
     found = sorted(cache().glob(f"firmware-{recipe}-*"), key=lambda path: path.stat().st_mtime)
     if not found:
         found = [_build(recipe, say)]
-    versions = json.loads((found[-1] / "versions.json").read_text())
-    return Firmware(found[-1] / "firmware.uf2", found[-1] / "firmware.sym", versions)
+    folder = found[-1]
+    versions = json.loads((folder / "versions.json").read_text())
+    uf2s = folder / "firmware.uf2", folder / "firmware-tls.uf2"
+    return Firmware(*uf2s, folder / "firmware.sym", versions)
 
 
 def _build(recipe: str, say: Say) -> Path:
@@ -116,7 +121,7 @@ def _attempt(apt: "_Apt", chosen: dict[str, str], recipe: str, say: Say) -> Path
     target = cache() / f"firmware-{recipe}-{'-'.join(chosen.values()).replace(':', '_')}"
     say("fetching " + ", ".join(f"{name} {chosen[name]}" for name in _PINS))
     tree = apt.unpack(chosen)
-    say("building the firmware, some minutes")
+    say("building the firmware, without and with tls, some minutes")
     start = time.monotonic()
     made(target, lambda folder: _compile(tree, folder, chosen))
     say(f"built in {time.monotonic() - start:.0f} s")
@@ -124,24 +129,28 @@ def _attempt(apt: "_Apt", chosen: dict[str, str], recipe: str, say: Say) -> Path
 
 
 def _compile(tree: Path, folder: Path, versions: dict[str, str]) -> None:
-    out = tree.parent / "out"
     jobs = f"-j{os.cpu_count() or 1}"
     call(["make", jobs, "-C", "mpy-cross"], tree, _BUILD_S, "mpy-cross does not build")
-    options = {
-        "MICROPY_BOARD": _BOARD,
-        "MICROPY_BOARD_DIR": str(HERE / _BOARD),
-        "PICO_NO_PICOTOOL": "1",
-        "PICO_BUILD_DOCS": "0",
-        "Python3_EXECUTABLE": sys.executable,
-    }
-    words = [f"-D{name}={value}" for name, value in options.items()]
-    failed = "the firmware does not build"
-    call(["cmake", "-S", "ports/rp2", "-B", str(out), *words], tree, _BUILD_S, failed)
-    call(["make", jobs, "-C", str(out)], tree, _BUILD_S, failed)
-    image = (out / "firmware.bin").read_bytes()
-    (folder / "firmware.uf2").write_bytes(uf2.write(image))
-    symbols = call(["arm-none-eabi-nm", "-n", str(out / "firmware.elf")], out, _BUILD_S, failed)
-    (folder / "firmware.sym").write_text(symbols)
+    for name, variant in (("firmware", ""), ("firmware-tls", _WITH_TLS)):
+        out = tree.parent / name
+        options = {
+            "MICROPY_BOARD": _BOARD,
+            "MICROPY_BOARD_DIR": str(HERE / _BOARD),
+            "MICROPY_BOARD_VARIANT": variant,
+            "PICO_NO_PICOTOOL": "1",
+            "PICO_BUILD_DOCS": "0",
+            "Python3_EXECUTABLE": sys.executable,
+        }
+        words = [f"-D{option}={value}" for option, value in options.items()]
+        failed = "the firmware does not build"
+        call(["cmake", "-S", "ports/rp2", "-B", str(out), *words], tree, _BUILD_S, failed)
+        call(["make", jobs, "-C", str(out)], tree, _BUILD_S, failed)
+        image = (out / "firmware.bin").read_bytes()
+        (folder / f"{name}.uf2").write_bytes(uf2.write(image))
+        symbols = call(
+            ["arm-none-eabi-nm", "-n", str(out / "firmware.elf")], out, _BUILD_S, failed
+        )
+        (folder / f"{name}.sym").write_text(symbols)
     (folder / "versions.json").write_text(json.dumps(versions))
 
 

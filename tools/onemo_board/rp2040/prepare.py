@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import BoardError
 
 HERE = Path(__file__).parent
-_SCRIPTS = ("emulator.mjs", "chip.mjs", "pl011.mjs", "script.mjs")
+SCRIPTS = ("emulator.mjs", "chip.mjs", "pl011.mjs", "script.mjs")
 _NPM = ("package.json", "package-lock.json")
 _BOOTROM_PIN = HERE / "bootrom.txt"
 _INSTALL_S = 300.0
@@ -62,7 +62,7 @@ def emulator(say: Callable[[str], object] = lambda text: None) -> Emulator:
                 )
         say("fetching rp2040js and the boot ROM")
         made(folder, _fetch)
-    scripts = [HERE / name for name in _SCRIPTS]
+    scripts = [HERE / name for name in SCRIPTS]
     beside = folder / digest(*scripts)  # below node_modules' parent, where node looks for it
     if not beside.exists():
         made(beside, lambda work: [shutil.copy(script, work) for script in scripts])

@@ -150,6 +150,15 @@ FIGURES = (
     Figure("lost_list_default", CHIP, "lost of a list of 1.4 KB: 921600 bit/s, default", 0),
     Figure("gap_out", CHIP, "longest gap of a 5 ms task: upload at 115200 bit/s", 5, None, "ms"),
     Figure("gap_in", CHIP, "longest gap of a 5 ms task: read-back at 115200 bit/s", 5, None, "ms"),
+    Figure("tls_module_ec_ms", CHIP, "mutual TLS by the module: opened in", None, None, "ms"),
+    Figure("tls_module_ec_live", CHIP, "mutual TLS by the module: heap once open"),
+    Figure("tls_board_ec_ms", CHIP, "mutual TLS on the board, P-256: opened in", None, None, "ms"),
+    Figure("tls_board_ec_live", CHIP, "mutual TLS on the board, P-256: heap once open"),
+    Figure("tls_board_ec_peak", CHIP, "mutual TLS on the board, P-256: heap at most"),
+    Figure(
+        "tls_board_rsa_ms", CHIP, "mutual TLS on the board, RSA-2048: opened in", None, None, "ms"
+    ),
+    Figure("tls_board_rsa_live", CHIP, "mutual TLS on the board, RSA-2048: heap once open"),
 )
 
 # key -> what the tests guard as long as the promise is not kept.

@@ -7,21 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onemo_board import BoardError, images, mpremote
-from onemo_board.rp2040 import EmulatedBoard, Missing
-from onemo_board.rp2040.board import FLASH_SIZE
+from onemo_board import BoardError, mpremote
+from onemo_board.rp2040 import EmulatedBoard, Missing, storage
 from onemo_board.rp2040.firmware import Firmware, firmware
 
 from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
+from . import handshake
 from .device import Device
 
 BAUDS = (115200, 460800, 921600)
 BUFFERS = (256, 1024, None)  # rxbuf; None: open_uart's own choice
 SIZES = (1024, 8192)
-_STORAGE = 1408 * 1024  # of the firmware's file system, at the end of its flash
 _CALL_S = 600.0
 _LINES = 40
 _MHZ = 125
@@ -39,6 +38,7 @@ def measure(device: Device, ours: Values, plain: Values) -> str | None:
         return f"no figures of the RP2040: {error}"
     for values, who in ((ours, "ours"), (plain, "plain")):
         values.update(figures(device, built, who))
+    ours.update(handshake.figures(device, built))
     return None
 
 
@@ -65,11 +65,8 @@ def booted(device: Device, built: Firmware) -> EmulatedBoard:
         files[f"/{name}"] = (device.folder / name).read_bytes()
     for size in SIZES:
         files[f"/{size}.pem"] = (device.folder / f"{size}.pem").read_bytes()
-    storage = device.folder / "chip.littlefs"
-    storage.unlink(missing_ok=True)
-    images.write_files(storage, files, _STORAGE)
     flash = device.folder / "chip.img"
-    flash.write_bytes(b"\xff" * (FLASH_SIZE - _STORAGE) + storage.read_bytes())
+    storage.write(flash, files)
     link = device.folder / "chip"
     return Scripted(flash, firmware=built.uf2, link=link, paced=False, rules=script(device))
 

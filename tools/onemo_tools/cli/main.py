@@ -15,10 +15,12 @@ from onemo_tools.cli.size import size
 from onemo_tools.cli.trace import main as trace
 from onemo_tools.deploy.cli import deploy
 from onemo_tools.doctor.cli import doctor
+from onemo_tools.factory import cli as factory_cli
 from onemo_tools.new.cli import new
 from onemo_tools.new.pki import pki
 from onemo_tools.probe.cli import probe, probe_server
 from onemo_tools.proofs.testdevice_cli import test_device
+from onemo_tools.renew import cli as renew_cli
 from onemo_tools.store import cli as certs_cli
 
 _STATUSES = "\n".join(f"    {number:<4} {text}" for number, text in exits.MEANING.items())
@@ -48,6 +50,8 @@ app.command("probe")(probe)
 app.command("probe-server")(probe_server)
 app.command("trace")(trace)
 app.add_typer(certs_cli.app, name="certs")
+app.add_typer(factory_cli.app, name="factory")
+app.add_typer(renew_cli.app, name="renew")
 
 
 def _show_version(wanted: bool) -> None:

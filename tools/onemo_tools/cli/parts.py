@@ -49,10 +49,11 @@ def fail(
     return typer.Exit(end.status)
 
 
-# What only some systems have: extra -> modules that it needs, what it is for.
+# What only some have: extra -> modules that it needs, what it is for.
 _EXTRAS = {
     "board": (("micropython_run", "littlefs"), "the virtual board"),
     "demo": (("micropython_run", "littlefs", "amqtt"), "the demo"),
+    "factory": (("sqlalchemy", "alembic"), "the production line"),
     "size": (("micropython_run",), "measuring the heap"),
 }
 
@@ -60,6 +61,11 @@ _EXTRAS = {
 def need_extra(command: str, name: str) -> None:
     """Fails, in a sentence, unless the parts of an extra are there."""
     modules, what = _EXTRAS[name]
+    if name == "factory":  # runs wherever Python does
+        if any(importlib.util.find_spec(module) is None for module in modules):
+            remedy = 'is an extra of this package: install "onemo-tools[factory]"'
+            raise fail(command, f"{what} {remedy}", exits.MISSING)
+        return
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise fail(

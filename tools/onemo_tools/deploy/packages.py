@@ -20,16 +20,16 @@ PACKAGE = "onemo"
 
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
-__init__ _md5_viper _pem_plain _pem_viper _port at_channel at_masking at_resync at_retry at_syntax
-baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore cert_store
-cert_upload cert_upload_counted cert_upload_inline certs clock clock_known error_numbers
+__init__ _md5_viper _pem_plain _pem_viper _port at_channel at_confirm at_masking at_resync at_retry
+at_syntax baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore
+cert_store cert_upload cert_upload_counted cert_upload_inline certs clock clock_known error_numbers
 error_texts errors errors_seldom md5 model model_find model_info model_probe models modem network
 reboot recovery refusals schema start tls tls_configure tls_option tls_rows uart
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
-IDENTITY = ("profile", "profile_check", "provisioning")
-AIO = ("aio", "aio_socket", "aio_stream", "aio_udp")
+IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
+AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
 
 HOST = ("_host",)  # what only CPython needs
 
@@ -37,7 +37,7 @@ PARTS = {
     "provision": "certificates, keys and TLS contexts into the module; blocking",
     "sockets": "TCP and TLS streams, network, MQTT and HTTP; needs provision",
     "aio": "the same for asyncio; needs provision and, for streams, sockets",
-    "identity": "what a device is to have: sync and rotate; needs provision",
+    "identity": "what a device is to have: sync, rotate, renewal; needs provision",
 }
 
 _MANIFEST = """# SPDX-License-Identifier: MIT

@@ -14,6 +14,8 @@ from typing import Any
 
 from onemo import schema, suites
 
+from onemo_tools.lint import config_zh
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "lib" / "onemo" / "schema.py"
 SCHEMA = Path("docs/config.schema.json")
@@ -94,18 +96,30 @@ def _with_what_is_inside(group: list[Entry], groups: dict[str, list[Entry]]) -> 
 # The page
 
 
-def table() -> str:
+def table(chinese: bool = False) -> str:
     """Entry, what it must be, what it is where it is left out, and its meaning."""
-    lines = ["| entry | must be | if left out | meaning |", "| --- | --- | --- | --- |"]
+    heads = config_zh.HEADINGS if chinese else ("entry", "must be", "if left out", "meaning")
+    lines = ["| " + " | ".join(heads) + " |", "| --- | --- | --- | --- |"]
     for entry in entries():
         must = _wanted(entry.rows[""])
         for port, row in entry.rows.items():
             if port:
                 must += f"; on {PORTS[port]} {_wanted(row)}"
-        without = "must be there" if _needed(entry.rows[""]) else entry.default or "–"
-        cells = (f"`{entry.path}`", must, without, entry.meaning)
+        without, meaning = _said(entry, chinese)
+        cells = (f"`{entry.path}`", must, without, meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
+
+
+def _said(entry: Entry, chinese: bool) -> tuple[str, str]:
+    """What it is where it is left out, and its meaning."""
+    needed = _needed(entry.rows[""])
+    if not chinese:
+        return "must be there" if needed else entry.default or "–", entry.meaning
+    if entry.path not in config_zh.MEANING:
+        raise ValueError(f"{entry.path} has no Chinese: write it into lint/config_zh.py")
+    without = config_zh.LEFT_OUT.get(entry.path, entry.default or "–")
+    return config_zh.NEEDED if needed else without, config_zh.MEANING[entry.path]
 
 
 def filled(page: str) -> str:

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """docs/commands.md: each command and each example of the SSL manual, and the call that sends it.
 
-python -m onemo_tools.lint.manual_calls docs/commands.md      # writes the page anew
+`python -m onemo_tools.lint.doc_pages` writes the page's table.
 
 A test holds the rows to the manual's list of commands, and runs each call.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 
@@ -148,42 +146,11 @@ ROWS: tuple[Row, ...] = (
     *_opened(2),
 )
 
-_PAGE = """# Every command of the SSL manual, and its call
 
-Generated (`python -m onemo_tools.lint.manual_calls docs/commands.md`). The rows are the manual's
-V5.3.0, in its order: each form, with its optional parts and without, then each example. A test
-holds the list to the manual's and runs each call on a simulated module, which must receive the
-command of its row. `tls` is `modem.tls(ssl_id)`, `file` a file opened for writing; names in
-capitals are imported from `onemo`. The blocking calls are shown; with `onemo.aio` the same are
-awaited.
-
-Most calls send more than their row: a write lists and removes what is there and asks for the
-digest, a setting is read back, `configure` sends every option. Any other command, pasted with its
-`AT` or without, goes through `modem.command(...)`.
-
-%s
-
-1. The first form leaves `<length>` 0, which the module does not check; the second has it checked.
-   Modules were seen to count decoded bytes: `check_length="decoded"` is for these.
-2. `connect` writes a timeout, and access mode 2 (the module keeps what arrives until it is asked)
-   in place of the manual's `,,0`.
-3. As the manual has it, data arrives unasked, for `modem.on_urc(b"+MIPURC:", handler)`.
-4. A suite without encryption, as in the manual's example: for looking at, not for use.
-5. `configure(ca="test.cer")` binds the same, in the long form: it unbinds the other two as well.
-6. NB-IoT modules: `Unsupported` on others.
-"""
-
-
-def page() -> str:
-    """The whole page."""
+def table() -> str:
+    """All rows, for docs/commands.md."""
     lines = ["| manual | command | call | |", "| --- | --- | --- | --- |"]
     for row in ROWS:
         notes = row.note or ("6" if row.series == _NB else "")
         lines.append(f"| {row.section} | `{row.command}` | `{row.call}` | {notes} |")
-    return _PAGE % "\n".join(lines)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m onemo_tools.lint.manual_calls FILE")
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    return "\n".join(lines)

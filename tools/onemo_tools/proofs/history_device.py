@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from onemo import aio
+from onemo import _port, aio
 from onemo.net_links import connections_of
 from onemo_simulator import LoopNetwork, VerifyingPeer
 from onemo_simulator.loop_network import LoopConnection
@@ -29,6 +29,8 @@ CERTIFICATE = (DATA / "manual-ca.pem").read_bytes()
 KEY = (DATA / "manual-key.pem").read_bytes()
 COMMANDS = f"devices/{DEVICE}/commands"
 TELEMETRY = f"devices/{DEVICE}/telemetry"
+
+_LISTENING = 1  # at_channel's phase without a command
 
 
 class Enough(BaseException):
@@ -64,6 +66,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, rig: Rig, each: Callable[[], None]) -> None:
         self.waiters: set[asyncio.Future[None]] = set()
+        self.channel: Any = None  # of the operation that is under way
         super().__init__(_Selector(self, rig, each))
         self._rig = rig
 
@@ -100,8 +103,19 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         timers = self._scheduled  # type: ignore[attr-defined]
         if self._ready or (timers and timers[0].when() <= until):  # type: ignore[attr-defined]
             await asyncio.sleep(ms / 1000)
-        else:
-            clock.advance_to(until)
+            return
+        if event is None or event > until:
+            others = [timers[0].when()] if timers else []
+            others += [] if event is None else [event]
+            until = max(until, min([self._listens_until(now), *others]))
+        clock.advance_to(until)
+
+    def _listens_until(self, now: float) -> float:
+        # Who only listens looks every 20 ms on a board, and nothing comes of it until bytes do.
+        channel = self.channel
+        if channel is None or channel.phase != _LISTENING or channel._deadline is None:
+            return 0.0
+        return now + _port.ticks_diff(channel._deadline, _port.ticks_ms()) / 1000
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:
@@ -116,22 +130,35 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         """Jump."""
-        now = self._rig.clock.now()
-        until = now + (timeout or 0)
-        self._rig.uart.any()  # what was due has happened: only what is to come counts
-        event = self._rig.uart.next_event()
-        if event is not None and event > now:
-            until = min(until, event)
-        self._rig.clock.advance_to(max(until, now + 0.0001))
-        if self._loop.waiters and self._rig.uart.any():
-            self._loop.wake()
-        self._each()
-        return super().select(0)
+        clock, uart = self._rig.clock, self._rig.uart
+        end = clock.now() + (timeout or 0)
+        while True:
+            now = clock.now()
+            has_bytes = uart.any()  # what was due has happened: only what is to come counts
+            event = uart.next_event()
+            if has_bytes and self._loop.waiters:
+                until = now  # for those who are woken below
+            else:
+                until = end if event is None or event <= now else min(end, event)
+            clock.advance_to(max(until, now + 0.0001))
+            self._each()
+            if self._loop.waiters and uart.any():
+                self._loop.wake()
+                return []
+            if clock.now() >= end:
+                return []  # no files: nothing but time wakes anyone here
 
 
 class VirtualModem(aio.AsyncModem):
     """The asyncio front, whose waits for news end with the news: without it, each of the 20 ms
     that it sleeps on a board would be a step of the loop."""
+
+    async def run_operation(self, *args: Any, **settings: Any) -> Any:
+        """As the front's."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, JumpingLoop):
+            loop.channel = self.channel
+        return await super().run_operation(*args, **settings)
 
     async def wait_news(
         self, connection: Any, timeout_ms: int, each_turn: Callable[[], object] | None = None
@@ -185,7 +212,11 @@ class Broker(VerifyingPeer):
         self._had += data
         while (packet := self._packet()) and not self.deaf:
             self.packets.append(packet)
-            self._answer(conn, *packet)
+            try:
+                self._answer(conn, *packet)
+            except (ValueError, IndexError, struct.error):  # no packet of MQTT
+                conn.end()
+                return
 
     def _packet(self) -> tuple[int, bytes] | None:
         size = 0
@@ -216,6 +247,8 @@ class Broker(VerifyingPeer):
                 conn.reply(b"\x40\x02" + rest[:2])
         elif first == 0xC0:
             conn.reply(b"\xd0\0")
+        elif first not in (0x40, 0xE0):
+            raise ValueError
 
     def send(self, topic: str, message: bytes, number: int | None = None, flags: int = 0) -> None:
         """A message to the device, with QoS 1 where it has a number."""

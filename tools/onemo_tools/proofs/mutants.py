@@ -4,15 +4,17 @@ whether a test notices.
 
 mutmut works on a copy under build/mutants; the working copy is read only. pyproject.toml says
 which modules and which tests are the core's; `--module` tries one of the others, with its own
-tests (SLICES). Printed are the counts of each module and the difference that each surviving mutant
-makes; the exit status is 1 where fewer were killed than `--floor` says. A mutant that makes a test
-run for ever counts as killed: the tests end it, as they would end in CI.
+tests (SLICES), and `--sample` a number of mutants that are drawn by seed. Printed are the counts
+of each module and the difference that each surviving mutant makes; the exit status is 1 where
+fewer were killed than `--floor` says. A mutant that makes a test run for ever counts as killed:
+the tests end it, as they would end in CI.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -141,6 +143,11 @@ def verdicts(results: str) -> dict[str, str]:
     return found
 
 
+def drawn(names: list[str], count: int) -> list[str]:
+    """`count` of the mutants, the same ones each time."""
+    return random.Random(0).sample(sorted(names), min(count, len(names)))
+
+
 def change(name: str) -> str:
     """A mutant's name and the lines that it changes."""
     shown = mutmut("show", name).stdout.splitlines()
@@ -188,6 +195,7 @@ def main(
     jobs: Annotated[int, typer.Option(help="processes")] = os.cpu_count() or 1,
     only: Annotated[str, typer.Option(help="mutants to try, such as 'onemo.at_syntax.*'")] = "",
     module: Annotated[str, typer.Option(help=f"instead: one of {', '.join(SLICES)}")] = "",
+    sample: Annotated[int, typer.Option(min=0, help="so many of them, drawn by seed")] = 0,
 ) -> None:
     """Tries every mutant and prints what the tests did not notice."""
     if module and module not in SLICES:
@@ -195,11 +203,16 @@ def main(
     began = time.monotonic()
     console = Console()
     stage(module)
-    if run(jobs, [only] if only else []):
+    names = [only] if only else []
+    first = 0
+    if sample:  # the first of each function makes mutmut draw up the list
+        first = run(jobs, ["*__mutmut_1"])
+        names = drawn(list(verdicts(mutmut("results", "--all", "true").stdout)), sample)
+    if first or run(jobs, names):
         console.print("mutmut could not do it: its reasons stand above")
         raise typer.Exit(2)
     found = verdicts(mutmut("results", "--all", "true").stdout)
-    if only:
+    if names:
         found = {name: verdict for name, verdict in found.items() if verdict != "not checked"}
     alive = [name for name, verdict in found.items() if verdict not in KILLED]
     with ThreadPool(jobs) as pool:

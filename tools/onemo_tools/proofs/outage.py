@@ -145,36 +145,51 @@ class _Os:
         self._device.step()
         os.remove(path)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
 
 class Device:
     """Host and module. `outages` strike at their steps once `armed`; steps are counted from
-    there."""
+    there. `network`: the module's, else one with `server`."""
 
-    def __init__(self, folder: Path, outages: Iterable[Outage] = (), **module: Any) -> None:
+    writers: tuple[Any, ...] = (provisioning,)  # modules whose writes to files are steps
+
+    def __init__(
+        self,
+        folder: Path,
+        outages: Iterable[Outage] = (),
+        *,
+        network: Any = None,
+        **module: Any,
+    ) -> None:
         self.folder = folder
         self.server = Server()
-        network = LoopNetwork()
-        network.listen(HOST, PORT, self.server)
+        if network is None:
+            network = LoopNetwork()
+            network.listen(HOST, PORT, self.server)
         self.rig = Rig(network=network, boot_delay=1.0, **module)
         self.outages = sorted(outages, key=lambda outage: outage.step, reverse=True)
         self.steps = 0
         self.struck = 0
         self.armed = False
-        self._dead = False
+        self.dead = False
         self.modem: VirtualModem = self.rig.modem
         self._write = self.rig.uart.write
         self.rig.uart.write = self._uart_write  # type: ignore[method-assign]
-        provisioning.os = _Os(self)  # type: ignore[assignment]
-        provisioning.open = self._open  # type: ignore[attr-defined]
+        for writer in self.writers:
+            writer.os = _Os(self)
+            writer.open = self._open
 
     def close(self) -> None:
         self.rig.close()
-        provisioning.os = os
-        del provisioning.open  # type: ignore[attr-defined]
+        for writer in self.writers:
+            writer.os = os
+            del writer.open
 
     def power_on(self) -> VirtualModem:
         """The host starts; `modem` is its new driver."""
-        self._dead = False
+        self.dead = False
         self.modem = self.rig.new_driver(packet=256, buffer=64)
         return self.modem
 
@@ -182,7 +197,7 @@ class Device:
 
     def step(self, half: Callable[[], object] = lambda: None) -> None:
         """Something is about to happen that an outage may come before; `half` does half of it."""
-        if self._dead:
+        if self.dead:
             raise Cut
         if not self.armed:
             return
@@ -197,7 +212,7 @@ class Device:
         if kind in ("module", "both"):
             self.rig.module.reboot(lose_output=True)
         if kind != "module":
-            self._dead = True
+            self.dead = True
             raise Cut
 
     def _uart_write(self, buf: Any, *window: int) -> int | None:

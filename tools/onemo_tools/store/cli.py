@@ -132,7 +132,7 @@ def write(
 
     The file is linted first (`certs lint`): an error, such as an expired certificate, ends it."""
     number = _kind(kind, ("cert", "key"))
-    need_file("certs", file, "a PEM file")
+    need_file("certs", file, "a PEM file", exits.REFUSED)
     if not no_lint:
         try:
             data = file.read_bytes()
@@ -207,7 +207,7 @@ def check(
 ) -> None:
     """The module's MD5 of an object; with a file, exit status 7 unless the file has the same."""
     if file is not None:
-        need_file("certs", file, "the file to compare with")
+        need_file("certs", file, "the file to compare with", exits.REFUSED)
     with _store(serial, board, baud) as store:
         digest = store.digest(name)
         wanted = None if file is None else store.digests_of(file)

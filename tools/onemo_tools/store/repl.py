@@ -6,11 +6,11 @@ first whether a MicroPython answers at all.
 """
 
 import contextlib
-import io
 import time
 from collections.abc import Iterator
 from typing import Any, Self
 
+from mpremote import transport_serial  # type: ignore[import-untyped]
 from mpremote.transport import (  # type: ignore[import-untyped]
     TransportError,
     TransportExecError,
@@ -33,6 +33,10 @@ _RAW = b"raw REPL; CTRL-B to exit"
 _INTERRUPT = b"\r\x03\x03\r\x01"
 _END = b"\r\x02"
 
+# mpremote prints what it received when it gives up, which may be what was sent. Silenced where it
+# prints, for sys.stdout is all threads': a line has a board in each.
+transport_serial.print = lambda *args, **options: None
+
 
 class NoMicroPython(WrongEnd):
     """No MicroPython answers at the port; the message says what does."""
@@ -52,16 +56,14 @@ class Session:
         ports.check(self._port)
         device = _device(self._port)
         try:
-            with _silent():
-                self._transport = SerialTransport(device, timeout=_READ_S)
+            self._transport = SerialTransport(device, timeout=_READ_S)
         except (TransportError, SerialException, OSError) as error:
             # the transport says no more than that it failed
             raise _why_closed(device, error) from None
         try:
             with self._plugged_in():
                 _require_micropython(self._transport.serial, self._port)
-                with _silent():
-                    self._transport.enter_raw_repl(timeout_overall=_ENTER_S)
+                self._transport.enter_raw_repl(timeout_overall=_ENTER_S)
         except BaseException:
             self._close()
             raise
@@ -77,7 +79,7 @@ class Session:
 
     def run(self, code: str | bytes, timeout: float) -> str:
         """Runs code on the board; what it printed. `timeout`: seconds without any output."""
-        with self._plugged_in(), _silent():
+        with self._plugged_in():
             printed, error = self._transport.exec_raw(code, timeout=timeout)
         if error:
             lines = error.decode("utf-8", "replace").strip().splitlines()
@@ -199,10 +201,3 @@ def _why_closed(device: str, error: Exception) -> Exception:
     except (OSError, ValueError) as cause:
         return ports.opening(device, cause)
     return ports.PortError(f"{device} cannot be opened: {error}", "port-closed")
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """mpremote prints what it received when it gives up."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
 #define MICROPY_HW_BOARD_NAME "Raspberry Pi Pico"
-#define MICROPY_HW_FLASH_STORAGE_BYTES (1408 * 1024)
+// Room for the firmware with ssl, too: one flash image fits both builds.
+#define MICROPY_HW_FLASH_STORAGE_BYTES (1024 * 1024)
 #define MICROPY_HW_ROMFS_BYTES (256 * 1024)
