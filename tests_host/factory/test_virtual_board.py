@@ -21,7 +21,7 @@ from onemo_tools.deploy.packages import ROOT
 from onemo_tools.factory import database
 from onemo_tools.factory.audit import audit
 from onemo_tools.factory.records import Records
-from onemo_tools.proofs.line_kills import PASSPHRASE, files_with, free_port, key_windows, new_line
+from onemo_tools.proofs.line_kills import PASSPHRASE, files_with, key_windows, new_line
 from typer.testing import CliRunner
 
 CONFIG = {"uart": {"id": 1, "baud": 115200, "tx": 17, "rx": 18}}
@@ -32,7 +32,7 @@ def test_a_virtual_board_gets_an_identity(
     tmp_path: Path, monkeypatch: Any, algorithm: str
 ) -> None:
     monkeypatch.setenv("ONEMO_CA_PASSPHRASE", PASSPHRASE)
-    file = new_line(tmp_path / "line", "records.db", free_port(), algorithm)
+    file = new_line(tmp_path / "line", "records.db", algorithm)
     module = Module("ML307R", network=SystemNetwork(), imei="861234050000042")
     with (
         Line(module) as wire,
@@ -65,7 +65,7 @@ def test_a_virtual_board_gets_an_identity(
 def test_a_killed_station_leaves_virtual_boards_that_the_next_one_serves(tmp_path: Path) -> None:
     """As the sweeps do it, with mpremote's connection to real MicroPython: whatever the board was
     doing when its station died, the next one gets through to it."""
-    file = new_line(tmp_path / "line", "records.db", free_port(), "p-256")
+    file = new_line(tmp_path / "line", "records.db", "p-256")
     command = [
         sys.executable,
         "-m",
