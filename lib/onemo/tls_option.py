@@ -31,9 +31,10 @@ class Methods:
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
         have."""
         unload("tls_option")
-        return self._modem.run_operation(self._read_op())
+        return self._modem.run_operation(self.read_op())
 
-    def _read_op(self):
+    def read_op(self):
+        """Operation: every option as the module has it."""
         found = {"pskid": None}
         for option in ROWS:
             names = option.arguments
@@ -56,7 +57,7 @@ class Methods:
         if not self._has(row):
             raise Unsupported("the module's firmware has no %s (MSSLCFG)" % option)
         unload("tls_option")
-        return self._modem.run_operation(self._read_all_op(row))
+        return self._modem.run_operation(self.read_all_op(row))
 
     def set(self, option: str, value, *, allow_broken: bool = False):
         """Set one option of this context alone and read it back (manual 3.1). `option` and `value`
@@ -87,7 +88,8 @@ class Methods:
         unload("tls_option")
         return self._modem.run_operation(options_op(self._ch))
 
-    def _read_all_op(self, option):
+    def read_all_op(self, option):
+        """Operation: one option of every context."""
         ch = self._ch
         found = []
         ch.command(b"+MSSLCFG=").quote(option.name).send(REPLY_MS, b"+MSSLCFG:")

@@ -48,6 +48,11 @@ def planted(tmp_path):
         ("tls", "def f(ch):\n    find_op(ch, 'x', 1)", "an operation that nobody drives"),
         ("tls", "def f(ch):\n    x = find_op(ch, 'x', 1)", "an operation that nobody drives"),
         ("tls", "def f(ch):\n    return [find_op(ch)]", "an operation that nobody drives"),
+        (
+            "tls",
+            "class Methods:\n    def f(self):\n        self._g()\n    def _g(self):\n        pass",
+            "boards do not find self._g",
+        ),
     ],
 )
 def test_a_broken_rule_is_noticed(planted, module, text, fault):

@@ -13,6 +13,8 @@ The order of the modules is the list in the README's architecture section. The r
    `..._op`, `..._steps`, "Iterate...".
 4. An operation that is called is driven: behind `yield from`, in a front's `run_operation`, or
    handed on to whoever drives it.
+5. What a class `Methods` calls of itself is in a table of what boards load, `" name=module "`:
+   there it is not part of the object.
 """
 
 from __future__ import annotations
@@ -103,12 +105,38 @@ def faults(root: Path = ROOT, readme: Path | None = None) -> list[Fault]:
     gone = [name for name in order if name not in trees]
     found += [Fault(name, 1, "is in the README's list only") for name in gone]
     found += _upward(trees, order)
+    named = _named(trees)
     for module, tree in trees.items():
         found += _foreign_names(module, tree)
         text = (root / "lib" / PACKAGE / f"{module}.py").read_text("utf-8")
         found += _generators(module, tree, text.splitlines())
         found += _undriven(module, tree)
+        found += _unreachable(module, tree, named)
     return found
+
+
+def _named(trees: dict[str, ast.Module]) -> set[str]:
+    # What the tables of methods that are loaded when called name.
+    tables = [
+        node.value
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.startswith(" ") and node.value.endswith(" ")
+    ]
+    return {word.partition("=")[0] for text in tables for word in text.split() if "=" in word}
+
+
+def _unreachable(module: str, tree: ast.Module, named: set[str]) -> Iterator[Fault]:
+    for owner in ast.walk(tree):
+        if not isinstance(owner, ast.ClassDef) or owner.name != "Methods":
+            continue
+        own = {node.name for node in ast.walk(owner) if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(owner):
+            if not isinstance(node, ast.Attribute) or not _is_self(node.value):
+                continue
+            if node.attr in own - named:
+                yield Fault(module, node.lineno, f"boards do not find self.{node.attr}")
 
 
 def _upward(trees: dict[str, ast.Module], order: list[str]) -> Iterator[Fault]:
