@@ -9,7 +9,7 @@ from onemo_tools.bench import size
 from onemo_tools.deploy import packages
 from onemo_tools.deploy.mpy import CompileError, compile_mpy
 
-FLASH_MOST = 31 * 1024  # bytes of .mpy that writing certificates loads; the aim is size.AIM
+FLASH_MOST = 32 * 1024  # bytes of .mpy that writing certificates loads; the aim is size.AIM
 HEAP_MOST = 63 * 1024  # bytes of the 64-bit heap that they then take
 
 
