@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Boards on a line: the order of the steps, what is refused, what is told."""
 
+import contextlib
 import io
 import json
+import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -238,6 +241,29 @@ def test_without_a_terminal_each_word_is_a_line() -> None:
     lines.show(Row("left", "p", PASS, "done", 1.0, "device-1", "L1"))
     said = [json.loads(text) for text in out.getvalue().splitlines()]
     assert [one["word"] for one in said] == ["WORK", "PASS"] and said[1]["label"] == "L1"
+
+
+def test_lines_of_many_slots_stay_whole_and_a_reader_may_go(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w+", encoding="utf-8", buffering=1) as out:
+        lines = screen.Lines(out, as_json=True)
+
+        def show(name: str) -> None:
+            for number in range(50):
+                lines.show(Row(name, "p", str(number)))
+
+        threads = [threading.Thread(target=show, args=(f"s{n}",)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        out.seek(0)
+        assert len([json.loads(text) for text in out]) == 400
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = os.fdopen(writing, "w", encoding="utf-8")
+    screen.Lines(gone, as_json=False).show(Row("left", "p", PASS))
+    with contextlib.suppress(OSError):
+        gone.close()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@
 Without a terminal each change of a slot's word is a line; with --json it is an object.
 """
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TextIO
@@ -53,11 +55,13 @@ def details(rows: Iterable[Row]) -> list[str]:
 
 
 class Lines:
-    """A line of text, or an object, whenever a slot's word changes."""
+    """A line of text, or an object, whenever a slot's word changes. Slots call it from threads of
+    their own; that nobody reads any more is no reason for one to stop."""
 
     def __init__(self, out: TextIO, as_json: bool) -> None:
         self._out, self._as_json = out, as_json
         self._words: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def show(self, row: Row) -> None:
         if self._words.get(row.slot) == row.word:
@@ -67,7 +71,9 @@ class Lines:
             text = json.dumps({"event": "slot", **asdict(row)})
         else:
             text = f"{row.slot} {row.word} {row.device_name} {row.detail or row.todo}".rstrip()
-        print(text, file=self._out, flush=True)
+        with self._lock, contextlib.suppress(OSError):
+            self._out.write(text + "\n")
+            self._out.flush()
 
 
 def console(out: TextIO) -> Console:
