@@ -528,6 +528,14 @@ class Channel:
         buffer = self.buffer
         for i in range(len(buffer)):
             buffer[i] = 0
+        piece = self._piece
+        for i in range(len(piece)):
+            piece[i] = 0
+        rx = self._rx  # a secret may have been received as well: its room behind what is there
+        end = len(rx)
+        while len(rx) < self._rx_room + _CHUNK:
+            rx.append(0)
+        rx[end:] = b""
 
     def field_equals(self, index, name):
         """True if its parameter `index` is `name` (bytes). Allocates nothing."""
