@@ -11,10 +11,11 @@ IS_BOARD = False
 
 def methods_of(homes, base=None):
     """A class with all methods that stand in these modules, and those of `base`."""
-    modules = dict.fromkeys(homes.replace(".", "").split(" ")[1::2])
+    modules = [pair.partition("=")[2].lstrip(".") for pair in homes.split()]
     if homes.endswith("_"):
-        modules = (homes + "udp", homes + "socket")
-    bases = [import_module("onemo." + name).Methods for name in modules if name[0] != "*"]
+        modules = [homes + "udp", homes + "socket"]
+    modules = [name for name in dict.fromkeys(modules) if name[0] != "*"]
+    bases = [import_module("onemo." + name).Methods for name in modules]
     return type("Methods", (*bases, base) if base else tuple(bases), {})
 
 

@@ -30,22 +30,20 @@ try:
         return base
 
     def bound(owner, homes, name):
-        """The method `name` of `owner`, from the class Methods of the module that stands behind it
-        in `homes`, words between spaces; of one behind a dot, a property, the value.
-        AttributeError."""
-        collect()  # so that what is loaded lies together
-        names = homes.split(" ")
-        for i in range(0, len(names), 2):
-            if names[i] == name:
-                home = names[i + 1]
-                break
-        else:
+        """The method `name` of `owner`, which is loaded when it is called: the class Methods of a
+        module has it, as `homes` says, " name=module name=module ". The value of a property, whose
+        module stands behind a dot. AttributeError."""
+        at = homes.find(" %s=" % name) + len(name) + 2
+        if at < len(name) + 2:
             raise AttributeError(name)
-        module = __import__("onemo." + home.strip("."), None, None, (name,))
-        method = module.Methods.__dict__[name]
-        if home[0] == ".":
-            return method(owner)
-        return lambda *arguments, **named: method(owner, *arguments, **named)
+        home = homes[at : homes.find(" ", at)]
+
+        def call(*arguments, **named):
+            collect()  # so that what is loaded lies together
+            module = __import__("onemo." + home.strip("."), None, None, (name,))
+            return module.Methods.__dict__[name](owner, *arguments, **named)
+
+        return call() if home[0] == "." else call
 
     def unload(*names):
         """Lets go of modules of ours that are not needed again soon. Their code is garbage once

@@ -226,6 +226,11 @@ class Uploader:
                     "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
                     % (source, self._name),
                 )
+        elif not (self._arrives or hasattr(source, "readinto")):
+            raise TypeError(
+                "the source of %s is of type %s: give a path, or a stream with readinto, such as "
+                'open(path, "rb") or io.BytesIO' % (self._name, type(source).__name__)
+            )
         try:
             # Files that mpremote mounts have no tell: these are read from their beginning.
             self._position = self._stream.tell() if hasattr(self._stream, "tell") else 0

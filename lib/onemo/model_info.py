@@ -41,6 +41,7 @@ class Methods:
     def is_known_model(self) -> bool:
         """True if the library's table has the model. One that it has not is treated as able to do
         what all can: `model` is None then, and str(require_model()) what it calls itself."""
+        unload("model_info")
         return self.require_model().known
 
 

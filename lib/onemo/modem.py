@@ -17,11 +17,11 @@ TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 # them. A dot marks properties, a star what each front has in a module of its own. On a board the
 # class would keep each of them in RAM, 200 bytes apiece, for as long as the product runs.
 _SELDOM = const(
-    "start start set_model start model_info .model_info is_known_model .model_info reboot reboot "
-    "set_baud baud attach network sleep_mode power_sleep clock clock info info "
-    "use_as_socket net_stand_in restore cert_restore certs .certs sync provisioning "
-    "identity provisioning rotate provisioning udp *udp socket_module *socket "
-    "refuse_unidentified refusals refuse_reentry refusals"
+    " start=start set_model=start model_info=.model_info is_known_model=.model_info "
+    "reboot=reboot set_baud=baud attach=network sleep_mode=power_sleep clock=clock info=info "
+    "use_as_socket=net_stand_in restore=cert_restore certs=.certs sync=provisioning "
+    "identity=provisioning rotate=provisioning udp=*udp socket_module=*socket "
+    "refuse_unidentified=refusals refuse_reentry=refusals "
 )
 
 if TYPE_CHECKING:

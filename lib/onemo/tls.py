@@ -14,8 +14,8 @@ TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 
 # As modem.py's: methods that are called once or seldom.
 _SELDOM = const(
-    "configure tls_configure read tls_option read_all tls_option set tls_option get tls_option "
-    "options tls_option shown_op tls_option"
+    " configure=tls_configure read=tls_option read_all=tls_option set=tls_option get=tls_option "
+    "options=tls_option shown_op=tls_option "
 )
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def test_parts_can_be_frozen_alone():
 
 
 # Their methods load what they need, which a part may not have: ImportError names it then.
-FACE = ("modem", "blocking", "aio")
+FACE = ("modem", "recovery", "blocking", "aio")
 
 
 def test_a_part_needs_only_what_it_says():
@@ -89,7 +89,7 @@ def test_a_part_needs_only_what_it_says():
         for other in packages.imports(source) + late:
             assert packages.part_of(other) in below[packages.part_of(module)], (module, other)
     assert set(packages.PROVISION) <= set(modules())
-    assert "at_resync" in packages.late_imports(ROOT / "lib" / "onemo" / "modem.py")
+    assert "at_resync" in packages.late_imports(ROOT / "lib" / "onemo" / "recovery.py")
 
 
 def test_only_provisioning_imports_no_asyncio_anywhere():

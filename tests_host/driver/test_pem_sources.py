@@ -359,3 +359,14 @@ def test_openssl_mends_what_is_said_to_be_for_it(tmp_path, form):
     assert isinstance(said, str)
     subprocess.run(["bash", "-c", command(said)], cwd=tmp_path, check=True, timeout=20)
     assert pem_files.kept((tmp_path / "PEM").read_bytes(), CERT) == REAL
+
+
+@pytest.mark.parametrize("source", [io.StringIO("text"), b"bytes", bytearray(9), None, 5])
+@pytest.mark.parametrize("size", [None, 9])
+@pytest.mark.parametrize("model", ["ML307R", "MN316"])
+def test_what_is_no_source_is_refused_before_anything_is_sent(rigs, model, source, size):
+    rig = rigs(model)
+    before = len(rig.module.commands)
+    with pytest.raises(TypeError, match=r"ca\.pem is of type .*: give a path, or a stream"):
+        rig.modem.certs.write("ca.pem", source, size=size)
+    assert len(rig.module.commands) == before

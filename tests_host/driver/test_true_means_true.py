@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is told is true when it is told: at the line's faults, and at its callers'."""
 
-import contextlib
 import io
 
 import pytest
@@ -200,6 +199,10 @@ def list_suites(modem):
     return len(list(modem.ciphers()))
 
 
+def ask_signal(modem):
+    return modem.command("+CSQ")
+
+
 def ask_imsi(modem):
     return modem.command("+CIMI")
 
@@ -223,10 +226,13 @@ def test_no_answer_is_taken_for_that_to_the_next_command(rigs, command, ask, sai
     rig.module.delay(command, 0.2, 1)
     with pytest.raises(ModemError):
         ask(rig.modem)
-    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
-    with contextlib.suppress(ModemError):  # the OK behind a list's lines may be told only now
-        assert ask(rig.modem) == right
-    assert ask(rig.modem) == right
+    errors = 0
+    for call, expected in ((ask, right), (ask_signal, [b"+CSQ: 24,99"]), (ask, right)) * 2:
+        try:
+            assert call(rig.modem) == expected
+        except ModemError:  # what came too late is told by the one that meets it
+            errors += 1
+    assert errors <= 1
 
 
 def test_a_list_that_is_cut_short_by_an_ok_is_no_list(rig):

@@ -12,7 +12,7 @@ from onemo_tools.factory.authority import Authority
 from onemo_tools.factory.line import Line, Row
 from onemo_tools.factory.settings import Settings
 from onemo_tools.factory.station import Station
-from onemo_tools.proofs.line_kills import PASSPHRASE, free_port, new_line
+from onemo_tools.proofs.line_kills import PASSPHRASE, new_line
 from onemo_tools.proofs.line_rig import FastBoard, FastSession, LineRig
 
 
@@ -21,7 +21,7 @@ class Works:
 
     def __init__(self, folder: Path, rig: LineRig, records: str = "records.db") -> None:
         self.folder, self.rig = folder, rig
-        self.file = new_line(folder / "line", records, free_port(), "p-256")
+        self.file = new_line(folder / "line", records, "p-256")
         self._number = 0
 
     def board(self, board_id: str | None = None, **options: Any) -> FastBoard:

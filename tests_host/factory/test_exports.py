@@ -57,7 +57,7 @@ def fill(records: Records, signer: Authority, count: int, first: int = 0) -> Non
 
 @pytest.fixture
 def filled(records: Records, tmp_path: Path) -> Records:
-    fill(records, authority_of(new_line(tmp_path / "line", "records.db", 1, "p-256")), UNITS)
+    fill(records, authority_of(new_line(tmp_path / "line", "records.db", "p-256")), UNITS)
     return records
 
 

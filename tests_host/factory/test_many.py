@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from onemo_tools.factory.audit import audit
 from onemo_tools.factory.line import PASS, Line
 from onemo_tools.factory.records import Records
 from onemo_tools.proofs import line_rig
-from onemo_tools.proofs.line_kills import Sweep, files_with, free_port, key_windows, sweep
+from onemo_tools.proofs.line_kills import Sweep, files_with, key_windows, sweep
 from onemo_tools.proofs.line_rig import FastBoard, LineRig
 from onemo_tools.servers.postgresql import Postgresql
 
@@ -135,10 +134,8 @@ def test_four_stations_want_the_same_fifty_boards(folder: Path, postgresql: Post
         stations = []
         for number in range(4):
             order = random.Random(number).sample(boards, len(boards))
-            port = free_port()
-            prove = replace(works.settings([]).prove, port=port, listen_port=port)
             name = f"station-{number}"
-            made = stack.enter_context(works.station(order, station=name, prove=prove))
+            made = stack.enter_context(works.station(order, station=name))
             stations.append(made)
 
         def serve(made: Any) -> None:

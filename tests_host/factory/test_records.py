@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from onemo_tools.factory import database
 from onemo_tools.factory.claims import Claims, Clone, ModuleIdentity, NoneLeft, Taken
 from onemo_tools.factory.records import Conflict, Records, RecordsError
+from onemo_tools.factory.rework import want_new_key
 from onemo_tools.factory.tables import Base, Credential
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
@@ -184,6 +185,20 @@ def test_clones_are_refused_and_change_nothing(records: Records, batch_id: int) 
     assert records.unit("ffffff") is None
     bound = claims.bind(second, "ffffff", module(2))
     assert bound.device_name == "meter-0002"
+
+
+def test_a_unit_that_is_in_a_slot_is_not_reworked(records: Records, batch_id: int) -> None:
+    claims = Claims(records, batch_id)
+    claim = claims.bind(claims.take("a"), "b0a2d1", module(1))
+    with pytest.raises(Conflict, match="is in slot a of station station-1 now"):
+        want_new_key(records, claim.unit_id, "erased")
+    Claims(records, batch_id, lease=timedelta(seconds=-1)).extend(claim)  # its station died
+    want_new_key(records, claim.unit_id, "erased")
+    assert records.unit_by_id(claim.unit_id).new_key
+    other = records.unit("meter-0002")
+    assert other is not None
+    with pytest.raises(Conflict, match="has no board yet"):
+        want_new_key(records, other.id, "erased")
 
 
 def test_another_sim_is_recorded_and_no_clone(records: Records, batch_id: int) -> None:

@@ -106,7 +106,7 @@ def test_micropython(tmp_path, script):
     a, b, c = (profile(tag, tmp_path) for tag in "ABC")
     server.accept(a, b)
     module = Module("ML307R", network=net, register_delay=0.05)
-    out = run(module, script, heap="448K", A=a, B=b, C=c, JOURNAL=str(tmp_path / "onemo.rotate"))
+    out = run(module, script, heap="320K", A=a, B=b, C=c, JOURNAL=str(tmp_path / "onemo.rotate"))
     planned, done, rotated, again, refused, left = json.loads(out.splitlines()[-1])
     assert planned == done
     assert len(done) == 4

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: measures, prints the table, writes docs/bench.json, docs/bench.svg and the section
 of the README. `--show` only prints the last run's table; `--render` makes all three anew from
-that run, beside what is promised today; `--chip` measures the RP2040's rows only."""
+that run, beside what is promised today; `--chip` measures the RP2040's rows only, `--heap` those
+of heap and flash."""
 
 import json
 import platform
@@ -23,12 +24,16 @@ JSON = ROOT / "docs" / "bench.json"
 SVG = ROOT / "docs" / "bench.svg"
 
 
-def main(show: bool = False, render: bool = False, chip: bool = False) -> None:
+def main(show: bool = False, render: bool = False, chip: bool = False, heap: bool = False) -> None:
     """Measures what the library costs."""
-    if chip:
+    if chip or heap:
         with tempfile.TemporaryDirectory(prefix="onemo-bench-") as folder:
-            last = report.refreshed(json.loads(JSON.read_text(encoding="utf-8")))
-            found = report.with_chip(last, Device(Path(folder)))
+            found = report.refreshed(json.loads(JSON.read_text(encoding="utf-8")))
+            device = Device(Path(folder))
+            if chip:
+                found = report.with_chip(found, device)
+            if heap:
+                found = report.with_heap(found, device, lambda text: typer.echo(text, err=True))
     elif show or render:
         found = report.refreshed(json.loads(JSON.read_text(encoding="utf-8")))
     else:

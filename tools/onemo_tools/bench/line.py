@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from onemo_tools.proofs.line_kills import PASSPHRASE, free_port, new_line
+from onemo_tools.proofs.line_kills import PASSPHRASE, new_line
 
 _MOST_TIMES = 2.0  # eight boards against one
 _MOST_CPU_S = 2.0  # a board
@@ -82,7 +82,8 @@ def run(line: Path, ports: list[str]) -> tuple[float, float, float]:
         text=True,
     )
     assert process.stdout is not None
-    said = [json.loads(text) for text in process.stdout]
+    with process.stdout as out:
+        said = [json.loads(text) for text in out]
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
@@ -101,7 +102,7 @@ def main() -> None:
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="onemo-line-"))
     try:
-        line = new_line(folder / "line", "records.db", free_port(), given.algorithm)
+        line = new_line(folder / "line", "records.db", given.algorithm)
         with Boards(folder, given.boards) as boards:
             idle = run(line, [str(folder / "nothing")])[1]
             rounds = []

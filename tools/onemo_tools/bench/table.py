@@ -8,9 +8,12 @@ PEER = "plain script"
 HEADINGS = ("figure", "limit", "promised", "onemo", PEER)
 # What the README shows; all else is in docs/bench.json.
 _README = """
-command line upload read_back refill_out aio_command
-live_import live_loaded live_loaded_rom heap_upload heap_growth
-small_command small_upload small_live_loaded flash_loaded wire_extra exact_115200 exact_921600
+command line upload upload_forced read_back refill_out ciphers tls_connection tls_message
+aio_command
+live_import live_loaded live_import_rom live_loaded_rom
+life_connect life_aio_connect life_uploading life_written_upload heap_upload heap_growth
+small_command small_upload small_live_import small_live_import_rom small_live_loaded
+small_live_loaded_rom flash_loaded wire_extra exact_115200 exact_921600
 paced_115200 paced_921600 stream_read_115200 stream_buffered_115200 stream_unbuffered_115200
 proof_extra proof_ms growth_upload
 chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in

@@ -22,7 +22,7 @@ def take_module_out(records: Records, unit_id: int, reason: str) -> list[str]:
     """The module is not in this unit any more. What it holds is revoked, for it still has the key;
     the unit, and the module, get another at the next pass. Conflict if none was in it."""
     with records.writing() as session:
-        unit = _locked(session, unit_id)
+        unit = _locked(records, session, unit_id)
         fitted = session.execute(
             select(Fitting).where(Fitting.unit_id == unit_id, Fitting.until.is_(None))
         ).scalar_one_or_none()
@@ -39,7 +39,7 @@ def want_new_key(records: Records, unit_id: int, reason: str) -> list[str]:
     """The next pass makes another key, whatever the module holds; the identity in force stays so
     until the new one is proven, and is superseded then."""
     with records.writing() as session:
-        unit = _locked(session, unit_id)
+        unit = _locked(records, session, unit_id)
         unit.new_key = True
         records.add_event(session, "new-key-wanted", unit_id, reason=reason)
         return [f"{unit.device_name}: gets another key at the next pass"]
@@ -48,7 +48,7 @@ def want_new_key(records: Records, unit_id: int, reason: str) -> list[str]:
 def scrap(records: Records, unit_id: int, reason: str) -> list[str]:
     """The unit is no more: its identity is revoked, its board is refused, its module is free."""
     with records.writing() as session:
-        unit = _locked(session, unit_id)
+        unit = _locked(records, session, unit_id)
         unit.state = SCRAPPED
         for fitted in session.execute(
             select(Fitting).where(Fitting.unit_id == unit_id, Fitting.until.is_(None))
@@ -60,13 +60,13 @@ def scrap(records: Records, unit_id: int, reason: str) -> list[str]:
         return [f"{unit.device_name}: scrapped", *ended]
 
 
-def _locked(session: Session, unit_id: int) -> Unit:
+def _locked(records: Records, session: Session, unit_id: int) -> Unit:
     unit = session.get_one(Unit, unit_id, with_for_update=True)
     if unit.state == PLANNED:
         raise Conflict(f"{unit.device_name} has no board yet")
     if unit.state == SCRAPPED:
         raise Conflict(f"{unit.device_name} is scrapped")
-    if unit.lease_token is not None:
+    if unit.lease_until is not None and unit.lease_until >= records.now():
         raise Conflict(
             f"{unit.device_name} is in slot {unit.lease_slot} of station {unit.lease_station} now"
         )

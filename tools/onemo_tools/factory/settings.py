@@ -60,7 +60,7 @@ class ModuleSettings:
 @dataclass(frozen=True)
 class ProveSettings:
     host: str  # as the modules reach the line's own server
-    port: int
+    port: int  # 0: the one that it listens at
     listen_host: str = "127.0.0.1"
     listen_port: int = 0
     certificate: Path | None = None
@@ -249,7 +249,7 @@ def _module(table: _Table, folder: Path) -> ModuleSettings:
 
 
 def _prove(table: _Table, folder: Path) -> ProveSettings:
-    host, port = table.text("host"), table.number("port", 1, 65535)
+    host, port = table.text("host"), table.number("port", 0, 65535)
     listen = table.text("listen", f"127.0.0.1:{port}")
     listen_host, colon, listen_port = listen.rpartition(":")
     if not colon or not listen_port.isdigit() or int(listen_port) > 65535:

@@ -58,7 +58,7 @@ def station(settings: Settings, secret: Secret, connect: Connect = Session) -> I
             ssl_id=settings.module.ssl_id,
             apn=settings.module.apn,
             host=settings.prove.host,
-            port=settings.prove.port,
+            port=settings.prove.port or server.port,
         )
         claims = Claims(records, batch.id)
         slots = [

@@ -21,7 +21,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -191,7 +190,7 @@ class Sweep:
         self.boards = boards
         self.recording_last = recording_last
         self.count = Count()
-        self.line = new_line(folder / "line", records, free_port(), algorithm)
+        self.line = new_line(folder / "line", records, algorithm)
         self.signed = folder / "signed"
         self.signed.touch()
         self._context = multiprocessing.get_context("forkserver")
@@ -394,14 +393,14 @@ def _holds(data: bytes, head: bytes, windows: set[bytes]) -> bool:
     return False
 
 
-def new_line(folder: Path, records: str, port: int, algorithm: str) -> Path:
+def new_line(folder: Path, records: str, algorithm: str) -> Path:
     """A line's files, with a CA that opens quickly and a server that is there already; its
     LINE.toml. The same CA for all of a process's: making one takes longer than a pass."""
     folder.mkdir(parents=True)
     for name, content in _authority_files().items():
         (folder / name).write_bytes(content)
     line = folder / "LINE.toml"
-    text = starting.LINE.replace("rsa-2048", algorithm).replace("8884", str(port))
+    text = starting.LINE.replace("rsa-2048", algorithm).replace("8884", "0")
     text = text.replace('"records.db"', f'"{records}"').replace("units = 100", "units = 10000")
     text = text.replace("[prove]", '[prove]\ncertificate = "server.pem"\nkey = "server.key"')
     line.write_text(text.replace('page = "line.html"', "#"))
@@ -429,13 +428,6 @@ def _authority_files() -> dict[str, bytes]:
 def _is_ca(pem: bytes) -> bool:
     certificate = x509.load_pem_x509_certificate(pem)
     return certificate.issuer == certificate.subject
-
-
-def free_port() -> int:
-    """One that nobody listens at now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def sweep(
