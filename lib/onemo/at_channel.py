@@ -528,6 +528,11 @@ class Channel:
         buffer = self.buffer
         for i in range(len(buffer)):
             buffer[i] = 0
+        self._piece[:] = bytes(_CHUNK)
+        rx = self._rx  # a secret may have been received as well: its room behind what is there
+        end = len(rx)
+        rx.extend(bytes(max(0, self._rx_room + _CHUNK - end)))
+        rx[end:] = b""
 
     def field_equals(self, index, name):
         """True if its parameter `index` is `name` (bytes). Allocates nothing."""

@@ -394,7 +394,7 @@ class Uploader:
         if self._arrives:
             length = min(length, self._ready - self._stop + self._stream.ready)
             if not length:
-                raise ValueError("only asyncio's rotate() takes a source that has to be fetched")
+                raise ValueError("a source with fetch() is for asyncio's rotate()")
         return length
 
     def _begin_packets(self):
