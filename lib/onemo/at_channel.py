@@ -59,11 +59,12 @@ ALL = b""  # as `expect`: every line that is no URC
 REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line end
 
 _CHUNK = const(128)  # bytes a read: a smaller piece is slower
+_LINE_BURST = const(16)  # bytes of a line that are waited for together: 1 ms at 115200
 _JOINED_MAX = const(2048)  # longest line that is put together
 _BURST_MIN = const(32)  # bytes of announced data that are waited for together, from a UART that
 _BURST_MAX = const(512)  # does not say how many it keeps; at most: others are to have their turn
-_READS_PER_POLL = const(64)
-_READS_PER_FLUSH = const(512)
+_READS_PER_POLL = const(32)
+_READS_PER_FLUSH = const(256)
 _GRACE_MS = const(1000)
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
@@ -316,12 +317,19 @@ class Channel:
 
     def min_sleep_ms(self):
         """How long a front had better sleep though bytes come: announced data is taken together,
-        not byte by byte, up to half of what the UART keeps; and a UART that has enough to send
-        is left alone."""
+        not byte by byte, up to half of what the UART keeps; so is some of a line that has begun;
+        and a UART that has enough to send is left alone."""
         if self._at < self._stop:
             return max(0, self._write_wait_ms())
         if not self.data_remaining:
-            return 0
+            if (
+                self.phase != _ANSWER
+                or self._data_after is not None  # a connection's short answers are not delayed
+                or not self.fillable
+                or len(self._rx) == self._rx_pos
+            ):
+                return 0
+            return _LINE_BURST * 10000 // self.baud
         missing = min(self.data_remaining, self._rx_burst) - self.uart.any()
         return missing * 10000 // self.baud if missing > 0 else 0
 

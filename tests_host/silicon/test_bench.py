@@ -7,6 +7,8 @@ from onemo_tools.bench.device import Device
 
 RUNS = 3
 EXACT = 0.02  # how far they may differ
+TICKED = 0.06  # and in what waits for whole milliseconds, which begin anywhere
+GAP_OUT_MS = 14  # of a task that runs every 5 ms, during an upload; 8.7 to 11.6 were measured
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +21,24 @@ def test_cycles_and_losses_are_alike_in_every_run(device, built):
     with silicon.booted(device, built) as board:
         for _ in range(RUNS):
             found = silicon.costs(board, "ours")
-            found["lost"] = silicon.lost(board, "ours", 921600, 256, None)
-            found["lost none"] = silicon.lost(board, "ours", 460800, 1024, 8192)
+            found["lost_list_256"] = silicon.lost(board, "ours", 921600, 256, None)
+            found["lost_921600_256"] = silicon.lost(board, "ours", 921600, 256, 8192)
             runs.append(found)
+        gap_out, gap_in = silicon.gaps(board, "ours")
+        too_small = silicon.lost(board, "ours", 921600, 32, None)
     first = runs[0]
     for key in first:
         values = [run[key] for run in runs]
-        assert max(values) - min(values) <= EXACT * max(*values, 1), (key, values)
+        differ = TICKED if key in ("busy_out", "cycles_out", "busy_in", "cycles_in") else EXACT
+        assert max(values) - min(values) <= differ * max(*values, 1), (key, values)
     assert 1 < first["chip_byte_in"] < first["chip_byte_out"] < first["chip_line"]
-    assert first["chip_line"] < first["chip_command"] < 1e6
+    assert first["chip_idle"] < first["chip_line"] < first["chip_command"] < 1e6
+    assert 1 < first["chip_byte_judge"] < first["chip_byte_out"]
     assert 1 < first["busy_out"] <= 100 and 1 < first["busy_in"] <= 100
-    assert first["lost none"] == 0 < first["lost"]
     keys = {figure.key for figure in limits.FIGURES if figure.group == limits.CHIP}
-    assert set(first) - {"lost", "lost none"} < keys
+    assert set(first) < keys
+    for key, value in {**first, "gap_in": gap_in}.items():
+        if limits.figure(key).at_most is not None:
+            assert value <= limits.ceiling(key), (key, value)
+    assert gap_out < GAP_OUT_MS
+    assert too_small > 0  # so losses are seen

@@ -23,6 +23,7 @@ BUFFERS = (256, 1024, None)  # rxbuf; None: open_uart's own choice
 SIZES = (1024, 8192)
 _CALL_S = 600.0
 _LINES = 40
+_POLLS = 100  # as in device/chip.py
 _MHZ = 125
 _DELAY_US = 20  # until the module answers
 _OK = b"\r\nOK\r\n"
@@ -53,8 +54,14 @@ def figures(device: Device, built: Firmware, who: str) -> Values:
         for rxbuf in BUFFERS:
             key = f"lost_list_{rxbuf or 'default'}"
             found[key] = lost(board, who, BAUDS[-1], rxbuf, None)
-        upload, read = json.loads(_call(board, f"gaps({who!r}, {SIZES[-1]})"))
-        return {**found, "gap_out": upload / 1000, "gap_in": read / 1000}
+        found["gap_out"], found["gap_in"] = gaps(board, who)
+        return found
+
+
+def gaps(board: EmulatedBoard, who: str) -> tuple[float, float]:
+    """Milliseconds for which a 5 ms task did not run, at most: upload and read-back."""
+    upload, read = json.loads(_call(board, f"gaps({who!r}, {SIZES[-1]})"))
+    return upload / 1000, read / 1000
 
 
 def booted(device: Device, built: Firmware) -> EmulatedBoard:
@@ -152,10 +159,13 @@ def costs(board: EmulatedBoard, who: str) -> Values:
     }
     if 12 in cycles:
         found["chip_line"] = (cycles[12] - cycles[10]) / _LINES
+        found["chip_idle"] = cycles[13] / _POLLS
+        found["chip_byte_judge"] = cycles[14] / SIZES[-1]
     spent = _spent(board, f"share({who!r}, {SIZES[-1]})")
-    for number, key in ((1, "busy_out"), (2, "busy_in")):
+    for number, key in ((1, "out"), (2, "in")):
         busy, whole = spent[number]
-        found[key] = 100 * busy / whole
+        found[f"busy_{key}"] = 100 * busy / whole
+        found[f"cycles_{key}"] = busy / 1e6
     return found
 
 

@@ -13,6 +13,7 @@ from time import sleep_ms, ticks_diff, ticks_ms, ticks_us
 import machine
 import plain
 from common import Sink
+from onemo.cert_pem import PemScanner
 from onemo.cert_store import find_op
 from onemo.uart import open_uart
 
@@ -22,6 +23,7 @@ UART = {"id": 1, "baud": 115200, "tx": 4, "rx": 5}
 FAST = 3_000_000
 RTS = 7
 TICK_MS = 5
+POLLS = 100
 PATIENCE_MS = 1500  # of the plain script, where bytes are lost
 
 _wait = plain.wait
@@ -55,8 +57,9 @@ def started(uart, baud=115200):
 
 
 def costs(who, sizes):
-    """The marks: 1: nothing; 2: AT+CSQ; 10, 11: no and 40 lines kept; 12: 40 passed over; then for
-    each size 100 + n: upload, 200 + n: read-back."""
+    """The marks: 1: nothing; 2: AT+CSQ; 10, 11: no and 40 lines kept; 12: 40 passed over; 13: so
+    many polls of a line that is silent; 14: the largest PEM judged; then for each size 100 + n:
+    upload, 200 + n: read-back."""
     uart = opened(FAST, rts=RTS)
     if who == "ours":
         modem = started(uart, FAST)
@@ -72,12 +75,28 @@ def costs(who, sizes):
     acts += [(10, lambda: command("+X=0")), (11, lambda: command("+X=40"))]
     if who == "ours":
         acts.append((12, lambda: modem.run_operation(find_op(modem.channel, "none", 2))))
+        acts.append((13, lambda: polled(modem.channel)))
+        acts.append((14, lambda: judged(f"/{sizes[-1]}.pem")))
     for n, size in enumerate(sizes):
         acts.append((100 + n, lambda size=size: upload(size)))
         acts.append((200 + n, lambda size=size: read_back(size)))
     for turn in range(2):  # the first one warms up
         for number, act in acts:
             marked(number if turn else 0, act)
+
+
+def polled(ch):
+    for _ in range(POLLS):
+        ch.poll()
+
+
+def judged(path):
+    scanner = PemScanner(1)
+    buffer = bytearray(256)
+    with open(path, "rb") as file:
+        while n := file.readinto(buffer):
+            scanner.feed(buffer, n)
+    scanner.finish()
 
 
 def share(who, size):
