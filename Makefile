@@ -56,8 +56,9 @@ bench: $(VENV)/.bench
 demo: $(READY)
 	$(BIN)/python -m onemo_tools demo
 
+# More processes than two cores: half of the time tests wait, for a board or a deadline.
 test: $(READY) $(LIBRARIES) lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
 
 # Ten thousand messages through a real broker, the connection cut and restored in between.
 soak: $(READY)
