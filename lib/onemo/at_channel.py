@@ -128,7 +128,7 @@ class Channel:
         self._source = None
         self._at = self._stop = 0
         self._pushing = False  # it was given to push(), and SENT is still to be told
-        self._line_free = 0  # ticks from which the line has nothing more to send, as reckoned
+        self._line_free = _port.ticks_ms()  # from then on nothing is on its way, as reckoned
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come

@@ -358,7 +358,7 @@ class Methods:
         the last `sync`. The application may go on giving `sync` the old profile, or the new one
         from now on. Files of the old identity must stay until the new one is in force. Close
         connections that use the old objects before."""
-        run = rotate_async if self.front == "aio_" else rotate
+        run: "Any" = rotate_async if self.front == "aio_" else rotate
         return run(self, profile, trial, old, journal)
 
 

@@ -19,6 +19,8 @@ _SELDOM = const(
 )
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import tls_configure, tls_option
 
     class _Methods(tls_configure.Methods, tls_option.Methods):
@@ -54,7 +56,7 @@ class TLSContext(_Methods):
         self.ssl_id = ssl_id
         self._modem = modem
         self._ch = modem.channel
-        self._settings = {}  # what configure was asked for: {option: value}
+        self._settings: "dict[str, Any]" = {}  # what configure was asked for: {option: value}
         self._boot = -1  # the boot of the module that they were sent to
 
     if not TYPE_CHECKING:

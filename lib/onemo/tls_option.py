@@ -26,6 +26,8 @@ class Methods:
         _modem: Any
         _parse: Any
 
+        def __init__(self, modem: Any, ssl_id: int) -> None: ...
+
     def read(self) -> "dict[str, Any]":
         """Every option as the module has it now: a dict with configure's parameter names and
         types, and `encoding`. None: a name that is unset, or an option that the firmware does not
