@@ -38,9 +38,12 @@ def test_every_figure_is_in_the_document(report):
 
 
 def test_what_is_not_reached_is_listed(report):
-    """Times are not among them: those depend on the machine."""
+    """Times of this machine are not among them; those of the emulated chip are."""
     missed = {
-        row["key"] for row in report["figures"] if row["reached"] is False and row["unit"] == "B"
+        row["key"]
+        for row in report["figures"]
+        if row["reached"] is False
+        if row["unit"] == "B" or limits.figure(row["key"]).group == limits.CHIP
     }
     assert missed == set(limits.OPEN)
     for key, guarded in limits.OPEN.items():

@@ -35,9 +35,9 @@ longest that a task, which wants to run every 5 ms, had to wait beside the async
 script lets none run before it is through. Mutual TLS is with a real server, through the simulated
 module, whose own TLS takes no time.
 
-The first live figure is what a program has before it calls anything, the second what is there once
-it has uploaded. From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where
-the firmware has such a partition) it stays in flash and runs there.
+What is live after start, sync and connect is what a product has for good; what is needed once is
+gone by then. From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where the
+firmware has such a partition) it stays in flash and runs there.
 {peer}
 """
 _PEER = """

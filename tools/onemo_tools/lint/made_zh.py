@@ -74,6 +74,15 @@ CELLS = {
     "**live heap after import, 64-bit**": "**导入后占用的堆，64 位**",
     "all that provisioning loads": "证书配置所加载的全部",
     "all that provisioning loads, in ROMFS": "证书配置所加载的全部，在 ROMFS 中",
+    "the same although it is there": "同上，模组里已有相同内容时",
+    "a message in it, there and back": "其中一条消息往返",
+    "**live heap of a product, its objects included, 64-bit**": "**产品的堆占用，含其对象，64 位**",
+    "after start, sync and connect": "start、sync 和 connect 之后",
+    "asyncio: after start, sync and connect": "asyncio：start、sync 和 connect 之后",
+    "at most while sync uploads": "sync 写入时最多",
+    "after start and an upload": "start 和一次写入之后",
+    "the first, in ROMFS": "第一项，在 ROMFS 中",
+    "the second, in ROMFS": "第二项，在 ROMFS 中",
     "**smallest heap, 64-bit**": "**最小的堆，64 位**",
     "program that uploads 8192 bytes": "写入 8192 字节的程序",
     "free heap that the upload needs beyond a command's": "写入比一条指令多需要的空闲堆",
@@ -146,8 +155,8 @@ SENTENCES = {
     "asyncio front; the plain script lets none run before it is through.": "间隔指一个想每 5 ms 运行一次"
     "的任务，在 asyncio 前端旁边最长等了多久；普通脚本在结束之前不让任何任务运行。",
     "Mutual TLS is with a real server, through the simulated module, whose own TLS takes no time.": "双向 TLS 经由模拟模组与真实的服务器进行，模组自身的 TLS 不花时间。",
-    "The first live figure is what a program has before it calls anything, the second what is "
-    "there once it has uploaded.": "占用的第一个数字是程序尚未调用任何东西时的，第二个是写入之后的。",
+    "What is live after start, sync and connect is what a product has for good; what is needed "
+    "once is gone by then.": "start、sync 和 connect 之后的占用是产品长期的占用；只用一次的东西那时已经放掉。",
     "From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where the "
     "firmware has such a partition) it stays in flash and runs there.": "从文件运行时，代码加载到内存；在 "
     "ROMFS 中（`./onemo deploy --romfs`，固件要有这样的分区）代码留在 flash 里直接运行。",
