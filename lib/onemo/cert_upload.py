@@ -219,7 +219,7 @@ class Uploader:
                 self._stream = open(source, "rb")
                 self._opened = True
             except OSError as error:
-                if len(source) > _PATH_SHOWN:
+                if len(source) > _PATH_SHOWN and "." not in source:
                     source = source[:20] + "..."  # it may be a key without its BEGIN line
                 raise OSError(
                     error.args[0],

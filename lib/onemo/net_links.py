@@ -318,6 +318,7 @@ class Connections:
                             and ch.value(3) == connection.port
                             and (ch.text(4) in (None, "CONNECTED"))
                         )
+                looks = 0
             except CommandError:  # it may be busy for a moment
                 yield from listen_op(ch, RETRY_MS)
         if not found and not connection.close_reason:

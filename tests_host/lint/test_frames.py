@@ -8,7 +8,7 @@ from onemo_tools.lint import frames
 # connection or a file, or to explain what went wrong.
 SELDOM = {
     "_pem_plain": set(),
-    "at_channel": {"Channel.__init__", "Channel.set_uart", "Channel._end_answer"},
+    "at_channel": {"Channel.__init__", "Channel.set_uart", "Channel._end_answer", "Channel.wipe"},
     "at_resync": set(),
     "at_retry": set(),
     "at_syntax": {"check_text"},
