@@ -352,3 +352,11 @@ def test_a_source_that_has_nothing_yet_is_waited_for_within_the_packets_time(rig
     said = error(Timeout, lambda: rig.modem.certs.write("a", Stuck(manual_ca), size=1261))
     assert said == 'AT+MSSLCERTWR="a",0,1261: no answer within 30109 ms'
     assert 30 <= rig.clock.now() - began < 32
+
+
+def test_a_list_that_nothing_confirms_is_none(rig, manual_ca):
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    rig.module.reply(b"AT+CMEE?", None)
+    with pytest.raises(ProtocolError, match="behind its list"):
+        rig.modem.certs.list()
+    assert rig.modem.certs.list() == [("ca.pem", len(manual_ca))]
