@@ -3,7 +3,9 @@
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 
+from onemo_simulator.profiles import find
 from onemo_tools.proofs.rig import Rig
 
 
@@ -32,11 +34,25 @@ def making(kind=Rig, network=None):
         assert not strict or [name for name in names(rig) if name != name.upper()] == []
 
 
+TYPED = (b"+CSQ", b"+CIMI")
+
+
 def names(rig):
-    """The commands that the module has got, without their parameters; not +CSQ, which tests send
-    in other letters as well, nor what begins with "at"."""
+    """The commands that the module has got, without their parameters; not those that tests send in
+    small letters themselves."""
     found = [re.split(rb"[=?;]", command)[0] for command in rig.module.commands]
-    return [name for name in found if name[:2] == b"AT" and name[2:].upper() != b"+CSQ"]
+    return [name for name in found if name[:2] == b"AT" and name[2:].upper() not in TYPED]
+
+
+def unknown(series):
+    """The profile of a model of a name that nobody knows, and all that `series` can do."""
+    return replace(
+        find(series)[0],
+        series="ML309Z",
+        cgmm="series",
+        submodels=("ML309Z-DC",),
+        later_submodels=(),
+    )
 
 
 def overheard(rig, pause_ms=30):

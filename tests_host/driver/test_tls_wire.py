@@ -2,12 +2,10 @@
 """What configuring a TLS context says on the line, command by command, when the module keeps it,
 refuses it, forgets it, or does something else; and the sentences about it."""
 
-from dataclasses import replace
-
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_SERVER, TLS1_1, TLS_ANY
 from onemo.errors import CommandError, Unsupported, VerifyError
-from onemo_simulator.profiles import find
+from rigs import unknown
 
 SET = [
     b'AT+MSSLCFG="auth",1,1',
@@ -281,17 +279,6 @@ def test_a_name_that_is_refused_is_not_left_out(told):
         rig.modem.tls(1).configure(AUTH_MUTUAL, ca="ca.pem", cert="my.pem", key="my.key")
     assert caught.value.code == 762
     assert [line for line in rig.module.commands if b'"cert",1,' in line] == [full]
-
-
-def unknown(series):
-    """A series under a name that nobody knows."""
-    return replace(
-        find(series)[0],
-        series="ML309Z",
-        cgmm="series",
-        submodels=("ML309Z-DC",),
-        later_submodels=(),
-    )
 
 
 @pytest.mark.parametrize("wants", [True, False])

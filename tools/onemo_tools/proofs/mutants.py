@@ -148,7 +148,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "cert_upload_inline": (
         "driver/test_inline.py",
-        "driver/test_inline_anywhere.py",
+        "driver/test_unknown_uploads.py",
     ),
     "cert_upload_counted": (
         "driver/test_counted.py",
@@ -164,7 +164,6 @@ SLICES: dict[str, tuple[str, ...]] = {
     "cert_pem": (
         "pure/test_pem.py",
         "pure/test_pem_cases.py",
-        "driver/test_pem_properties.py",
     ),
     "cert_pem_faults": (
         "pure/test_pem.py",
@@ -177,9 +176,8 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "cert_validity": ("renew/test_validity.py",),
     "network": (
+        "driver/test_attach_talks.py",
         "driver/test_attach.py",
-        "driver/test_start.py",
-        "driver/test_info.py",
     ),
     "aio": ("sockets/test_aio.py",),
     "aio_stream": ("sockets/test_aio.py",),

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Conversations that are as they were: what the driver says on the line, what it tells the
+application and how long it takes, of many scenes, kept in a JSON file beside the tests.
+
+A change of behaviour changes the file: `python -m tests_host.talks` writes all of them anew, and
+the difference is to be read like any other."""
+
+import importlib
+import itertools
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+ROOMS = ("driver.test_attach_talks",)
+
+
+def shortened(commands):
+    """Commands as text; one that comes again and again is written once, with a count."""
+    found = []
+    for command, same in itertools.groupby(commands):
+        text = command.decode("latin-1")
+        count = len(list(same))
+        found.append(text if count == 1 else f"{count} x {text}")
+    return found
+
+
+def outcome(work):
+    """What `work()` gives or raises, as text."""
+    try:
+        return repr(work())
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def path_of(room):
+    """Where the talks of a module of tests are."""
+    folder, _, name = room.rpartition(".")
+    return ROOT / folder / (name.removeprefix("test_") + ".json")
+
+
+def kept(room):
+    """Its talks by scene."""
+    return json.loads(path_of(room).read_text())
+
+
+if __name__ == "__main__":
+    for room in ROOMS:
+        module = importlib.import_module(f"tests_host.{room}")
+        talks = {name: module.talk(*scene) for name, scene in module.SCENES.items()}
+        path_of(room).write_text(json.dumps(talks, indent=1, ensure_ascii=False) + "\n")
