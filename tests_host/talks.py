@@ -5,13 +5,14 @@ application and how long it takes, of many scenes, kept in a JSON file beside th
 A change of behaviour changes the file: `python -m tests_host.talks` writes all of them anew, and
 the difference is to be read like any other."""
 
+import hashlib
 import importlib
 import itertools
 import json
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-ROOMS = ("driver.test_attach_talks",)
+ROOMS = ("driver.test_attach_talks", "identity.test_talks")
 
 
 def shortened(commands):
@@ -32,6 +33,11 @@ def outcome(work):
         return f"{type(error).__name__}: {error}"
 
 
+def md5(data):
+    """Of bytes, as text."""
+    return hashlib.md5(data).hexdigest()
+
+
 def path_of(room):
     """Where the talks of a module of tests are."""
     folder, _, name = room.rpartition(".")
@@ -43,8 +49,17 @@ def kept(room):
     return json.loads(path_of(room).read_text())
 
 
+def written(talks):
+    """As JSON with a line for each part of a talk."""
+    scenes = []
+    for name, parts in talks.items():
+        lines = ",\n".join("  " + json.dumps(part, ensure_ascii=False) for part in parts)
+        scenes.append(f" {json.dumps(name)}: [\n{lines}\n ]")
+    return "{\n" + ",\n".join(scenes) + "\n}\n"
+
+
 if __name__ == "__main__":
     for room in ROOMS:
         module = importlib.import_module(f"tests_host.{room}")
         talks = {name: module.talk(*scene) for name, scene in module.SCENES.items()}
-        path_of(room).write_text(json.dumps(talks, indent=1, ensure_ascii=False) + "\n")
+        path_of(room).write_text(written(talks))

@@ -376,10 +376,10 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     wanted = active_profile(profile, entry)
     _tell_what_differs(modem, profile, wanted, entry)
     leftovers = _leftovers(entry, wanted)
-    before = ()
+    before = None
     if leftovers or remove_foreign:
         before = yield from _list_all_op(modem)
-    unwanted = _unwanted(wanted, before, leftovers, remove_foreign, _protected(entry))
+    unwanted = _unwanted(wanted, before or (), leftovers, remove_foreign, _protected(entry))
     digests, fixed = _proven_digests(entry)
     to_write = []
     for item in wanted["objects"]:  # all sources are judged before anything is touched
@@ -393,7 +393,7 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     for _, name in done:
         check_unused(modem, name)
     if not dry_run:
-        if done and not before:
+        if done and before is None:
             before = yield from _list_all_op(modem)
         for name in unwanted:
             yield from _remove_op(modem, name)
@@ -752,7 +752,7 @@ def _unwanted(wanted, listed, leftovers, foreign, protected):
 
 def _confirm_op(modem, wanted, before, digests, fixed):
     # The end of a sync or a rotation: the module has all that is wanted, as it was written, and
-    # nothing that was not there before. VerifyError.
+    # nothing that was not there before. VerifyError. `before`: None if nothing was written.
     for item in wanted["objects"]:
         if hasattr(item.get("source"), "readinto") and _position(item["source"]) is None:
             same = yield from _is_stored_op(modem, item, None)  # the stream is spent
@@ -765,6 +765,8 @@ def _confirm_op(modem, wanted, before, digests, fixed):
                 "%s is not in the module as it was written a moment ago; call sync() again"
                 % item["name"]
             )
+    if before is None:
+        return
     known = [name for name, _, _ in before] + [item["name"] for item in wanted["objects"]]
     after = yield from _list_all_op(modem)
     for name, _, size in after:
