@@ -14,6 +14,7 @@ from onemo.errors import (
     VerifyError,
 )
 from onemo_simulator import EchoPeer, LoopNetwork
+from rigs import unknown
 
 from .conftest import HOST, Talker, network, talker
 
@@ -737,6 +738,37 @@ def test_a_refused_send_breaks_the_connection(rigs, code):
         stream.write(b"abc")
     assert caught.value.code == code
     assert rig.modem.require_model().prompt  # this one is known to have it
+    with pytest.raises(ConnectionLost, match="connection 0 is over"):
+        stream.write(b"abc")
+
+
+@pytest.mark.parametrize("code", [50, 4, 3])
+def test_an_unknown_model_that_refuses_the_prompt_sends_inside_commands_next_time(rigs, code):
+    rig = fresh(rigs, profile=unknown("ML307R"))
+    stream = rig.modem.connect(HOST, 7)
+    rig.module.reply(b"AT+MIPSEND=0", b"+CME ERROR: %d" % code)
+    with pytest.raises(CommandError):
+        stream.write(b"abc")
+    assert rig.modem.require_model().prompt is (code == 3)
+    stream = rig.modem.connect(HOST, 7)
+    since(rig)
+    stream.write(b"abc")
+    assert since(rig) == [b"AT+MIPSEND=1,3" + (b"" if code == 3 else b',"616263"')]
+
+
+def test_a_send_without_an_answer_is_waited_out_once(rigs):
+    rig = fresh(rigs, strict=False)
+    stream = rig.modem.connect(HOST, 7)
+    rig.module.reply(b"AT+MIPSEND=0", None)
+    with pytest.raises(ModemError):
+        stream.write(b"abc")
+    for waits in (True, False):
+        began = rig.clock.now()
+        assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+        assert (rig.clock.now() - began > 10) is waits
+        rig.module.reply(b"AT+CSQ", None)
+        with pytest.raises(Timeout):
+            rig.modem.command("+CSQ", timeout_ms=500)
     with pytest.raises(ConnectionLost, match="connection 0 is over"):
         stream.write(b"abc")
 

@@ -62,6 +62,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "driver/test_start.py",
         "driver/test_told.py",
         "sockets/test_confirmed.py",
+        "sockets/test_wire.py",
     ),
     "at_retry": (
         "driver/test_transient.py",
@@ -132,6 +133,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     "net_udp_socket": ("sockets/test_udp.py",),
     "error_numbers": ("sockets/test_stand_in.py",),
     "provisioning": (
+        "identity/test_talks.py",
         "identity/test_sync.py",
         "identity/test_rotate.py",
         "identity/test_proven.py",
@@ -179,8 +181,14 @@ SLICES: dict[str, tuple[str, ...]] = {
         "driver/test_attach_talks.py",
         "driver/test_attach.py",
     ),
-    "aio": ("sockets/test_aio.py",),
-    "aio_stream": ("sockets/test_aio.py",),
+    "aio": (
+        "sockets/test_aio_naps.py",
+        "sockets/test_aio.py",
+    ),
+    "aio_stream": (
+        "sockets/test_aio_naps.py",
+        "sockets/test_aio.py",
+    ),
 }
 
 

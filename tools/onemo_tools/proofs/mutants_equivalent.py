@@ -1,9 +1,72 @@
 # SPDX-License-Identifier: MIT
-"""Mutants that nobody could tell from the original: function, change, and why.
+"""Mutants that nobody could tell from the original: where, the change, and why.
 
 `make mutants` counts these apart. The change is written as before -> after, the lines without
 their indentation; lines of one side are joined by " / "."""
 
 from __future__ import annotations
 
-EQUIVALENT: dict[tuple[str, str], str] = {}
+MILLISECOND = "moves a deadline by the millisecond in which it ends"
+BEGINS_LINE = "what is looked for never begins the line: the command's name does"
+NO_ZERO = "the loop is not entered with 0"
+STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
+
+EQUIVALENT: dict[tuple[str, str], str] = {
+    ("at_resync._find_answer_op", "if elapsed >= timeout_ms: -> if elapsed > timeout_ms:"): (
+        MILLISECOND
+    ),
+    ("at_resync._find_answer_op", 'bytes_before = None -> bytes_before = ""'): (
+        "it only has to differ from any count"
+    ),
+    (
+        "tls.TLSContext._is_listed_op",
+        """lists = lists or line.find(b'"auth"') >= 0 -> """
+        """lists = lists or line.find(b'"auth"') > 0""",
+    ): BEGINS_LINE,
+    (
+        "tls.TLSContext._is_listed_op",
+        "found = found or line.find(name) >= 0 -> found = found or line.find(name) > 0",
+    ): BEGINS_LINE,
+    (
+        "net_flow.ConnectionBuffer._read_steps",
+        "got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room) -> "
+        "got += bytearray(min(n - have, _GROW_MAX) if n > 0 else 4 * room)",
+    ): NO_ZERO,
+    ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
+    ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer.__init__",
+        "self._result = None  # of the reader that ran last -> "
+        'self._result = ""  # of the reader that ran last',
+    ): "a reader sets it before anybody asks",
+    (
+        "cert_psk.check_psk_bytes",
+        """if byte in ('"', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~": -> """
+        """if byte in ('"', "XX\\\\XX", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~":""",
+    ): STRING,
+    (
+        "cert_psk.check_psk_bytes",
+        """if byte in ('"', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~": -> """
+        """if byte in ('XX"XX', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~":""",
+    ): STRING,
+    (
+        "cert_psk._write_psk_op",
+        "remember_source(modem, pskid, PSK, psk, len(psk), None) -> "
+        "remember_source(modem, pskid, PSK, psk, None, None)",
+    ): "a PSK is written again from its bytes, and its size is never asked for",
+    (
+        "cert_psk._compare_psk_op",
+        "remember_source(modem, pskid, PSK, psk, len(psk), None) -> "
+        "remember_source(modem, pskid, PSK, psk, None, None)",
+    ): "a PSK is written again from its bytes, and its size is never asked for",
+    (
+        "aio.AsyncModem.wait_news",
+        "if left <= 0 or connections.has_news(connection): -> "
+        "if left <= 1 or connections.has_news(connection):",
+    ): MILLISECOND,
+    (
+        "aio.AsyncModem.wait_news",
+        "if left <= 0 or connections.has_news(connection): -> "
+        "if left < 0 or connections.has_news(connection):",
+    ): MILLISECOND,
+}
