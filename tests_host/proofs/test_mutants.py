@@ -4,6 +4,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -22,12 +24,7 @@ FOUND = {
     "onemo.at_channel.xǁChannelǁ_next__mutmut_1": "survived",
     "onemo.at_syntax.x_field__mutmut_1": "no tests",
 }
-RESULTS = "".join(f"    {name}: {verdict}\n" for name, verdict in FOUND.items())
-
-
-def test_verdicts_are_read():
-    assert mutants.verdicts(RESULTS) == FOUND
-    assert mutants.verdicts("") == {}
+RESULTS = {"verdicts": FOUND}
 
 
 def test_names_for_people():
@@ -57,23 +54,16 @@ def test_counts_by_module():
     ]
 
 
-class Done:
-    """What `mutmut` says."""
-
-    def __init__(self, stdout):
-        self.stdout = stdout
-
-
 @pytest.fixture
 def at_hand(monkeypatch):
     """Instead of mutmut's: these mutants, and what became of them."""
 
-    def use(made, results="", status=0):
+    def use(made, results=None):
         ran = []
+        found = results or {"verdicts": dict.fromkeys(made, "killed")}
         monkeypatch.setattr(mutants, "stage", lambda name: None)
         monkeypatch.setattr(mutants, "listed", lambda: made)
-        monkeypatch.setattr(mutants, "run", lambda jobs, names: ran.append(names) or status)
-        monkeypatch.setattr(mutants, "mutmut", lambda *arguments: Done(results))
+        monkeypatch.setattr(mutants, "run", lambda jobs, names: ran.append(names) or found)
         return ran
 
     return use
@@ -90,14 +80,14 @@ MADE = {name: mutants.Mutant(["- old", "+ new"]) for name in FOUND}
 
 
 @pytest.mark.parametrize(
-    ("floor", "status", "made", "ends"),
-    [(0, 0, MADE, 0), (51, 0, MADE, 1), (66, 0, MADE, 1), (0, 0, {}, 1), (0, 1, MADE, 2)],
+    ("floor", "made", "ends"),
+    [(0, MADE, 0), (51, MADE, 1), (66, MADE, 1), (0, {}, 1)],
 )
-def test_too_few_killed_or_none_tried_is_a_failure(at_hand, capsys, floor, status, made, ends):
-    at_hand(made, RESULTS, status)
+def test_too_few_killed_or_none_tried_is_a_failure(at_hand, capsys, floor, made, ends):
+    at_hand(made, RESULTS)
     assert left(floor) == ends
     said = capsys.readouterr().out
-    if made and not status:
+    if made:
         assert (
             "at_channel.Channel._next 1, survived:\n- old\n+ new\n"
             "at_syntax.field 1, no tests:\n- old\n+ new\n" in said
@@ -105,6 +95,12 @@ def test_too_few_killed_or_none_tried_is_a_failure(at_hand, capsys, floor, statu
         assert "poll" not in said
         assert f"50.0 % killed, {floor} % wanted" in said
         assert ("too few in at_syntax\n" in said) is (floor > 0)
+
+
+def test_tests_that_fail_without_a_mutant_say_so(at_hand, capsys):
+    at_hand(MADE, {"failed": [("tests_host/test_x.py::test_y", "assert 1 == 2")]})
+    assert left(0) == 2
+    assert "test_y fails without any mutant:\nassert 1 == 2" in capsys.readouterr().out
 
 
 def test_what_is_apart_is_not_tried_and_not_counted(at_hand, capsys, monkeypatch):
@@ -239,26 +235,135 @@ def test_no_such_slice():
 
 # Its plugin of pytest
 
+LIBRARY = """
+import os
 
-def test_the_quickest_tests_come_first(monkeypatch, tmp_path):
-    items = [SimpleNamespace(nodeid=name) for name in ("slow", "new", "quick")]
-    monkeypatch.chdir(tmp_path)
-    mutants_plugin.pytest_collection_modifyitems(items)
-    assert [item.nodeid for item in items] == ["slow", "new", "quick"]
-    monkeypatch.setattr(mutants_plugin, "seconds", {})
-    durations = {"duration_by_test": {"slow": 2.0, "quick": 0.1}}
-    (tmp_path / "mutmut-stats.json").write_text(json.dumps(durations))
-    mutants_plugin.pytest_collection_modifyitems(items)
-    assert [item.nodeid for item in items] == ["new", "quick", "slow"]
+def answer(number):
+    mutant = os.environ["MUTANT_UNDER_TEST"]
+    if mutant == "stats":
+        from mutmut.state import state
+        state()._stats.add("lib.x_answer")
+    if mutant == "lib.x_answer__mutmut_2":
+        return number
+    if mutant == "lib.x_answer__mutmut_3":
+        while True:
+            pass
+    if mutant == "lib.x_answer__mutmut_4":
+        raise SystemExit(0)
+    return 42
+"""
+TESTS = """
+import time
+import lib
+
+def test_slow():
+    end = time.process_time() + 0.1
+    while time.process_time() < end:
+        pass
+    assert lib.answer(7) == 42
+
+def test_quick():
+    assert lib.answer(42) == 42
+
+def test_of_nothing():
+    pass
+"""
+STATE = """
+class State:
+    _stats = set()
+
+held = State()
+
+def state():
+    return held
+"""
+TRAMPOLINE = """
+import os
+
+def set_mutant_under_test(name):
+    os.environ["MUTANT_UNDER_TEST"] = name
+"""
 
 
-@pytest.mark.parametrize(("said", "left"), [("Timeout (>10.0s) from", [36]), ("assert 1", [])])
-def test_a_test_that_runs_for_ever_is_told_apart(monkeypatch, said, left):
-    exits = []
-    monkeypatch.setattr(os, "_exit", exits.append)
-    call = SimpleNamespace(excinfo=SimpleNamespace(value=Exception(said)))
-    mutants_plugin.pytest_exception_interact(call)
-    assert exits == left
+@pytest.fixture
+def tried(tmp_path):
+    """Tries mutants of a library of one function, with what stands in for mutmut; {mutant: what
+    became of it}."""
+
+    def go(*numbers, tests=TESTS, jobs=2, module="lib.x_answer"):
+        for path, text in (
+            ("lib.py", LIBRARY),
+            ("test_lib.py", tests),
+            ("mutmut/__init__.py", ""),
+            ("mutmut/state.py", STATE),
+            ("mutmut/mutation/__init__.py", ""),
+            ("mutmut/mutation/trampoline.py", TRAMPOLINE),
+        ):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+        work = tmp_path / "work.json"
+        names = [f"{module}__mutmut_{number}" for number in numbers]
+        work.write_text(json.dumps({"mutants": names, "jobs": jobs}))
+        path = os.pathsep.join(map(str, (tmp_path, ROOT / "tools")))
+        plugins = [
+            part
+            for name in ("onemo_tools.proofs.mutants_plugin", "no:xdist", "no:cacheprovider")
+            for part in ("-p", name)
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *plugins, "--rootdir=.", "test_lib.py"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, mutants_plugin.WORK: str(work)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not [name for name in os.listdir(tmp_path) if name.startswith("work.json.")]
+        file = work.with_suffix(".verdicts")
+        assert file.exists(), done.stdout + done.stderr
+        found = json.loads(file.read_text())
+        if "failed" in found:
+            return found["failed"]
+        return [found["verdicts"][name] for name in names]
+
+    return go
+
+
+def test_what_becomes_of_mutants(tried):
+    assert tried(1, 2, 3, 4, jobs=3) == ["survived", "killed", "timeout", "killed"]
+
+
+def test_what_no_test_reaches(tried):
+    assert tried(1, 2, module="lib.x_other") == ["no tests"] * 2
+
+
+def test_tests_that_fail_anyway(tried):
+    [(test, why)] = tried(1, tests=TESTS.replace("== 42", "== 43", 1))
+    assert test == "test_lib.py::test_slow"
+    assert "assert 42 == 43" in why
+
+
+def test_who_killed_is_asked_first_then_the_quickest(monkeypatch, tmp_path):
+    asked = []
+    items = [SimpleNamespace(nodeid=name) for name in ("slow", "new", "quick", "other")]
+    tests = {"slow": (2.0, ["f"]), "new": (1.0, ["f"]), "quick": (0.1, ["f"]), "other": (0, ["g"])}
+
+    def child(work, file):
+        asked.append(work(None))
+        file.write_text("slow")
+        return len(asked)
+
+    monkeypatch.setattr(mutants_plugin, "child", child)
+    monkeypatch.setattr(
+        mutants_plugin, "attempt", lambda session, name, items, told: [i.nodeid for i in items]
+    )
+    monkeypatch.setattr(os, "waitpid", lambda *_: (len(asked), 1 << 8))
+    trials = mutants_plugin.Trials(SimpleNamespace(items=items), tests, tmp_path / "work.json")
+    for name in ("f__mutmut_1", "f__mutmut_2"):
+        trials.begin(name)
+        trials.wait(0)
+    assert asked == [["quick", "new", "slow"], ["slow", "quick", "new"]]
+    assert trials.verdicts == {"f__mutmut_1": "killed", "f__mutmut_2": "killed"}
 
 
 def test_processor_time_is_limited_for_what_was_measured(monkeypatch):
@@ -272,3 +377,15 @@ def test_processor_time_is_limited_for_what_was_measured(monkeypatch):
         with pytest.raises(StopIteration):
             steps.send(True)
     assert timers == [0, mutants_plugin.LEAST, 0, 20.0, 0]
+
+
+@pytest.mark.parametrize(("said", "left"), [("Timeout (>10.0s) from", [36]), ("assert 1", [])])
+def test_a_test_that_waits_for_ever_is_told_apart(monkeypatch, said, left):
+    exits = []
+    monkeypatch.setattr(os, "_exit", exits.append)
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=Exception(said)))
+    mutants_plugin.pytest_exception_interact(call)
+    assert exits == []
+    monkeypatch.setenv(mutants_plugin.WORK, "work.json")
+    mutants_plugin.pytest_exception_interact(call)
+    assert exits == left

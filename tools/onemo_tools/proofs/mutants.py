@@ -2,13 +2,14 @@
 """Mutation testing: `make mutants` breaks the driver's core in one small way at a time and sees
 whether a test notices.
 
-mutmut works on a copy under build/mutants; the working copy is read only. pyproject.toml says
-which modules and which tests are the core's; `--module` tries one of the others, with its own
-tests (SLICES), or `all` of them, one slice after the other; `--sample` takes a number of each
-slice's mutants, drawn by `--seed`. Printed are the counts of each module and the difference that
-each surviving mutant makes; the exit status is 1 where fewer were killed in a module than
-`--floor` says. A mutant that makes a test compute for ever counts as killed: the tests end it, as
-they would end in CI. One that no test of its slice reaches has survived.
+mutmut makes the mutants, in a copy under build/mutants; the working copy is read only.
+mutants_plugin.py tries them. pyproject.toml says which modules and which tests are the core's;
+`--module` tries one of the others, with its own tests (SLICES), or `all` of them, one slice after
+the other; `--sample` takes a number of each slice's mutants, drawn by `--seed`. Printed are the
+counts of each module and the difference that each surviving mutant makes; the exit status is 1
+where fewer were killed in a module than `--floor` says. A mutant that makes a test compute for
+ever counts as killed: the tests end it, as they would end in CI. One that no test of its slice
+reaches has survived.
 
 Four kinds are counted apart, as neither killed nor survived, and are not tried:
 
@@ -30,26 +31,26 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from .mutants_equivalent import EQUIVALENT
+from .mutants_plugin import WORK
 
 ROOT = Path(__file__).parents[3]
 STAGE = ROOT / "build" / "mutants"
 FLOOR = 95.0  # per cent
-MEMORY = 3 << 30  # bytes of address space a process may take: some mutants fill what there is
 
 KILLED = ("killed", "timeout")
 APART = ("reworded", "unloading", "falsy", "equivalent")
@@ -218,42 +219,33 @@ def stage(name: str = "") -> None:
     (STAGE / "pyproject.toml").write_text(sliced(config, name) if name else config)
 
 
-def mutmut(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """mutmut on the copy; its output is kept."""
-    return subprocess.run(
-        [Path(sys.executable).with_name("mutmut"), *arguments],
+def environment(**more: str) -> dict[str, str]:
+    """Ours, but with the copy's tools and library."""
+    path = os.pathsep.join(str(STAGE / folder) for folder in ("src", "tools"))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", **more}
+
+
+def run(jobs: int, names: list[str]) -> dict[str, Any]:
+    """Tries mutants: {"verdicts": {mutant: what became of it}}, or {"failed": [(test, why)]} if
+    that is so without any."""
+    config = tomllib.loads((STAGE / "pyproject.toml").read_text())["tool"]["mutmut"]
+    work = STAGE / "work.json"
+    work.write_text(json.dumps({"mutants": names, "jobs": jobs}))
+    done = work.with_suffix(".verdicts")
+    done.unlink(missing_ok=True)
+    arguments = [*config["pytest_add_cli_args"], *config["pytest_add_cli_args_test_selection"]]
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "--tb=native", *arguments],
         cwd=STAGE,
-        env=environment(),
-        capture_output=True,
+        env=environment(**{WORK: str(work)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
-    )
-
-
-def environment() -> dict[str, str]:
-    """Ours, but with the copy's tools: the driver itself is found by mutmut."""
-    return {**os.environ, "PYTHONPATH": str(STAGE / "tools"), "PYTHONHASHSEED": "0"}
-
-
-def run(jobs: int, names: list[str]) -> int:
-    """Lets every mutant be tried; mutmut's exit status, which is 0 even if some survived."""
-    command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(jobs)]
-    return subprocess.run(
-        [*command, *names],
-        cwd=STAGE,
-        env=environment(),
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
-    ).returncode
-
-
-def verdicts(results: str) -> dict[str, str]:
-    """Of what `mutmut results` prints: mutant, and what became of it."""
-    found = {}
-    for line in results.splitlines():
-        name, colon, verdict = line.strip().rpartition(": ")
-        if colon:
-            found[name] = verdict
+    ).stdout
+    if not done.exists():
+        return {"failed": [("pytest", said)]}
+    found: dict[str, Any] = json.loads(done.read_text())
     return found
 
 
@@ -271,7 +263,7 @@ class Mutant(NamedTuple):
 
 
 def listed() -> dict[str, Mutant]:
-    """Every mutant of the copy's modules, by name."""
+    """Every mutant of the copy's modules, by name. The copy has them from now on."""
     done = subprocess.run(
         [sys.executable, "-m", "onemo_tools.proofs.mutants_listed"],
         cwd=STAGE,
@@ -378,11 +370,11 @@ def tried(slice_: str, jobs: int, only: str, sample: int, seed: int) -> dict[str
         names = drawn(names, sample, seed)
     if not names:
         return found
-    if run(jobs, names):
-        console.print("mutmut could not do it: its reasons stand above")
+    results = run(jobs, names)
+    for test, why in results.get("failed", ()):
+        console.print(f"{test} fails without any mutant:\n{why}", markup=False, soft_wrap=True)
         raise typer.Exit(2)
-    results = verdicts(mutmut("results", "--all", "true").stdout)
-    found.update({name: results.get(name, "not checked") for name in names})
+    found.update({name: results["verdicts"][name] for name in names})
     for name in names:
         if found[name] not in KILLED:
             text = "\n".join([f"{readable(name)}, {found[name]}:", *every[name].lines])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every mutant that mutmut would make, and the lines that it changes, as JSON: of the modules that
-pyproject.toml in the working directory names. For `make mutants`, which draws from these."""
+"""Puts every mutant that mutmut makes into the modules that pyproject.toml in the working
+directory names, side by side, and prints them as JSON with the lines that each changes. For
+`make mutants`, which draws from these."""
 
 from __future__ import annotations
 
@@ -138,7 +139,9 @@ def main() -> None:
     found = {}
     for path in sorted(walk_mutatable_files()):
         name = ".".join(path.with_suffix("").parts[1:])
-        found.update(listed(name, mutate_file_contents(str(path), path.read_text()).code, library))
+        mutated = mutate_file_contents(str(path), path.read_text()).code
+        found.update(listed(name, mutated, library))
+        path.write_text(mutated)
     print(json.dumps(found))
 
 
