@@ -128,6 +128,15 @@ def test_reboots_in_a_recovery(rig, times):
     assert rig.modem.command("+CSQ") == RESULT[1]
 
 
+@pytest.mark.parametrize("setting", [b"ATE0", b"AT+CMEE=1"])
+def test_a_setting_that_is_refused_for_a_moment_is_made_all_the_same(rig, setting):
+    heard = lost_answer(rig)
+    rig.module.reply(b"AT+CMEE?", b"OK", lines=[b"+CMEE: 0"])
+    rig.module.reply(setting, b"ERROR")
+    assert rig.modem.command("+CSQ") == RESULT[1]
+    assert b"".join(data for _, data in heard).count(setting + b"\r") == 2
+
+
 def test_late_answers_to_other_probes_are_waited_for(rigs):
     # Both probes are answered after 900 ms. As long as the second had waited, and a second, the
     # line has to be quiet before anything else is sent.

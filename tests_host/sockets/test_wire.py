@@ -112,7 +112,9 @@ def test_the_module_gives_up_before_the_host(rigs, timeout_ms, seconds):
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        (("", 7), ValueError, "host"),
+        (("", 7), ValueError, "^host "),
+        (("h" * 254, 7), ValueError, "^host .*253"),
+        ((7, 7), TypeError, "^host "),
         ((HOST, 0), ValueError, "port is 0; it must be 1 to 65535"),
         ((HOST, 65536), ValueError, "port is 65536; it must be 1 to 65535"),
         ((HOST, 7, None, 5999), ValueError, "timeout_ms is 5999; it must be 6000 to 600000"),

@@ -18,6 +18,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("at_resync._find_answer_op", 'bytes_before = None -> bytes_before = ""'): (
         "it only has to differ from any count"
     ),
+    ("at_resync._fill_payload_op", "ch.expect_payload(0) -> ch.expect_payload(1)"): (
+        "the probe behind it announces its own, none"
+    ),
     (
         "tls.TLSContext._is_listed_op",
         """lists = lists or line.find(b'"auth"') >= 0 -> """
@@ -27,6 +30,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "tls.TLSContext._is_listed_op",
         "found = found or line.find(name) >= 0 -> found = found or line.find(name) > 0",
     ): BEGINS_LINE,
+    (
+        "net_links.Connections._is_cooling",
+        "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
+        "0 <= _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS",
+    ): MILLISECOND,
+    (
+        "net_links.Connections._is_cooling",
+        "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
+        "1 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS",
+    ): MILLISECOND,
     (
         "net_flow.ConnectionBuffer._read_steps",
         "got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room) -> "
@@ -59,6 +72,11 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "remember_source(modem, pskid, PSK, psk, len(psk), None) -> "
         "remember_source(modem, pskid, PSK, psk, None, None)",
     ): "a PSK is written again from its bytes, and its size is never asked for",
+    (
+        "cert_upload_inline.InlineUploader._send_packet_op",
+        "ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True) -> "
+        "ch.send(FLASH_MS + (length + n) * 40001 // ch.baud, line_open=True)",
+    ): "a wait that is longer by a forty-thousandth",
     (
         "aio.AsyncModem.wait_news",
         "if left <= 0 or connections.has_news(connection): -> "
