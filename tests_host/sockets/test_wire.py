@@ -574,6 +574,21 @@ def test_an_answer_that_does_not_fit_breaks_the_connection(rigs, line, text):
     assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
 
 
+def test_what_comes_behind_an_answer_may_be_its_rest(rigs):
+    rig = fresh(rigs, network=talker(b"0123456789"))
+    stream = rig.modem.connect(HOST, 20)
+    rig.clock.advance(1)
+    assert stream.read(4) == b"0123"
+    rig.module.urc(b"OK")  # no command waits for it
+    rig.modem.command("+CSQ")
+    assert stream.read(6) == b"456789"  # was read ahead
+    with pytest.raises(ConnectionLost) as caught:
+        stream.read(1)
+    assert str(caught.value) == (
+        "connection 0 is over: what was read last was not all of an answer"
+    )
+
+
 def test_announced_bytes_that_do_not_come(rigs):
     rig = fresh(rigs)
     stream = rig.modem.connect(HOST, 7)

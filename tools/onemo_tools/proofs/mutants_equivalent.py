@@ -48,6 +48,17 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
     (
+        "net_flow.ConnectionBuffer._receive_some_steps",
+        "if wait_ms > 0: -> if wait_ms > 1:",
+    ): MILLISECOND,
+    (
+        "net_flow.check_no_hello",
+        "if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 "
+        "and data[start + 5] == 1: -> "
+        "if stop + start > 5 and data[start] == 0x16 and data[start + 1] == 3 "
+        "and data[start + 5] == 1:",
+    ): "what is written first begins at 0",
+    (
         "net_flow.ConnectionBuffer.__init__",
         "self._result = None  # of the reader that ran last -> "
         'self._result = ""  # of the reader that ran last',
