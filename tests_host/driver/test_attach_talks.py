@@ -218,6 +218,29 @@ def test_attach(name):
     assert talk(*SCENES[name]) == talks.kept("driver.test_attach_talks")[name]
 
 
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"pdp_type": "ip"}, "pdp_type is 'ip'; it must be one of IP IPV6 IPV4V6"),
+        ({"dns_priority": "IPV4V6"}, 'dns_priority is \'IPV4V6\'; it must be "IP" or "IPV6"'),
+        ({"auth": "none"}, 'auth is \'none\'; it must be "pap" or "chap"'),
+        ({"apn": "x", "user": "u"}, "user and password go together: pass both, or neither"),
+        (
+            {"user": "u", "password": "p"},
+            "user and password belong to an APN: pass apn= as well",
+        ),
+        ({"pin": "123"}, "pin must be 4 to 8 digits"),
+        ({"pin": "123x"}, "pin must be 4 to 8 digits"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_sent(keywords, text):
+    with Rig() as rig:
+        rig.modem.start()
+        rig.module.commands.clear()
+        assert talks.outcome(lambda: rig.modem.attach(**keywords)) == f"ValueError: {text}"
+        assert rig.module.commands == []
+
+
 def test_a_password_is_told_in_none_of_them():
     talked = talks.kept("driver.test_attach_talks").values()
     assert "secret" not in str([(part["told"], part["given"]) for talk in talked for part in talk])

@@ -63,6 +63,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._result = None  # of the reader that ran last -> "
         'self._result = ""  # of the reader that ran last',
     ): "a reader sets it before anybody asks",
+    ("network._first_text", "return ch.text(0) -> return ch.text(None)"): (
+        "the first field is what is asked for without a number, too"
+    ),
     (
         "cert_psk.check_psk_bytes",
         """if byte in ('"', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~": -> """
