@@ -126,6 +126,17 @@ def test_the_line_of_each_encoding(rigs, series, encoding, end):
     assert body.upper() == data.upper()
 
 
+@pytest.mark.parametrize(("series", "encoding"), [("MN316-S", HEX), ("MN316", ESCAPED)])
+@pytest.mark.parametrize("name", ["a", "n" * 60])
+def test_lines_are_full_and_no_longer_than_the_module_takes(rigs, series, encoding, name):
+    rig = rigs(series, driver={"line": 200})
+    rig.modem.certs.encoding = encoding
+    rig.module.commands.clear()
+    assert rig.modem.certs.write(name, io.BytesIO(pem(900))) is True
+    longest = max(len(command) + 1 for command in writes(rig))
+    assert 150 <= longest <= 200
+
+
 @pytest.mark.parametrize("series", ["MN316", "MN316-S", "MN326"])
 def test_the_encoding_is_said_to_each_context_where_there_is_more_than_one(rigs, series):
     rig = rigs(series)

@@ -87,6 +87,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "remember_source(modem, pskid, PSK, psk, None, None)",
     ): "a PSK is written again from its bytes, and its size is never asked for",
     (
+        "cert_upload_inline.InlineUploader.__init__",
+        "self._encoding_sent = None  # (boot, encoding) that the module was told -> "
+        'self._encoding_sent = ""  # (boot, encoding) that the module was told',
+    ): "it only has to differ from any pair",
+    (
+        "cert_upload_inline.InlineUploader._push_encoded_op",
+        "text_end = stop - 1 if stop > at and buffer[stop - 1] == _CR else stop -> "
+        "text_end = stop - 1 if stop >= at and buffer[stop - 1] == _CR else stop",
+    ): "with nothing before the line end nothing is pushed either way",
+    (
         "cert_upload_inline.InlineUploader._send_packet_op",
         "ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True) -> "
         "ch.send(FLASH_MS + (length + n) * 40001 // ch.baud, line_open=True)",

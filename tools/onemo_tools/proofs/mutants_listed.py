@@ -91,6 +91,16 @@ def only_begins_otherwise(lines: list[str], library: str) -> bool:
     return not re.search(asked, library)
 
 
+def code(text: str) -> str:
+    """A module without its comments and docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        match getattr(node, "body", None):
+            case [ast.Expr(value=ast.Constant()), *_] as body:
+                body[0] = ast.Pass()
+    return ast.unparse(tree)
+
+
 def changed(original: str, mutant: str) -> list[str]:
     """The lines that differ, those that went with - and those that came with +: one change, so
     what is the same before and behind it is left out."""
@@ -135,7 +145,7 @@ def main() -> None:
     from mutmut.mutation.file_mutation import mutate_file_contents
     from mutmut.utils.file_utils import walk_mutatable_files, walk_source_files
 
-    library = "\n".join(path.read_text() for path in walk_source_files())
+    library = "\n".join(code(path.read_text()) for path in walk_source_files())
     found = {}
     for path in sorted(walk_mutatable_files()):
         name = ".".join(path.with_suffix("").parts[1:])
