@@ -271,6 +271,39 @@ def test_a_module_that_knows_no_empty_name_gets_shorter_lists(told):
     assert sent == [SET[1], b'AT+MSSLCFG="cert",1,"ca.pem"']
 
 
+def test_only_the_last_names_are_left_out(told):
+    rig = told()
+    full = b'AT+MSSLCFG="cert",1,"ca.pem","my.pem",""'
+    rig.module.reply(full, b"+CME ERROR: 50")
+    rig.modem.tls(1).configure(0, ca="ca.pem", cert="my.pem")
+    sent = [line for line in rig.module.commands if b'"cert",1,' in line]
+    assert sent == [full, b'AT+MSSLCFG="cert",1,"ca.pem","my.pem"']
+
+
+def test_a_module_that_knows_no_empty_psk_gets_none(told):
+    rig = told("MN316")
+    rig.module.reply(b'AT+MSSLCFG="psk",1,""', b"+CME ERROR: 50", times=None)
+    rig.modem.tls(1).configure(ca="ca.pem")
+    sent = [line for line in rig.module.commands if b'"psk",1' in line]
+    assert sent == [b'AT+MSSLCFG="psk",1,""', b'AT+MSSLCFG="psk",1']
+
+
+@pytest.mark.parametrize("absent", ["", "version", "session"])
+def test_what_is_there_already_differs_in_nothing(told, tmp_path, absent):
+    rig = told("ML307C", absent_options=frozenset({absent} - {""}), mssl_test="list")
+    profile = {"objects": [], "contexts": [{"ssl_id": 1, "auth": "none"}]}
+    journal = str(tmp_path / "onemo.rotate")
+    assert rig.modem.sync(profile, journal=journal) == [("configure", 1)]
+    modem = rig.new_driver()
+    modem.start()
+    rig.module.commands.clear()
+    assert modem.sync(profile, journal=journal) == []
+    assert modem.absent == ((absent,) if absent else ())
+    assert not [line for line in rig.module.commands if line.count(b",") > 1]
+    rig.module.contexts.set(1, "negotime", (300,))
+    assert modem.sync(profile, journal=journal) == [("configure", 1)]
+
+
 def test_a_name_that_is_refused_is_not_left_out(told):
     rig = told()
     full = b'AT+MSSLCFG="cert",1,"ca.pem","my.pem","my.key"'

@@ -280,6 +280,21 @@ def test_one_refusal_while_a_context_is_looked_at_is_asked_again(rigs, name, cod
     assert rig.modem.absent == ()
 
 
+def test_what_stays_different_is_told_with_what_it_is(rigs):
+    rig = fresh(rigs)
+    tls = rig.modem.tls(1)
+    tls.configure(0, ciphersuite=0xC030)
+    rig.module.quirks.ignored_options = frozenset({"ciphersuite"})
+    rig.module.contexts.set(1, "ciphersuite", (0xC02F,))
+    with pytest.raises(VerifyError) as caught:
+        rig.modem.connect(HOST, 7, tls)
+    assert str(caught.value) == (
+        "the module keeps ciphersuite of TLS context 1 at 49199, not 49200; "
+        "no connection is safe with it"
+    )
+    assert not [command for command in since(rig) if b"MIPOPEN" in command]
+
+
 @pytest.mark.parametrize(("name", "code"), [("auth", 50), ("cert", 4), ("version", 3)])
 def test_another_refusal_opens_nothing(rigs, name, code):
     rig = fresh(rigs)

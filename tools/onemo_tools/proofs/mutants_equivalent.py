@@ -31,6 +31,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "found = found or line.find(name) >= 0 -> found = found or line.find(name) > 0",
     ): BEGINS_LINE,
     (
+        "tls.TLSContext.apply_op",
+        "restores = self._boot >= 0 and not again and modem.require_model().volatile -> "
+        "restores = self._boot > 0 and not again and modem.require_model().volatile",
+    ): "boots are counted from 1",
+    (
+        "tls.TLSContext.check_present_op",
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, None)',
+    ): "the answer's line is not looked at, only whether it is refused",
+    (
         "net_links.Connections._is_cooling",
         "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
         "0 <= _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS",
