@@ -310,3 +310,20 @@ def test_what_a_sync_found_comes_back_from_deep_sleep_too(tmp_path, device):
         rig.module.deep_sleep()
         modem.restore()
         assert rig.module.store.objects == before
+
+
+def test_a_series_that_no_reboot_ends_is_an_error(device, monkeypatch):
+    module = device.rig.module
+    reboot = module.reboot
+
+    def stuck(*arguments, **settings):
+        reboot(*arguments, **settings)
+        module.reply(b"AT+MSSLCERTWR", b"+CME ERROR: 765", times=None)
+
+    monkeypatch.setattr(module, "reboot", stuck)
+    module.reply(b"AT+MSSLCERTWR", b"+CME ERROR: 765", times=None)
+    boots = module.boots
+    with pytest.raises(CommandError) as caught:
+        device.modem.sync(device.a, journal=device.journal)
+    assert caught.value.code == 765
+    assert module.boots == boots + 2  # one for either of its attempts

@@ -41,6 +41,11 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, None)',
     ): "the answer's line is not looked at, only whether it is refused",
     (
+        "net_links.Connection.__init__",
+        "self.changed = False  # a URC told something -> "
+        "self.changed = None  # a URC told something",
+    ): "has_news() gives it on, and is only asked whether it is true",
+    (
         "net_links.Connections._is_cooling",
         "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
         "0 <= _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS",
