@@ -632,6 +632,17 @@ def test_large_reads_go_straight_and_small_ones_through_the_buffer(rigs, model, 
     assert stream.read(10) == b""
 
 
+def test_a_slow_line_has_the_time_that_its_bytes_take(rigs):
+    data = bytes(range(256)) * 16
+    speed = {"baud": 4800}
+    rig = fresh(rigs, network=talker(data), uart=speed, driver=speed, **speed)
+    stream = rig.modem.connect(HOST, 20)
+    rig.clock.advance(1)
+    began = rig.clock.now()
+    assert stream.read(len(data)) == data
+    assert rig.clock.now() - began > 8
+
+
 @pytest.mark.parametrize("n", [-1, 0, 1, 5, 6, 7, 300])
 def test_lines(rigs, n):
     rig = fresh(rigs, network=talker(b"first\nsecond"))

@@ -62,6 +62,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
+    ("net_flow.ConnectionBuffer.__init__", "self._have = 0 -> self._have = 1"): (
+        "it counts only while a reader has a buffer, and each begins with 0"
+    ),
     (
         "net_flow.ConnectionBuffer._receive_some_steps",
         "if wait_ms > 0: -> if wait_ms > 1:",
