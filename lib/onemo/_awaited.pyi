@@ -170,6 +170,7 @@ class Modem:
     model: str | None
     profile: Any
     boot_count: int
+    epoch: Any
     partial_upload: Any
     unverified: Any
     contexts: Any
@@ -190,7 +191,7 @@ class Modem:
     rts: Any
     cts: Any
     keep_awake: Any
-    settings_boot: Any
+    settings_epoch: Any
     certs: CertStore
 
     def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
@@ -267,6 +268,9 @@ class Modem:
         With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
         `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
         told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
+
+        Called again it leaves connections alone, unless the module shows that it rebooted, and
+        settings are sent again before they are next used.
 
         Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
         another brand, or of the first generation; ProtocolError if it says something else each

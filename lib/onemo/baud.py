@@ -5,7 +5,7 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, REPLY_MS
+from .at_channel import DONE, PERHAPS, REPLY_MS
 from .at_syntax import BAUD_MAX, BAUD_MIN, check_range
 from .errors import ModemReset, ProtocolError, Timeout
 
@@ -83,7 +83,7 @@ def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
     # Gets in step with the module at whatever speed it has; channel.baud is that speed then.
     ch = modem.channel
     start = _port.ticks_ms()
-    may_have_rebooted = ch.rebooted or ch.out_of_sync
+    rebooted = ch.rebooted or (ch.out_of_sync and PERHAPS)
     first = True
     while True:
         for speed in likely + tuple([s for s in others if s not in likely]):
@@ -97,7 +97,7 @@ def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
                 _use(modem, speed, reopen)
                 if first:
                     ch.expect_payload(0)  # 8 KB of filler take 9 s at 9600 bit/s
-            ch.set_rebooted(may_have_rebooted)
+            ch.set_rebooted(rebooted)
             try:
                 yield from modem.resync_op(min(look_ms, left_ms))
                 return

@@ -115,8 +115,10 @@ class BaseModem(_Methods):
         self.line_max = line
         self.model = None  # the series, such as "ML307R"; None: not identified, or unknown
         self.profile = None  # as `sync` was given it
-        # Boots of the module noticed so far; settings from an earlier boot are lost.
-        self.boot_count = 0
+        self.boot_count = 0  # boots of the module noticed so far: its connections end with one
+        # Settings of an earlier epoch may be lost: each boot begins one, and each start(), which
+        # may follow a boot that nothing tells of.
+        self.epoch = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
         self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
@@ -138,7 +140,7 @@ class BaseModem(_Methods):
         self.cts = cts
         # After each boot AT+MLPMCFG="sleepmode",0. None: on models that are delivered to sleep.
         self.keep_awake = None
-        self.settings_boot = -1  # of the module, that has what these say
+        self.settings_epoch = -1  # in which the module has what these say
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
