@@ -225,11 +225,13 @@ class Modem:
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors. A query that is answered by nothing but OK is followed by
-        another, which may wait as long again, 5 s at the most.
+        kept out of traces and errors. A query, or what `expect` is given for, that is answered by
+        nothing but OK is followed by another query, which may wait as long again, 5 s at the most.
 
-        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
-        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
+        ProtocolError, in step, for a line longer than 2048 bytes; for an answer of nothing but OK
+        that the query behind it does not confirm, unless the command restarts the module;
+        CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
+        that is not one line."""
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,

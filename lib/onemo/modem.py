@@ -191,11 +191,13 @@ class BaseModem(_Methods):
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors. A query that is answered by nothing but OK is followed by
-        another, which may wait as long again, 5 s at the most.
+        kept out of traces and errors. A query, or what `expect` is given for, that is answered by
+        nothing but OK is followed by another query, which may wait as long again, 5 s at the most.
 
-        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
-        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
+        ProtocolError, in step, for a line longer than 2048 bytes; for an answer of nothing but OK
+        that the query behind it does not confirm, unless the command restarts the module;
+        CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
+        that is not one line."""
         text = self._check_command(text)
         if expect is not None:
             text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
@@ -279,7 +281,7 @@ def _command_op(ch, text, timeout_ms):
             if ch.own_expect != ALL or ch.is_own_line():
                 ch.result.append(ch.line())
         elif event == DONE:
-            if not ch.result and ch.is_query():
+            if not ch.result and (ch.own_expect != ALL or ch.is_query()):
                 from .at_confirm import confirm_empty_op
 
                 unload("at_confirm")
