@@ -56,7 +56,6 @@ FLASH_MS = const(30000)  # one that writes the module's flash, which can take se
 RESYNC_MS = const(30000)  # getting in step, a boot of the module included
 
 ALL = b""  # as `expect`: every line that is no URC
-PERHAPS = const(2)  # as `rebooted`: nothing tells that it started anew, nor that it did not
 REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line end
 
 _CHUNK = const(128)  # bytes a read: a smaller piece is slower
@@ -75,6 +74,7 @@ _PLUS = const(0x2B)
 _NO_STATUS = const(-1)
 _NOT_READ = const(-1)
 _OK = const(1)  # as in at_syntax
+_PERHAPS = const(2)  # as `rebooted`: nothing tells that it started anew, nor that it did not
 _READY = const(b"+MATREADY")
 HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
@@ -134,7 +134,7 @@ class Channel:
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
         self.strays = 0  # final results that no command was waiting for, modulo 256
-        self.rebooted = False  # it said that it started anew; PERHAPS
+        self.rebooted = False  # it said that it started anew, or _PERHAPS it did
         self.cold = True  # nothing is known of it: it may be in any mode
         self.sleep_ms = None  # after a command it is awake for so long; None: it does not sleep
         self._sent_ms = 0  # ticks of the last command
@@ -410,7 +410,7 @@ class Channel:
 
     def forget(self):
         """Note that nothing is known of the module, not even whether it started anew."""
-        self.rebooted = self.rebooted or PERHAPS
+        self.rebooted = self.rebooted or _PERHAPS
         self.cold = True
 
     def expect_payload(self, size):

@@ -34,7 +34,7 @@ _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
 def resync_op(ch, timeout_ms):
     """Get in step; echo off and numbered errors on where the module may have lost them. Returns
-    True if it showed that it started anew, PERHAPS if it may have, without a sign of it. Timeout,
+    True if it showed that it started anew, at_channel's `_PERHAPS` if nothing tells. Timeout,
     ModemReset."""
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
     attempts = _REBOOTS_MAX

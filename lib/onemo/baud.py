@@ -5,7 +5,7 @@
 
 from . import _port
 from ._port import const
-from .at_channel import DONE, PERHAPS, REPLY_MS
+from .at_channel import DONE, REPLY_MS
 from .at_syntax import BAUD_MAX, BAUD_MIN, check_range
 from .errors import ModemReset, ProtocolError, Timeout
 
@@ -20,6 +20,7 @@ _LOOK_MS = const(1400)  # three probes: the first ones after a change may be los
 _LONG_LOOK_MS = const(6000)  # so many that a module in data mode is got out of it
 _SETTLE_MS = const(20000)  # after a change
 _BLIND_TRIES = const(3)
+_PERHAPS = const(2)  # at_channel's
 
 
 class Methods:
@@ -83,7 +84,7 @@ def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
     # Gets in step with the module at whatever speed it has; channel.baud is that speed then.
     ch = modem.channel
     start = _port.ticks_ms()
-    rebooted = ch.rebooted or (ch.out_of_sync and PERHAPS)
+    rebooted = ch.rebooted or (ch.out_of_sync and _PERHAPS)
     first = True
     while True:
         for speed in likely + tuple([s for s in others if s not in likely]):

@@ -221,11 +221,7 @@ class BaseModem(_Methods):
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
         a copy. Handlers run while the driver waits and must not issue commands."""
-
-        def copy_line(buf, start, end):
-            handler(bytes(buf[start:end]))
-
-        self.channel.on_urc(prefix, copy_line)
+        self.channel.on_urc(prefix, lambda buf, start, end: handler(bytes(buf[start:end])))
 
     def on_event(self, handler) -> None:
         """Call handler(kind, text) for what the library notices and the caller should know; `text`
