@@ -843,10 +843,11 @@ class Channel:
         # Raises what a final result means that is not just OK.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
-        # A refusal may be another's: lines of any kind, or data, would be taken for the next
-        # command's then.
+        # A refusal may be another's: lines of any kind, or data, which may be secret, would be
+        # taken for the next command's then.
         wanted = self._expect == ALL or self._data_after is not None
-        self.mask_rx = self.mask_rx and not self.mask_tx
+        if self.mask_tx and not wanted:
+            self.mask_rx = False
         self._end_command()
         if self._discarded:
             raise ProtocolError(

@@ -65,6 +65,7 @@ class Connection:
         self.close_reason = 0  # 0: open; what is unread can still be read
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
+        self.refused_until = None  # ticks; a transfer is refused for a moment, until then at most
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
