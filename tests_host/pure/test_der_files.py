@@ -3,7 +3,8 @@
 
 import pytest
 from onemo.cert_der import der, ders
-from pem_files import CERTIFICATE_1, CERTIFICATE_3, armour
+
+from tests_host.pure.pem_files import CERTIFICATE_1, CERTIFICATE_3, armour
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ OPEN: dict[str, float] = {
     "chip_byte_out": 880,
     "cycles_out": 24,
     "live_import": 30800,
-    "live_loaded": 60500,
+    "live_loaded": 61000,
     "live_loaded_rom": 34500,
     "tls_connection": 7200,
     "tls_message": 1792,
