@@ -124,7 +124,8 @@ class ConnectionBuffer:
                             yield
                 elif event == LINE:
                     self._check_count()
-                    known = 0
+                    if connection.unread:
+                        known = 0
                 else:
                     yield
             if known > 1:
@@ -133,7 +134,9 @@ class ConnectionBuffer:
         except ModemError as error:
             if at > start or not isinstance(error, CommandError):
                 self._break(error)
-            if known or not connection.close_reason:  # else it has ended, with all that was in it
+            # At the end of a connection a refusal only says that there is no more, unless more
+            # had been announced.
+            if known or not connection.close_reason:
                 yield from self._refused_op(error)
                 connection.unread = known
         connection.in_transfer = False
@@ -265,7 +268,9 @@ class ConnectionBuffer:
             connection.refused_until = None
             if accepted is None:
                 connection.last_sent = n
-            elif not 0 < accepted <= n:
+            elif accepted > n:
+                self._break(ConnectionLost("the module sent %d bytes, not %d" % (accepted, n)))
+            elif accepted < 1:
                 raise Timeout("connection %d takes no more data" % connection.id)
             elif accepted < n:
                 n = yield from self._confirm_sent_op(accepted, n)
