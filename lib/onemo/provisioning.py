@@ -380,6 +380,11 @@ def _sync_op(modem, profile, dry_run, remove_foreign, progress, journal):
     if leftovers or remove_foreign:
         before = yield from _list_all_op(modem)
     unwanted = _unwanted(wanted, before, leftovers, remove_foreign, _protected(entry))
+    if unwanted:  # a name may have been damaged on the line: a second look decides
+        again = yield from _list_all_op(modem)
+        listed = _unwanted(wanted, again, leftovers, remove_foreign, _protected(entry))
+        unwanted = [name for name in unwanted if name in listed]
+        before += again
     digests, fixed = _proven_digests(entry)
     to_write = []
     for item in wanted["objects"]:  # all sources are judged before anything is touched
@@ -766,9 +771,9 @@ def _confirm_op(modem, wanted, before, digests, fixed):
                 % item["name"]
             )
     known = [name for name, _, _ in before] + [item["name"] for item in wanted["objects"]]
-    after = yield from _list_all_op(modem)
-    for name, _, size in after:
-        if name not in known:
+    strays = [item for item in (yield from _list_all_op(modem)) if item[0] not in known]
+    for name, _, size in strays and (yield from _list_all_op(modem)):
+        if name in [item[0] for item in strays]:
             modem.tell(
                 "stray",
                 "%s, %s bytes, is in the module, and nobody wrote it: a name may have been "

@@ -57,7 +57,7 @@ class TLSContext(_Methods):
         self._modem = modem
         self._ch = modem.channel
         self._settings: "dict[str, Any]" = {}  # what configure was asked for: {option: value}
-        self._boot = -1  # the boot of the module that they were sent to
+        self._epoch = -1  # of the modem, in which they were sent
 
     if not TYPE_CHECKING:
 
@@ -97,15 +97,15 @@ class TLSContext(_Methods):
         )
 
     def apply_op(self, again=False):
-        """Operation: send the settings, unless this boot of the module has them. VerifyError."""
+        """Operation: send the settings, unless they were sent in this epoch. VerifyError."""
         modem = self._modem
         if not self._settings:
             raise ValueError(
                 "TLS context %d is not configured: call configure() first" % self.ssl_id
             )
-        if self._boot == modem.boot_count and not again:
+        if self._epoch == modem.epoch and not again:
             return
-        restores = self._boot >= 0 and not again and modem.require_model().volatile
+        restores = self._epoch >= 0 and not again and modem.require_model().volatile
         if restores:
             from .cert_restore import restored_op
 
@@ -118,7 +118,7 @@ class TLSContext(_Methods):
         for option in ROWS:
             if self._asks_for(option):
                 yield from self._check_kept_op(option, (yield from self._kept_op(option)))
-        self._boot = modem.boot_count
+        self._epoch = modem.epoch
         self._ch.set_result(None)
 
     def difference_op(self):
@@ -134,7 +134,7 @@ class TLSContext(_Methods):
                     self._miss(option)
                 elif kept != wanted:
                     return option.name, kept, wanted
-        self._boot = self._modem.boot_count
+        self._epoch = self._modem.epoch
         return None
 
     def verify_op(self):
