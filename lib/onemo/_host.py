@@ -55,5 +55,10 @@ def as_buffer(text):
     return text.encode() if isinstance(text, str) else text
 
 
+PLUS = b"+"
+CR = b"\r"
+LF = b"\n"
+
+
 def unload(*names):
     pass

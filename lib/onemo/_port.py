@@ -22,6 +22,10 @@ try:
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
+    PLUS = "+"  # as as_buffer has them; here they are found in bytes as well
+    CR = "\r"
+    LF = "\n"
+
     IS_BOARD = True
 
     def methods_of(homes, base=object):

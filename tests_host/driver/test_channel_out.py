@@ -298,6 +298,8 @@ def test_a_uart_that_never_falls_silent_delays_a_command_for_a_while_only(talk):
     talk.ch.command(b"+X").send(1000)
     looked = len(talk.uart.asked)
     assert 128 <= looked <= 512
+    assert talk.ch.poll() == WAIT  # the command goes out, and nobody looks for an answer yet
+    assert len(talk.uart.asked) == looked
     assert talk.ch.poll() == WAIT
     assert 24 <= len(talk.uart.asked) - looked <= 48
     assert talk.sent() == b"AT+X\r"
