@@ -62,6 +62,7 @@ REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line
 
 _CHUNK = const(128)  # bytes a read: a smaller piece is slower
 _LINE_BURST = const(16)  # bytes of a line that are waited for together: 1 ms at 115200
+_LIST_BURST = const(64)  # and of more lines, once there are two
 _JOINED_MAX = const(2048)  # longest line that is put together
 _BURST_MIN = const(32)  # bytes of announced data that are waited for together, from a UART that
 _BURST_MAX = const(512)  # does not say how many it keeps; at most: others are to have their turn
@@ -106,8 +107,8 @@ class Channel:
     # costs more than most of these functions. That is why some are cut in two.
 
     def __init__(self, uart, baud, buffer, trace):
+        self.baud = baud  # bit/s
         self.set_uart(uart)
-        self.set_baud(baud)
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
         self.result = None  # of the operation that a front drives, see set_result()
         self.busy = False  # no command is under way, and others are only given their turn
@@ -128,7 +129,7 @@ class Channel:
         self._since = None  # ticks when timeout_ms began; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
         self._data_after = None  # commas before data inside the answer; None: it has none
-        self._require_info = False  # a final result before the first information line is late
+        self._lines = 0  # information lines so far; -1: a final result before the first is late
         self._line_open = False  # the caller pushes the rest of the command line
         self._discarded = False  # part of the answer was discarded: it was too long
 
@@ -181,6 +182,13 @@ class Channel:
                 self._rx_burst = max(_BURST_MIN, min(_BURST_MAX, int(field[6:].rstrip(")")) // 2))
             elif field.startswith("txbuf="):
                 self._write_piece = int(field[6:].rstrip(")")) // 2
+        self._reckon()
+
+    def _reckon(self):
+        # How long it is that bytes take together.
+        self._line_burst_ms = _LINE_BURST * 10000 // self.baud
+        self._list_burst_ms = min(_LIST_BURST, self._rx_burst) * 10000 // self.baud
+        self._piece_ms = self._write_piece * 10000 // self.baud
 
     # A command
 
@@ -258,7 +266,7 @@ class Channel:
         self.out.append(0x0D)
         self._expect = expect
         self._data_after = data_after
-        self._require_info = require_info
+        self._lines = -require_info
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
@@ -333,7 +341,7 @@ class Channel:
             and self._data_after is None  # a connection's short answers are not delayed
             and self.fillable
         ):
-            return self._line_burst_ms
+            return self._list_burst_ms if self._lines > 1 else self._line_burst_ms
         return 0
 
     def _write_wait_ms(self):
@@ -342,7 +350,7 @@ class Channel:
         left_ms = _port.ticks_diff(self._line_free, _port.ticks_ms())
         if left_ms > _QUEUE_MAX_MS:  # ticks have wrapped meanwhile
             left_ms = 0
-        return left_ms - self._write_piece * 10000 // self.baud
+        return left_ms - self._piece_ms
 
     def command_text(self):
         """The command sent last, as str, without its secrets."""
@@ -404,7 +412,7 @@ class Channel:
         """Use another speed, bit/s, in deadlines; until the module has answered, nothing is known
         of it."""
         self.baud = baud  # deadlines contain the time that bytes take on the line
-        self._line_burst_ms = _LINE_BURST * 10000 // baud
+        self._reckon()
         self.out_of_sync = True
 
     def set_rebooted(self, rebooted=True):
@@ -431,7 +439,7 @@ class Channel:
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
         result yet."""
-        self._require_info = False
+        self._lines = 0
         self.phase = _PAYLOAD
         self.set_deadline(timeout_ms, self.payload_remaining)
 
@@ -662,9 +670,10 @@ class Channel:
         n = self._stop - self._at
         paced = (self._pushing or self._line_open) and self._write_piece
         if paced:
-            if self._write_wait_ms() > 0:
+            wait_ms = self._write_wait_ms()
+            if wait_ms > 0:
                 return False
-            n = min(n, self._write_piece)
+            n = min(n, paced)
         if self._write_takes_offset:
             n = self.uart.write(self._source, self._at, n)
         else:
@@ -675,9 +684,10 @@ class Channel:
             self._trace.sent(self._source, self._at, self._at + n)
         self._at += n
         if self._pushing:
-            self.payload_remaining = max(0, self.payload_remaining - n)
+            left = self.payload_remaining - n
+            self.payload_remaining = left if left > 0 else 0
         if paced:
-            if self._write_wait_ms() <= -self._write_piece * 10000 // self.baud:
+            if wait_ms <= -self._piece_ms:
                 self._line_free = _port.ticks_ms()  # all that was written before is out
             self._line_free = _port.ticks_add(self._line_free, n * 10000 // self.baud)
         return self._at >= self._stop
@@ -765,8 +775,7 @@ class Channel:
             # 8. An information line of the answer: there are more of them than of all else
             expect = self._expect
             if expect and expect[-1] == _COLON and rx.startswith(expect, at):
-                if self._require_info:
-                    self._require_info = False
+                self._lines += 1
                 at += len(expect)
                 if at < size and rx[at] == 0x20:
                     at += 1
@@ -777,7 +786,8 @@ class Channel:
                 size - at == 2
                 and self.phase == _ANSWER
                 and rx.startswith(b"OK", at)
-                and not (self._require_info or self.payload_remaining or self._discarded)
+                and self._lines >= 0
+                and not (self.payload_remaining or self._discarded)
             ):
                 if self.mask_rx:
                     self.mask_rx = not self.mask_tx  # until its own final result
@@ -820,7 +830,7 @@ class Channel:
             return self._note_reboot()
         # 2. Information lines of which the caller does not say the whole name
         if expect and rx.startswith(expect, start):
-            self._require_info = False
+            self._lines += 1
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
         # 3. URCs
@@ -843,7 +853,7 @@ class Channel:
                 self.strays = (self.strays + 1) & 255
             return _NO_STATUS
         verdict = at_syntax.final(rx, start, end)
-        if verdict and not self._require_info:
+        if verdict and self._lines >= 0:
             return self._end_answer(verdict, start, end)
         if verdict and not self.out_of_sync:
             self.strays = (self.strays + 1) & 255
