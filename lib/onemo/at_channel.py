@@ -69,7 +69,7 @@ _BURST_MAX = const(512)  # does not say how many it keeps; at most: others are t
 _READS_PER_POLL = const(32)
 _READS_PER_FLUSH = const(256)
 _GRACE_MS = const(1000)
-_UNTIMED = const(0x380)  # of endless lines each kilobyte has a piece in which time is looked at
+_UNTIMED = const(0x780)  # of endless lines each 2 KB have a piece in which time is looked at
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _QUEUE_MAX_MS = const(60000)  # no UART's buffer takes as long
@@ -138,6 +138,7 @@ class Channel:
         self._at = self._stop = 0
         self._pushing = False  # it was given to push(), and SENT is still to be told
         self._line_free = _port.ticks_ms()  # from then on nothing is on its way, as reckoned
+        self._line_rest = 0  # and so many ten-thousandths of a bit's time more
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
@@ -687,9 +688,13 @@ class Channel:
             left = self.payload_remaining - n
             self.payload_remaining = left if left > 0 else 0
         if paced:
-            if wait_ms <= -self._piece_ms:
-                self._line_free = _port.ticks_ms()  # all that was written before is out
-            self._line_free = _port.ticks_add(self._line_free, n * 10000 // self.baud)
+            if wait_ms <= -self._piece_ms:  # all that was written before is out
+                self._line_free = _port.ticks_ms()
+                self._line_rest = 0
+            # What is left of whole milliseconds counts: the UART would wait for room, awake.
+            n = n * 10000 + self._line_rest
+            self._line_rest = n % self.baud
+            self._line_free = _port.ticks_add(self._line_free, n // self.baud)
         return self._at >= self._stop
 
     def _read(self, size):

@@ -203,7 +203,8 @@ class BaseModem(_Methods):
         # No character of it is taken out, for that would be looked up among all the interpreter's
         # names.
         if len(text) >= _SECRET_MIN or not text.startswith(PLUS) or CR in text or LF in text:
-            text = self._check_command(text)
+            expect = self._check_command(text), expect
+            text = None
         return self.run_operation(_command_op(self.channel, text, timeout_ms, expect))
 
     def _check_command(self, text):
@@ -260,12 +261,14 @@ def _begin_long(ch, text):
 
 
 def _command_op(ch, text, event, expect):
-    # `event`: timeout_ms at first, for each local makes the operation larger.
+    # `event`: timeout_ms at first, for each local makes the operation larger. `text`: None if
+    # there may be a secret in it, then `expect` has both.
     ch.result = []
-    if len(text) < _SECRET_MIN:
-        ch.command(text)
-    else:
+    if text is None:
+        text, expect = expect
         _begin_long(ch, text)
+    else:
+        ch.command(text)
     ch.send(event, expect or ALL)
     if expect:
         text = b""  # all lines that are told are its own
