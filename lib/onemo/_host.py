@@ -55,9 +55,7 @@ def as_buffer(text):
     return text.encode() if isinstance(text, str) else text
 
 
-PLUS = b"+"
-CR = b"\r"
-LF = b"\n"
+MARKS = (b"+", b"\r", b"\n")
 
 
 def unload(*names):

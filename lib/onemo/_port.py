@@ -22,9 +22,7 @@ try:
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
-    PLUS = "+"  # as as_buffer has them; here they are found in bytes as well
-    CR = "\r"
-    LF = "\n"
+    MARKS = ("+", "\r", "\n")  # as as_buffer has them; here they are found in bytes as well
 
     IS_BOARD = True
 

@@ -183,12 +183,6 @@ class Channel:
                 self._rx_burst = max(_BURST_MIN, min(_BURST_MAX, int(field[6:].rstrip(")")) // 2))
             elif field.startswith("txbuf="):
                 self._write_piece = int(field[6:].rstrip(")")) // 2
-        self._reckon()
-
-    def _reckon(self):
-        # How long it is that bytes take together.
-        self._line_burst_ms = _LINE_BURST * 10000 // self.baud
-        self._list_burst_ms = min(_LIST_BURST, self._rx_burst) * 10000 // self.baud
         self._piece_ms = self._write_piece * 10000 // self.baud
 
     # A command
@@ -342,7 +336,8 @@ class Channel:
             and self._data_after is None  # a connection's short answers are not delayed
             and self.fillable
         ):
-            return self._list_burst_ms if self._lines > 1 else self._line_burst_ms
+            missing = min(_LIST_BURST, self._rx_burst) if self._lines > 1 else _LINE_BURST
+            return missing * 10000 // self.baud
         return 0
 
     def _write_wait_ms(self):
@@ -413,7 +408,7 @@ class Channel:
         """Use another speed, bit/s, in deadlines; until the module has answered, nothing is known
         of it."""
         self.baud = baud  # deadlines contain the time that bytes take on the line
-        self._reckon()
+        self.set_uart(self.uart)
         self.out_of_sync = True
 
     def set_rebooted(self, rebooted=True):
@@ -514,18 +509,18 @@ class Channel:
 
     def value(self, index):
         """Its parameter `index` as a number; None if it is none."""
-        at = self._field(index)
+        at = self.field(index)
         return None if at < 0 else at_syntax.number(self._rx, at, self.end)
 
     def text(self, index):
         """Its parameter `index` as str, without quotes; None if there are not so many."""
-        at = self._field(index)
+        at = self.field(index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
 
     def raw(self, index):
         """Its parameter `index` as bytes, without quotes, whatever they are; b"" if there are not
         so many."""
-        at = self._field(index)
+        at = self.field(index)
         if at < 0:
             return b""
         return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
@@ -581,15 +576,15 @@ class Channel:
         rx = self._rx
         at = self.args_at
         if index or at < 0:
-            at = self._field(index)
+            at = self.field(index)
             if at < 0:
                 return False
         if not rx.startswith(name, at + (rx[at] == 0x22)):  # nearly all lines are others'
             return False
         return at_syntax.same(rx, at, self.end, name)
 
-    def _field(self, index):
-        # Where its parameter `index` begins; -1 if there are not so many.
+    def field(self, index):
+        """Where its parameter `index` begins; -1 if there are not so many."""
         if self.args_at < 0:
             self.args_at = at_syntax.after_colon(self._rx, self.start, self.end)
         return at_syntax.field(self._rx, self.args_at, self.end, index)
@@ -597,7 +592,7 @@ class Channel:
     def hex_equals(self, digest):
         """True if its first parameter is `digest` (bytes) in hexadecimal, small or capital."""
         rx = self._rx
-        at = self._field(0)
+        at = self.field(0)
         if rx[at] == 0x22:
             at += 1
         for i in range(len(digest)):  # a line too short has its line end where a digit would be
@@ -832,7 +827,13 @@ class Channel:
                 return event
             start = self.start
         if rx[start + 1] == 0x4D and rx.startswith(_READY, start):
-            return self._note_reboot()
+            event = self.phase
+            self._end_command()
+            self.payload_remaining = 0
+            self.rebooted = True
+            if event != _IDLE:
+                raise ModemReset("the module rebooted during " + self.command_text())
+            return WAIT
         # 2. Information lines of which the caller does not say the whole name
         if expect and rx.startswith(expect, start):
             self._lines += 1
@@ -869,15 +870,6 @@ class Channel:
             if start and rx[start] == 0x0D:  # with ATV0 no line end comes before the answer
                 self.start = start + 1
         return _NO_STATUS
-
-    def _note_reboot(self):
-        waiting = self.phase != _IDLE
-        self._end_command()
-        self.payload_remaining = 0
-        self.rebooted = True
-        if waiting:
-            raise ModemReset("the module rebooted during " + self.command_text())
-        return WAIT
 
     def _dispatch(self, start):
         # Tells those who asked for such lines; whether there are any.

@@ -29,7 +29,12 @@ class Modem(_Methods):
     def set_uart(self, uart) -> None:
         """Use `uart` from now on."""
         super().set_uart(uart)
-        self._poll = _nap
+
+        def poll(ms):  # for a UART that select does not know
+            _port.sleep_ms(1)
+            return ()
+
+        self._poll = poll
         try:
             import select
 
@@ -110,9 +115,3 @@ class Modem(_Methods):
         ms = ch.min_sleep_ms()
         if ms:
             _port.sleep_ms(ms)
-
-
-def _nap(ms):
-    # Instead of poll(), for a UART that it does not know.
-    _port.sleep_ms(1)
-    return ()

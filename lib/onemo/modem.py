@@ -10,7 +10,7 @@
 from builtins import len  # noqa: A004 (as in at_channel)
 
 from . import at_syntax
-from ._port import CR, IS_BOARD, LF, PLUS, as_buffer, bound, const, methods_of, unload
+from ._port import IS_BOARD, MARKS, as_buffer, bound, const, methods_of, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -202,7 +202,12 @@ class BaseModem(_Methods):
             expect = as_buffer(expect)
         # No character of it is taken out, for that would be looked up among all the interpreter's
         # names.
-        if len(text) >= _SECRET_MIN or not text.startswith(PLUS) or CR in text or LF in text:
+        if (
+            len(text) >= _SECRET_MIN
+            or not text.startswith(MARKS[0])
+            or MARKS[1] in text
+            or MARKS[2] in text
+        ):
             expect = self._check_command(text), expect
             text = None
         return self.run_operation(_command_op(self.channel, text, timeout_ms, expect))
@@ -254,29 +259,30 @@ class BaseModem(_Methods):
         return context_of(self, ssl_id)
 
 
-def _begin_long(ch, text):
-    from .at_masking import begin_raw
+def begin_raw(ch, text):
+    """Begin a command that there may be a secret in. For the library's own parts."""
+    from . import at_masking
 
-    begin_raw(ch, text)
+    at_masking.begin_raw(ch, text)
 
 
-def _command_op(ch, text, event, expect):
-    # `event`: timeout_ms at first, for each local makes the operation larger. `text`: None if
-    # there may be a secret in it, then `expect` has both.
+def _command_op(ch, text, timeout_ms, expect):
+    # `text`: None if there may be a secret in it, then `expect` has both. Each local makes the
+    # operation larger: `timeout_ms` is the event later on.
     ch.result = []
     if text is None:
         text, expect = expect
-        _begin_long(ch, text)
+        begin_raw(ch, text)
     else:
         ch.command(text)
-    ch.send(event, expect or ALL)
+    ch.send(timeout_ms, expect or ALL)
     if expect:
         text = b""  # all lines that are told are its own
     while True:
-        event = ch.poll()
-        if event == LINE:
+        timeout_ms = ch.poll()
+        if timeout_ms == LINE:
             ch.keep_line(text)
-        elif event == DONE:
+        elif timeout_ms == DONE:
             if not ch.result and ch.is_query():
                 from .at_confirm import confirm_empty_op
 
