@@ -123,13 +123,16 @@ class ConnectionBuffer:
                             yield
                 elif event == LINE:
                     self._check_count()
-                    known = 0
+                    if connection.unread:
+                        known = 0
                 else:
                     yield
             if known > 1:
                 raise ProtocolError("%d bytes had been announced, and none came" % known)
         except ModemError as error:
-            if not (connection.close_reason and isinstance(error, CommandError)):
+            # At the end of a connection a refusal only says that there is no more, unless more
+            # had been announced.
+            if known > 1 or not (connection.close_reason and isinstance(error, CommandError)):
                 self._break(error)
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
@@ -234,7 +237,9 @@ class ConnectionBuffer:
             connection.in_transfer = False
             if accepted is None:
                 connection.last_sent = n
-            elif not 0 < accepted <= n:
+            elif accepted > n:
+                self._break(ConnectionLost("the module sent %d bytes, not %d" % (accepted, n)))
+            elif accepted < 1:
                 raise Timeout("connection %d takes no more data" % connection.id)
             elif accepted < n:
                 n = yield from self._confirm_sent_op(accepted, n)

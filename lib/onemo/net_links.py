@@ -80,7 +80,7 @@ class Connection:
 
     def on_sent(self, count):
         """The module took `count` bytes of what was sent last."""
-        if self.last_sent and (count is None or count < self.last_sent):
+        if self.last_sent and count != self.last_sent:
             self.error = "the module took %s of %d bytes" % (count, self.last_sent)
         self.last_sent = 0
 

@@ -163,6 +163,7 @@ FIGURES = (
         "tls_board_rsa_ms", CHIP, "mutual TLS on the board, RSA-2048: opened in", None, None, "ms"
     ),
     Figure("tls_board_rsa_live", CHIP, "mutual TLS on the board, RSA-2048: heap once open"),
+    Figure("tls_board_rsa_peak", CHIP, "mutual TLS on the board, RSA-2048: heap at most"),
 )
 
 # key -> what the tests guard as long as the promise is not kept.
