@@ -3,15 +3,9 @@
 # MD5, which is what MSSLCHECK answers on every model (manual 3.8).
 
 
-_own = None  # the class in viper, once it was found that hashlib has none: to ask takes 2 ms
-
-
 def md5():
     """A new MD5: update(buffer), digest(). The port's own, else one in viper; Unsupported if the
     port can compile neither."""
-    global _own
-    if _own:
-        return _own()
     import hashlib
 
     try:
@@ -27,5 +21,4 @@ def md5():
             "this port's hashlib has no MD5 and _md5_viper.py, as source, is not there or does "
             "not compile, so an upload could not be verified"
         )
-    _own = MD5
     return MD5()
