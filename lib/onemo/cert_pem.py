@@ -8,6 +8,7 @@
 # looked at here, byte by byte or line by line. Nothing is allocated after construction.
 
 from array import array
+from builtins import len  # noqa: A004 (as in at_channel)
 
 from ._port import const
 from .at_syntax import PAYLOAD_MAX

@@ -9,6 +9,8 @@
 # The scanner cuts the channel's buffer down to the blocks, in place; it grows again for the next
 # read. Both allocate nothing, and need no view of a part of the buffer, which would.
 
+from builtins import len, min  # noqa: A004 (as in at_channel)
+
 from ._port import const
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
@@ -276,7 +278,8 @@ class Uploader:
         n = len(buffer)
         if n and (self._size is None or self._position is None):
             self._update_hash(buffer)
-        self._extend()
+        if n != self._room:
+            self._extend()
         return n
 
     def _extend(self):
@@ -318,7 +321,8 @@ class Uploader:
                     return 0
             n = self._read(size)
             if n <= 0 or (self._position is not None and not self._cut):
-                self._extend()
+                if n != self._room:
+                    self._extend()
                 return n
             self._raw_left -= n
             n = self._scan(n)

@@ -7,8 +7,10 @@
 # Each method checks its arguments, then loads what it needs: what a product does not use costs it
 # no RAM. On a board most methods themselves are loaded when they are called, see _SELDOM.
 
+from builtins import len  # noqa: A004 (as in at_channel)
+
 from . import at_syntax
-from ._port import as_buffer, bound, const, methods_of, unload
+from ._port import IS_BOARD, MARKS, as_buffer, bound, const, methods_of, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -198,22 +200,25 @@ class BaseModem(_Methods):
         that the query behind it does not confirm, unless the command restarts the module;
         CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
         that is not one line."""
-        text = self._check_command(text)
+        if not IS_BOARD:
+            text = as_buffer(text)
         if expect is not None:
-            text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
-        return self.run_operation(_command_op(self.channel, text, timeout_ms))
+            expect = as_buffer(expect)
+        # No character of it is taken out, for that would be looked up among all the interpreter's
+        # names.
+        if (
+            len(text) >= _SECRET_MIN
+            or not text.startswith(MARKS[0])
+            or MARKS[1] in text
+            or MARKS[2] in text
+        ):
+            expect = self._check_command(text), expect
+            text = None
+        return self.run_operation(_command_op(self.channel, text, timeout_ms, expect))
 
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
-        # without what was pasted along. No character of it is taken out, for that would be looked
-        # up among all the interpreter's names.
-        if len(text) < _SECRET_MIN:
-            if isinstance(text, str):
-                plain = text.startswith("+") and "\r" not in text and "\n" not in text
-            else:
-                plain = text.startswith(b"+") and b"\r" not in text and b"\n" not in text
-            if plain:
-                return text
+        # without what was pasted along.
         from .at_masking import checked
 
         return checked(text, self.line_max)
@@ -254,30 +259,31 @@ class BaseModem(_Methods):
         return context_of(self, ssl_id)
 
 
-def _begin_command(ch, text):
-    # `text`, or (text, how the lines of its answer begin).
-    ch.own_expect = ALL
-    if isinstance(text, tuple):
-        text, ch.own_expect = text
-    if len(text) < _SECRET_MIN:
-        ch.command(text)
-    else:
-        from .at_masking import begin_raw
+def begin_raw(ch, text):
+    """Begin a command that there may be a secret in. For the library's own parts."""
+    from . import at_masking
 
-        begin_raw(ch, text)
+    at_masking.begin_raw(ch, text)
 
 
-def _command_op(ch, text, timeout_ms):
+def _command_op(ch, text, timeout_ms, expect):
+    # `text`: None if there may be a secret in it, then `expect` has both. Each local makes the
+    # operation larger: `timeout_ms` is the event later on.
     ch.result = []
-    _begin_command(ch, text)
-    ch.send(timeout_ms, ch.own_expect)
+    if text is None:
+        text, expect = expect
+        begin_raw(ch, text)
+    else:
+        ch.command(text)
+    ch.send(timeout_ms, expect or ALL)
+    if expect:
+        text = b""  # all lines that are told are its own
     while True:
-        event = ch.poll()
-        if event == LINE:
-            if ch.own_expect != ALL or ch.is_own_line():
-                ch.result.append(ch.line())
-        elif event == DONE:
-            if not ch.result and (ch.own_expect != ALL or ch.is_query()):
+        timeout_ms = ch.poll()
+        if timeout_ms == LINE:
+            ch.keep_line(text)
+        elif timeout_ms == DONE:
+            if not ch.result and (expect or ch.is_query()):
                 from .at_confirm import confirm_empty_op
 
                 unload("at_confirm")

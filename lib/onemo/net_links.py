@@ -8,6 +8,7 @@ from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import RETRY_MS, listen_op
+from .at_syntax import field, same
 from .errors import (
     CommandError,
     ConnectionLost,
@@ -92,6 +93,22 @@ def connections_of(modem):
     return modem.connections
 
 
+def _value(buf, at, end, index):
+    at = field(buf, at, end, index)
+    return None if at < 0 else at_syntax.number(buf, at, end)
+
+
+def _note_unread(connection, buf, at, end):
+    at = field(buf, at, end, 3)
+    # A count that cannot be read is one all the same; what is no count at all is data, as a module
+    # sends it in another mode than the one asked for.
+    count = at_syntax.number(buf, at, end) if at >= 0 else None
+    if at >= 0 and count is None and at < end:
+        connection.error = "the module sends data unasked, so it opened in another mode"
+    connection.unread = max(1, count or 1)
+    connection.last_heard_ms = _port.ticks_ms()
+
+
 class Connections:
     """The module's connections by connect_id."""
 
@@ -112,48 +129,48 @@ class Connections:
         ):
             self._ch.on_urc(prefix, handler)
 
-    # URCs
+    # URCs. Their handlers are cut in small pieces, whose frames need nothing of the heap.
 
     def _id_at(self, buf, at, end):
         number = None if at < 0 else at_syntax.number(buf, at, end)
         return number if number is not None and 0 <= number < len(self._table) else None
 
+    def _connection_at(self, buf, at, end):
+        at = self._id_at(buf, at, end)
+        return None if at is None else self._table[at]
+
     def _on_open(self, buf, start, end):
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at, end)
-        at = at_syntax.field(buf, at, end, 1)
-        if number is None or at < 0:
-            return
-        connection = self._table[number]
-        if connection and connection.result is None:
-            connection.result = at_syntax.number(buf, at, end)
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._connection_at(buf, start, end)
+        start = field(buf, start, end, 1)
+        if connection and connection.result is None and start >= 0:
+            connection.result = at_syntax.number(buf, start, end)
             connection.changed = True
 
     def _on_event(self, buf, start, end):
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at_syntax.field(buf, at, end, 1), end)
-        connection = None if number is None else self._table[number]
-        if not connection or connection.result != 0:
-            return  # late: of an earlier connection with this id
-        if at_syntax.same(buf, at, end, b"rudp" if connection.udp else b"rtcp"):
-            at = at_syntax.field(buf, at, end, 3)
-            # A count that cannot be read is one all the same; what is no count at all is data, as
-            # a module sends it in another mode than the one asked for.
-            count = at_syntax.number(buf, at, end) if at >= 0 else None
-            if at >= 0 and count is None and at < end:
-                connection.error = "the module sends data unasked, so it opened in another mode"
-            connection.unread = max(1, count or 1)
-            connection.last_heard_ms = _port.ticks_ms()
-        elif at_syntax.same(buf, at, end, b"disconn"):
-            at = at_syntax.field(buf, at, end, 2)
-            reason = at_syntax.number(buf, at, end) if at >= 0 else None
-            connection.close_reason = reason or _LOST
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._open_connection(buf, start, end)
+        if connection is None:
+            return
+        if same(buf, start, end, b"rudp" if connection.udp else b"rtcp"):
+            _note_unread(connection, buf, start, end)
+        elif same(buf, start, end, b"disconn"):
+            connection.close_reason = _value(buf, start, end, 2) or _LOST
         connection.changed = True
 
+    def _open_connection(self, buf, at, end):
+        # That of an event; None for a late one, of an earlier connection with this id.
+        at = field(buf, at, end, 1)
+        connection = self._connection_at(buf, at, end)
+        return connection if connection and connection.result == 0 else None
+
     def _on_close(self, buf, start, end):
-        number = self._id_at(buf, at_syntax.after_colon(buf, start, end), end)
-        if number is None:
-            return
+        start = at_syntax.after_colon(buf, start, end)
+        start = self._id_at(buf, start, end)
+        if start is not None:
+            self._note_closed(start)
+
+    def _note_closed(self, number):
         connection = self._table[number]
         if connection is None:
             self._start_cooldown(number, _SHORT_COOLDOWN_MS)
@@ -163,11 +180,12 @@ class Connections:
 
     def _on_sent(self, buf, start, end):
         # Some modules say how much they took only after their OK.
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at, end)
-        at = at_syntax.field(buf, at, end, 1)
-        if number is not None and at >= 0 and self._table[number]:
-            self._table[number].on_sent(at_syntax.number(buf, at, end))
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._connection_at(buf, start, end)
+        start = field(buf, start, end, 1)
+        if connection and start >= 0:
+            start = at_syntax.number(buf, start, end)
+            connection.on_sent(start)
 
     def has_news(self, connection):
         """True if there is news of a connection since `changed` was cleared."""

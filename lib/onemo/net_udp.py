@@ -124,13 +124,14 @@ class Datagrams(DatagramBuffer):
     """UDP to and from one host and port: what `modem.udp` returns."""
 
     def _run(self, steps):
-        modem = self._modem
         for operation in steps:
-            if operation is None:
-                modem.run_operation(self._connections.wait_news_op(self._connection, self.wait_ms))
-            else:
-                modem.run_operation(operation)
+            self._run_step(operation)
         return self._result
+
+    def _run_step(self, operation):  # apart, so that neither frame is of the heap
+        if operation is None:
+            operation = self._connections.wait_news_op(self._connection, self.wait_ms)
+        self._modem.run_operation(operation)
 
     def send(self, data, n=None):
         """Send one datagram; its length. ValueError if it is longer than `size_max`."""

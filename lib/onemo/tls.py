@@ -204,6 +204,8 @@ class TLSContext(_Methods):
                     # A plain ERROR may have been the answer to a damaged line.
                     yield from self._set_op(option, self._wanted(option))
                     return
+                if self._ch.out_of_sync:  # the same holds here: another ERROR may be on its way
+                    yield from self._modem.resync_op()
             self._miss(option)
 
     def _check_kept_op(self, option, kept):

@@ -383,7 +383,7 @@ def test_a_recovery_that_is_left_at_any_step_is_begun_again(rigs, rebooted):
                 assert channel.ready()
                 assert rig.modem.boot_count == boots + rebooted
                 return
-            rig.modem.wait(channel.max_sleep_ms())
+            rig.modem.wait()
         channel.cancel()
         assert not channel.ready(), steps
         assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
