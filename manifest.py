@@ -92,6 +92,11 @@ IDENTITY = (
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "provisioning_entry.py",
+    "provisioning_identity.py",
+    "provisioning_journal.py",
+    "provisioning_objects.py",
+    "provisioning_rotate.py",
     "renew.py",
 )
 

@@ -28,7 +28,11 @@ power_sleep reboot recovery refusals schema start tls tls_configure tls_option t
 """
 PROVISION = tuple(_PROVISION.split())
 # What these need on top of that; sockets has all else.
-IDENTITY = ("cert_validity", "profile", "profile_check", "provisioning", "renew")
+_IDENTITY = """
+cert_validity profile profile_check provisioning provisioning_entry provisioning_identity
+provisioning_journal provisioning_objects provisioning_rotate renew
+"""
+IDENTITY = tuple(_IDENTITY.split())
 AIO = ("aio", "aio_socket", "aio_stream", "aio_udp", "aio_udp_socket")
 
 HOST = ("_host",)  # what only CPython needs
