@@ -35,6 +35,7 @@ PROVISION = (
     "cert_store.py",
     "cert_upload.py",
     "cert_upload_counted.py",
+    "cert_upload_faults.py",
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
