@@ -7,7 +7,6 @@ from ._port import const, unload
 from .at_channel import DONE, REPLY_MS, RESYNC_MS
 from .at_syntax import PAYLOAD_MAX
 from .cert_digest import find_digest_op
-from .cert_list import list_op
 from .cert_store import CERT, KEY, PSK, discard_op, find_op, remove_op
 from .errors import CommandError, ModemError, VerifyError
 from .profile import KIND
@@ -17,8 +16,8 @@ _SERIES_OPEN = const(765)  # the code of a write while another object is being w
 
 _LOADED = const(
     "provisioning provisioning_entry provisioning_identity provisioning_journal "
-    "provisioning_objects provisioning_rotate profile cert_digest cert_list cert_store cert_psk "
-    "certs md5 reboot at_retry"
+    "provisioning_objects provisioning_rotate profile cert_digest cert_store cert_psk certs "
+    "md5 reboot at_retry"
 )
 
 
@@ -40,6 +39,9 @@ def _uploader(modem):
 
 def list_all_op(modem):
     """Operation: [(name, kind, size), ...] of all that the module has."""
+    from .cert_list import list_op
+
+    unload("cert_list")  # an upload that comes next needs the room
     found = []
     for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
         listed = yield from list_op(modem, kind)
