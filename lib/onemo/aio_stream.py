@@ -4,6 +4,7 @@
 
 import asyncio
 
+from .errors import ModemReset
 from .net_flow import ConnectionBuffer, as_buffer_len
 
 
@@ -95,7 +96,8 @@ class Stream(ConnectionBuffer):
 
     async def wait_closed(self) -> None:
         """Returns once the connection is closed, and closes it if that has not begun. Raises the
-        error if what was written could not be sent before."""
+        error if what was written could not be sent before, or the module did not say that the
+        connection is closed: the next `connect` closes it then."""
         self.close()
         await self._closer
         failure = self._failure
@@ -116,8 +118,10 @@ class Stream(ConnectionBuffer):
         try:
             close = self._connections.close_op(self._connection)
             await self._modem.run_operation(close, True, True)
-        except OSError:
+        except ModemReset:
             pass  # it is over already
+        except OSError as error:
+            self._failure = self._failure or error
 
     def is_closing(self) -> bool:
         return self._closer is not None

@@ -74,6 +74,7 @@ _PLUS = const(0x2B)
 _NO_STATUS = const(-1)
 _NOT_READ = const(-1)
 _OK = const(1)  # as in at_syntax
+_PERHAPS = const(2)  # as `rebooted`: nothing tells that it started anew, nor that it did not
 _READY = const(b"+MATREADY")
 HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
@@ -133,7 +134,7 @@ class Channel:
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
         self.strays = 0  # final results that no command was waiting for, modulo 256
-        self.rebooted = False  # it said that it started anew
+        self.rebooted = False  # it said that it started anew, or _PERHAPS it did
         self.cold = True  # nothing is known of it: it may be in any mode
         self.sleep_ms = None  # after a command it is awake for so long; None: it does not sleep
         self._sent_ms = 0  # ticks of the last command
@@ -408,8 +409,9 @@ class Channel:
         self.rebooted = rebooted
 
     def forget(self):
-        """Note that nothing is known of the module."""
-        self.rebooted = self.cold = True
+        """Note that nothing is known of the module, not even whether it started anew."""
+        self.rebooted = self.rebooted or _PERHAPS
+        self.cold = True
 
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
@@ -841,10 +843,11 @@ class Channel:
         # Raises what a final result means that is not just OK.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
-        # A refusal may be another's: lines of any kind, or data, would be taken for the next
-        # command's then.
+        # A refusal may be another's: lines of any kind, or data, which may be secret, would be
+        # taken for the next command's then.
         wanted = self._expect == ALL or self._data_after is not None
-        self.mask_rx = self.mask_rx and not self.mask_tx
+        if self.mask_tx and not wanted:
+            self.mask_rx = False
         self._end_command()
         if self._discarded:
             raise ProtocolError(

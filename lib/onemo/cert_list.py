@@ -6,7 +6,7 @@ from ._port import const, unload
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
 from .cert_digest import find_digest_op
-from .cert_store import CERT, KEY, PSK, remove_op
+from .cert_store import CERT, KEY, MISSING, PSK, find_op, forget_sources, remove_op
 from .errors import CommandError, ProtocolError
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
@@ -81,14 +81,44 @@ def _list_op(ch, kind):
 
     unload("at_confirm")
     yield from confirm_empty_op(ch)
-    if ch.out_of_sync or ch.rebooted:
-        raise ProtocolError("the module did not answer behind its list; ask again")
     return ch.set_result(found)
+
+
+def remove_listed_op(modem, name, missing_ok):
+    """Remove an object that is there: see CertStore.remove. A command for one that is not would,
+    with its name damaged on the line, remove another."""
+    if not (yield from _is_there_op(modem, name, missing_ok)):
+        forget_sources(modem, name)
+        return modem.channel.set_result(False)
+    if not (yield from remove_op(modem, name, True, True)):
+        raise ProtocolError(
+            "%s was in the module, which says now that it never was: compare certs.list() with "
+            "what you expect" % name
+        )
+    return modem.channel.set_result(True)
+
+
+def _is_there_op(modem, name, missing_ok):
+    # One list that names it is enough. That it is missing is believed of two lists and of its
+    # check code, whose error is raised unless `missing_ok`.
+    ch = modem.channel
+    for _ in range(2):
+        for kind in (KEY, CERT, PSK) if modem.require_model().psk else (KEY, CERT):
+            if (yield from find_op(ch, name, kind)) is not None:
+                return True
+    try:
+        yield from find_digest_op(ch, name)
+    except CommandError as error:
+        if not missing_ok or error.code != MISSING:
+            raise
+        return False
+    return True
 
 
 def remove_copies_op(modem, name, codes):
     """Remove what a write left under a name that was damaged on the line: objects whose names are
-    almost `name`, and whose check code is one of `codes`, of what was being written."""
+    almost `name`, and which nobody could have named so, or whose check code is one of `codes`, of
+    what was being written."""
     ch = modem.channel
     found = []
     for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
@@ -105,19 +135,28 @@ def remove_copies_op(modem, name, codes):
             code = yield from find_digest_op(ch, listed)
         except CommandError:
             continue
-        if code in codes:
+        if code in codes or not _is_text(listed):
             yield from remove_op(modem, listed)
             modem.tell(
                 "stray",
-                "%s was written under the name %r, which was damaged on the line; that was removed"
-                % (name, listed),
+                "%s was written under the name %s, which was damaged on the line; that was removed"
+                % (name, _shown(listed)),
             )
         else:
             modem.tell(
                 "stray",
-                "%r, which is almost %s, is in the module as well: if nobody wrote it, it is what "
-                "the line made of that name; certs.remove() removes it" % (listed, name),
+                "%s, which is almost %s, is in the module as well: if nobody wrote it, it is what "
+                "the line made of that name; certs.remove() removes it" % (_shown(listed), name),
             )
+
+
+def _is_text(listed):
+    # True for a name that check_text lets through: no write of ours can have meant another.
+    return all(0x20 <= byte <= 0x7E and byte not in b'",\\' for byte in listed)
+
+
+def _shown(listed):
+    return listed.decode() if _is_text(listed) else repr(listed)
 
 
 def _almost(one, other):

@@ -57,12 +57,12 @@ def _write_psk_op(modem, pskid, psk):
     size = yield from find_op(ch, pskid, PSK)
     if size is not None:
         yield from remove_op(modem, pskid)
+    suspect = modem.unverified == pskid
+    modem.unverified = pskid
     ch.command(b"+MSSLPSK=").quote(pskid).begin_secret().quote(psk).send(FLASH_MS)
     while ch.poll() != DONE:
         yield
     ch.wipe()
-    suspect = modem.unverified == pskid
-    modem.unverified = pskid
     try:
         code = yield from _code_op(ch, pskid)
     except CommandError:

@@ -11,7 +11,7 @@ CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
 PSK = const(3)
 
-_MISSING = const(762)  # the code of an object that is not there (manual 5.2)
+MISSING = const(762)  # the code of an object that is not there (manual 5.2)
 
 
 def find_op(ch, name, kind):
@@ -39,7 +39,7 @@ def remove_op(modem, name, missing_ok=True, forget=False):
         while ch.poll() != DONE:
             yield
     except CommandError as error:
-        if not missing_ok or error.code != _MISSING:
+        if not missing_ok or error.code != MISSING:
             raise
         removed = False
     # Not every model removes PSKs, and one that refuses it says that there is none.
@@ -51,14 +51,13 @@ def remove_op(modem, name, missing_ok=True, forget=False):
             raise VerifyError(
                 "%s is still in the module, which answered %s to its removal: compare "
                 "certs.list() with what you expect, then remove it again"
-                % (name, "OK" if removed else _MISSING)
+                % (name, "OK" if removed else MISSING)
             )
         kind -= 1
     if modem.partial_upload == name:
         modem.partial_upload = None
     if forget:
-        for kind in (CERT, KEY, PSK):
-            modem.sources.pop((name, kind), None)
+        forget_sources(modem, name)
     return ch.set_result(removed)
 
 
@@ -83,6 +82,12 @@ def check_unused(modem, name):
                 "%s is in use by connection %d: close it first, or pass in_use_ok=True"
                 % (name, number)
             )
+
+
+def forget_sources(modem, name):
+    """An object was removed on purpose: it is not to be written again, see cert_restore."""
+    for kind in (CERT, KEY, PSK):
+        modem.sources.pop((name, kind), None)
 
 
 def remember_source(modem, name, kind, source, size, position):

@@ -9,7 +9,7 @@
 
 from . import at_syntax
 from ._port import IS_BOARD, collect, const, unload
-from .cert_store import CERT, KEY, check_unused, remove_op
+from .cert_store import CERT, KEY, check_unused
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ class CertStore:
 
     def remove(self, name: str, missing_ok: bool = False, *, in_use_ok: bool = False) -> bool:
         """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
-        it was there: without `missing_ok` a missing one is CommandError 762. VerifyError if it is
-        still there.
+        it was there: without `missing_ok` a missing one is CommandError 762, and nothing is sent
+        that removes. VerifyError if it is still there.
 
         ValueError, before anything is sent, if an open connection uses it, for the manual warns of
         that; `in_use_ok` allows it."""
@@ -183,7 +183,8 @@ class CertStore:
         if not in_use_ok:
             check_unused(self._modem, name)
         _let_go()
-        return self._modem.run_operation(remove_op(self._modem, name, missing_ok, True))
+        remove = self._listing().remove_listed_op
+        return self._modem.run_operation(remove(self._modem, name, missing_ok))
 
     def digest(self, name: str, algorithm: int = 0) -> str:
         """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All

@@ -119,8 +119,10 @@ class BaseModem(_Methods):
         self.line_max = line
         self.model = None  # the series, such as "ML307R"; None: not identified, or unknown
         self.profile = None  # as `sync` was given it
-        # Boots of the module noticed so far; settings from an earlier boot are lost.
-        self.boot_count = 0
+        self.boot_count = 0  # boots of the module noticed so far: its connections end with one
+        # Settings of an earlier epoch may be lost: each boot begins one, and each start(), which
+        # may follow a boot that nothing tells of.
+        self.epoch = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
         self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
@@ -142,7 +144,7 @@ class BaseModem(_Methods):
         self.cts = cts
         # After each boot AT+MLPMCFG="sleepmode",0. None: on models that are delivered to sleep.
         self.keep_awake = None
-        self.settings_boot = -1  # of the module, that has what these say
+        self.settings_epoch = -1  # in which the module has what these say
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -193,11 +195,13 @@ class BaseModem(_Methods):
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors. A query that is answered by nothing but OK is followed by
-        another, which may wait as long again, 5 s at the most.
+        kept out of traces and errors. A query, or what `expect` is given for, that is answered by
+        nothing but OK is followed by another query, which may wait as long again, 5 s at the most.
 
-        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
-        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
+        ProtocolError, in step, for a line longer than 2048 bytes; for an answer of nothing but OK
+        that the query behind it does not confirm, unless the command restarts the module;
+        CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
+        that is not one line."""
         text = self._check_command(text)
         if expect is not None:
             text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
@@ -221,11 +225,7 @@ class BaseModem(_Methods):
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
         a copy. Handlers run while the driver waits and must not issue commands."""
-
-        def copy_line(buf, start, end):
-            handler(bytes(buf[start:end]))
-
-        self.channel.on_urc(prefix, copy_line)
+        self.channel.on_urc(prefix, lambda buf, start, end: handler(bytes(buf[start:end])))
 
     def on_event(self, handler) -> None:
         """Call handler(kind, text) for what the library notices and the caller should know; `text`
@@ -281,7 +281,7 @@ def _command_op(ch, text, timeout_ms):
             if ch.own_expect != ALL or ch.is_own_line():
                 ch.result.append(ch.line())
         elif event == DONE:
-            if not ch.result and ch.is_query():
+            if not ch.result and (ch.own_expect != ALL or ch.is_query()):
                 from .at_confirm import confirm_empty_op
 
                 unload("at_confirm")

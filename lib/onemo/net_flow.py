@@ -13,13 +13,14 @@ from binascii import hexlify
 from . import _port
 from ._port import as_buffer, const
 from .at_channel import DATA, DONE, LINE, PROMPT, REPLY_MS, SENT
-from .at_retry import ask_op
+from .at_retry import RETRY_MS, ask_op, is_over, is_transient
 from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
 from .net_links import SILENCE_MS, connections_of
 
 HELD_MAX = const(1024)  # bytes of small writes that are held back
 
 _SEND_MS = const(15000)
+_REFUSED_MS = const(30000)  # for which a busy module may refuse, on a stream without a timeout
 _STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
 _SILENCE_MAX_MS = const(
     600000
@@ -123,14 +124,21 @@ class ConnectionBuffer:
                             yield
                 elif event == LINE:
                     self._check_count()
-                    known = 0
+                    if connection.unread:
+                        known = 0
                 else:
                     yield
             if known > 1:
                 raise ProtocolError("%d bytes had been announced, and none came" % known)
+            connection.refused_until = None
         except ModemError as error:
-            if not (connection.close_reason and isinstance(error, CommandError)):
+            if at > start or not isinstance(error, CommandError):
                 self._break(error)
+            # At the end of a connection a refusal only says that there is no more, unless more
+            # had been announced.
+            if known or not connection.close_reason:
+                yield from self._refused_op(error)
+                connection.unread = known
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.last_read = at - start
@@ -166,6 +174,27 @@ class ConnectionBuffer:
         if isinstance(error, CommandError):
             self._ch.lose_sync()
         raise error
+
+    def _refused_op(self, error):
+        # Returns if this refusal is the command's own, and may be gone at the next try; else the
+        # connection is over.
+        connection = self._connection
+        if connection.refused_until is None:
+            connection.refused_until = _port.ticks_add(
+                _port.ticks_ms(), self._timeout_ms or _REFUSED_MS
+            )
+        if not is_transient(error) or is_over(connection.refused_until):
+            self._break(error)
+        try:
+            if self._ch.prompt_refused:
+                yield from self._modem.resync_op()  # the prompt may come late
+            else:
+                from .at_confirm import confirm_refusal_op
+
+                _port.unload("at_confirm")
+                yield from confirm_refusal_op(self._ch)
+        except ModemError as unconfirmed:
+            self._break(unconfirmed)
 
     def _poll_state_op(self):
         # Asks what the module should have told by itself. What is unread outlives an end. Without
@@ -252,10 +281,16 @@ class ConnectionBuffer:
                     self._check_stalled(began, size)
             except ModemError as error:
                 self._break_sending(error)
+                yield from self._refused_op(error)  # before its prompt: nothing was sent
+                connection.in_transfer = False
+                continue
             connection.in_transfer = False
+            connection.refused_until = None
             if accepted is None:
                 connection.last_sent = n
-            elif not 0 < accepted <= n:
+            elif accepted > n:
+                self._break(ConnectionLost("the module sent %d bytes, not %d" % (accepted, n)))
+            elif accepted < 1:
                 raise Timeout("connection %d takes no more data" % connection.id)
             elif accepted < n:
                 n = yield from self._confirm_sent_op(accepted, n)
@@ -285,7 +320,8 @@ class ConnectionBuffer:
         model = self._modem.require_model()
         if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
             model.prompt = False  # the next connection sends inside commands
-        self._break(error)
+        if not isinstance(error, CommandError) or not self._ch.prompt_refused:
+            self._break(error)
 
     def _confirm_sent_op(self, accepted, n):
         # A damaged count would make bytes go out twice: the module's total decides.
@@ -357,11 +393,11 @@ class ConnectionBuffer:
                 yield self._receive_op(into, start, size)
                 if connection.last_read:
                     return
-                if connection.close_reason and not connection.end_confirmed:
-                    # A damaged URC may have told an end that is none.
-                    yield self._confirm_end_op()
-                    continue
-                if connection.close_reason:
+                if connection.close_reason and connection.refused_until is None:
+                    if not connection.end_confirmed:
+                        # A damaged URC may have told an end that is none.
+                        yield self._confirm_end_op()
+                        continue
                     connections.check_end(connection)
                     return
             connections.check(connection)
@@ -369,6 +405,8 @@ class ConnectionBuffer:
             silence_ms = _port.ticks_diff(now, connection.last_heard_ms)
             # Below 0 weeks have passed, and ticks have wrapped.
             wait_ms = connection.silence_ms - silence_ms if silence_ms >= 0 else 0
+            if connection.refused_until is not None:
+                wait_ms = min(wait_ms, RETRY_MS)
             if timeout_ms is not None:
                 left_ms = timeout_ms - _port.ticks_diff(now, began)
                 if left_ms > 0:

@@ -65,6 +65,7 @@ class Connection:
         self.close_reason = 0  # 0: open; what is unread can still be read
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
+        self.refused_until = None  # ticks; a transfer is refused for a moment, until then at most
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
@@ -79,7 +80,7 @@ class Connection:
 
     def on_sent(self, count):
         """The module took `count` bytes of what was sent last."""
-        if self.last_sent and (count is None or count < self.last_sent):
+        if self.last_sent and count != self.last_sent:
             self.error = "the module took %s of %d bytes" % (count, self.last_sent)
         self.last_sent = 0
 
@@ -100,9 +101,9 @@ class Connections:
         self._table = [None] * modem.require_model().connections
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
-        self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._cleared_epoch = -1  # in which the module holds no connection but ours
         self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
-        self._clock_boot = -1  # whose clock was seen to be set
+        self._clock_epoch = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
@@ -199,7 +200,7 @@ class Connections:
     # What is wrong
 
     def _is_gone(self, connection):
-        return connection.boot != self._modem.boot_count or self._ch.rebooted
+        return connection.boot != self._modem.boot_count or self._ch.rebooted is True
 
     def check(self, connection):
         """Raise what is wrong with a connection, if anything: ConnectionLost, ModemReset."""
@@ -261,7 +262,7 @@ class Connections:
         modem = self._modem
         ch = self._ch
         tls = connection.tls
-        if self._cleared_boot != modem.boot_count:
+        if self._cleared_epoch != modem.epoch:
             yield from self._clear_op()
         for other in self._table:
             if other and other.abandoned:
@@ -269,12 +270,12 @@ class Connections:
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()
-            if self._clock_boot != modem.boot_count and tls.checks_dates():
+            if self._clock_epoch != modem.epoch and tls.checks_dates():
                 from .clock import check_op
 
                 _port.unload("clock")
                 yield from check_op(modem)
-                self._clock_boot = modem.boot_count
+                self._clock_epoch = modem.epoch
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
         ch.command(b"+MIPOPEN=").number(connection.id)
@@ -334,12 +335,13 @@ class Connections:
         if number is not None and self._table[number] is connection:
             self._table[number] = None
             self._start_cooldown(number, _COOLDOWN_MS)
-            self._cleared_boot = -1
+            self._cleared_epoch = -1
 
     def _clear_op(self):
         # The module keeps connections over a host's reset, or opens one that was given up.
         ch = self._ch
         boot = self._modem.boot_count
+        epoch = self._modem.epoch
         for number, connection in enumerate(self._table):
             if connection and connection.boot != boot:
                 self._table[number] = None
@@ -356,7 +358,7 @@ class Connections:
         for number in open_ids:
             if number is not None and number < len(self._table) and not self._table[number]:
                 yield from self._close_id_op(number)
-        self._cleared_boot = boot
+        self._cleared_epoch = epoch
 
     def _allocate_op(self, connection):
         # Gives it an id that nobody has, and whose cool-down is over.
@@ -483,10 +485,10 @@ class Connections:
         connection.error = connection.error or "it was closed"
         if self._table[number] is not connection:
             return
-        cleared_boot = self._cleared_boot
+        cleared_epoch = self._cleared_epoch
         self.drop(connection)
         if not self._is_gone(connection) and (yield from self._close_id_op(number)):
-            self._cleared_boot = cleared_boot  # else the next opening looks
+            self._cleared_epoch = cleared_epoch  # else the next opening looks
 
     def _close_id_op(self, number):
         # A damaged command may have closed another one, or none: without +MIPCLOSE for this id

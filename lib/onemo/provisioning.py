@@ -81,6 +81,11 @@ def sync_checked_op(modem, profile, dry_run, remove_foreign, progress, journal):
     if leftovers or remove_foreign:
         before = yield from list_all_op(modem)
     unwanted = _unwanted(wanted, before, leftovers, remove_foreign, protected)
+    if unwanted:  # a name may have been damaged on the line: a second look decides
+        again = yield from list_all_op(modem)
+        listed = _unwanted(wanted, again, leftovers, remove_foreign, protected)
+        unwanted = [name for name in unwanted if name in listed]
+        before += again
     to_write = []
     for item in wanted["objects"]:  # all sources are judged before anything is touched
         same = False

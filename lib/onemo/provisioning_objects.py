@@ -65,9 +65,9 @@ def confirm_op(modem, wanted, before, digests, fixed):
                 % item["name"]
             )
     known = [name for name, _, _ in before] + [item["name"] for item in wanted["objects"]]
-    after = yield from list_all_op(modem)
-    for name, _, size in after:
-        if name not in known:
+    strays = [item for item in (yield from list_all_op(modem)) if item[0] not in known]
+    for name, _, size in strays and (yield from list_all_op(modem)):
+        if name in [item[0] for item in strays]:
             modem.tell(
                 "stray",
                 "%s, %s bytes, is in the module, and nobody wrote it: a name may have been "

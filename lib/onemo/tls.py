@@ -57,7 +57,7 @@ class TLSContext(_Methods):
         self._modem = modem
         self._ch = modem.channel
         self._settings: "dict[str, Any]" = {}  # what configure was asked for: {option: value}
-        self._boot = -1  # the boot of the module that they were sent to
+        self._epoch = -1  # of the modem, in which they were sent
 
     if not TYPE_CHECKING:
 
@@ -97,19 +97,19 @@ class TLSContext(_Methods):
         )
 
     def apply_op(self, again=False):
-        """Operation: send the settings, unless this boot of the module has them. VerifyError;
+        """Operation: send the settings, unless they were sent in this epoch. VerifyError;
         ValueError at once without any."""
         if not self._settings:
             raise ValueError(
                 "TLS context %d is not configured: call configure() first" % self.ssl_id
             )
-        if self._boot == self._modem.boot_count and not again:
+        if self._epoch == self._modem.epoch and not again:
             return ()  # for each connection asks for it, and operations take heap
         return self._apply_op(again)
 
     def _apply_op(self, again):
         modem = self._modem
-        restores = self._boot >= 0 and not again and modem.require_model().volatile
+        restores = self._epoch >= 0 and not again and modem.require_model().volatile
         if restores:
             from .cert_restore import restored_op
 
@@ -122,7 +122,7 @@ class TLSContext(_Methods):
         for option in ROWS:
             if self._asks_for(option):
                 yield from self._check_kept_op(option, (yield from self._kept_op(option)))
-        self._boot = modem.boot_count
+        self._epoch = modem.epoch
         self._ch.set_result(None)
 
     def difference_op(self):
@@ -138,7 +138,7 @@ class TLSContext(_Methods):
                     self._miss(option)
                 elif kept != wanted:
                     return option.name, kept, wanted
-        self._boot = self._modem.boot_count
+        self._epoch = self._modem.epoch
         return None
 
     def verify_op(self):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from onemo import CERT, KEY
-from onemo.errors import CommandError, ModemReset, Timeout, VerifyError
+from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout, VerifyError
 from onemo_simulator import Fault, damage_store
 
 from .conftest import Tape, md5, pem
@@ -293,6 +293,40 @@ def test_remove_removes(rig, manual_ca):
     rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
     assert rig.modem.certs.remove("ca.pem") is True
     assert rig.modem.certs.list() == []
+
+
+def removals(rig):
+    return [c for c in rig.module.commands if c.startswith(b"AT+MSSLRM")]
+
+
+def test_what_is_missing_is_not_asked_to_go(rig, manual_ca):
+    # A damaged name would be another object's.
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    assert rig.modem.certs.remove("cb.pem", missing_ok=True) is False
+    with pytest.raises(CommandError, match="762"):
+        rig.modem.certs.remove("cb.pem")
+    assert removals(rig) == []
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_lists_that_do_not_name_it_do_not_make_it_missing(rig, manual_ca, damaged):
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    line = b'+MSSLLIST: "ce.pem",%d' % len(manual_ca)
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", damaged, lines=[line])
+    assert rig.modem.certs.remove("ca.pem", missing_ok=True) is True
+    assert rig.modem.certs.list() == []
+
+
+def test_a_removal_that_contradicts_the_list_is_an_error(rig, manual_ca):
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    rig.module.reply(b"AT+MSSLRM", b"+CME ERROR: 762")
+    rig.modem.certs.list()
+    with pytest.raises(VerifyError, match="still in the module"):
+        rig.modem.certs.remove("ca.pem", missing_ok=True)
+    line = b'+MSSLLIST: "cb.pem",%d' % len(manual_ca)
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", lines=[line])
+    with pytest.raises(ProtocolError, match="never was"):
+        rig.modem.certs.remove("cb.pem", missing_ok=True)
 
 
 @pytest.mark.parametrize("quotes", [True, False])

@@ -56,6 +56,37 @@ def test_an_id_that_cannot_be_removed_nor_replaced(rigs):
     assert rig.module.store.psks == {"123": b"first"}
 
 
+def strays(modem):
+    told = []
+    modem.on_event(lambda kind, text: told.append(text) if kind == "stray" else None)
+    return told
+
+
+def test_what_an_unanswered_write_left_under_a_damaged_name_is_removed_by_the_next(rigs):
+    rig = rigs("MN316")
+    told = strays(rig.modem)
+    rig.module.reply(b"AT+MSSLPSK", None)
+    with pytest.raises(Timeout):
+        rig.modem.certs.write_psk("meter", SECRET)
+    rig.module.store.objects[PSK, "metr"] = SECRET.encode()
+    rig.modem.certs.write_psk("meter", SECRET)
+    assert rig.module.store.psks == {"meter": SECRET.encode()}
+    assert told == [
+        "meter was written under the name metr, which was damaged on the line; that was removed"
+    ]
+
+
+def test_a_name_that_nobody_can_have_given_is_removed_whatever_it_holds(rigs):
+    rig = rigs("MN316", strict=False)  # no name has such a byte but by damage
+    told = strays(rig.modem)
+    rig.module.reply(b"AT+MSSLPSK", b"OK")
+    rig.module.store.objects[PSK, "met\xe5r"] = b"damaged as well"
+    with pytest.raises((CommandError, VerifyError)):
+        rig.modem.certs.write_psk("meter", SECRET)
+    assert rig.module.store.psks == {}
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("checked", [True, False])
 def test_one_that_arrived_otherwise_is_removed(rigs, checked):
     rig = rigs("MN316", check_psk=checked, strict=False)

@@ -66,6 +66,50 @@ def test_a_partial_send_counts_once_the_total_agrees(rigs, total):
     assert stream.read(8) == b"12345678"
 
 
+@pytest.mark.parametrize("count", ["before", "after"])
+def test_more_sent_than_was_written_ends_the_connection(rigs, monkeypatch, count):
+    # A CR inside its MIPSEND: the rest of the command goes to the peer.
+    rig = rigs(strict=False, send_line=count)
+    stream = rig.modem.connect(HOST, 7)
+    feed = rig.module.feed
+
+    def damaged(data):
+        feed(bytes(data).replace(b"=0,11", b"=0\r,11"))
+
+    monkeypatch.setattr(rig.module, "feed", damaged)
+    with pytest.raises(ConnectionLost, match="15"):
+        stream.write(b"hello world")
+        stream.read(1)
+
+
+@pytest.mark.parametrize("answer", [b"+CME ERROR: 551", b"+MIPRD: 0,0\r\n\r\nOK", b"OK"])
+def test_an_end_before_all_that_was_announced_is_none(rigs, answer):
+    rig = rigs()
+    rig.network.listen(HOST, 20, Talker(b"readings of today"))
+    stream = rig.modem.connect(HOST, 20)
+    rig.clock.advance(5)
+    rig.modem.channel.ready()
+    rig.module.reply(b"AT+MIPRD", answer, None)
+    with pytest.raises((ConnectionLost, ProtocolError, CommandError)):
+        stream.read(17)
+
+
+def test_a_close_that_nothing_confirmed_is_told_by_asyncio_too(aios):
+    rig = aios()
+
+    async def main():
+        stream = await rig.aio.connect(HOST, 7)
+        rig.module.reply(b"AT+MIPCLOSE", None)
+        with pytest.raises(Timeout):
+            await stream.aclose()
+        await stream.aclose()  # twice is harmless
+        await (await rig.aio.connect(HOST, 7)).aclose()
+        rig.clock.advance(5)
+        assert {rig.module.sockets.get(number) for number in range(6)} == {None}
+
+    rig.run(main())
+
+
 def test_an_end_that_is_none_is_not_believed(rigs):
     rig = rigs()
     stream = rig.modem.connect(HOST, 7)

@@ -163,6 +163,7 @@ FIGURES = (
         "tls_board_rsa_ms", CHIP, "mutual TLS on the board, RSA-2048: opened in", None, None, "ms"
     ),
     Figure("tls_board_rsa_live", CHIP, "mutual TLS on the board, RSA-2048: heap once open"),
+    Figure("tls_board_rsa_peak", CHIP, "mutual TLS on the board, RSA-2048: heap at most"),
 )
 
 # key -> what the tests guard as long as the promise is not kept.
@@ -173,10 +174,10 @@ OPEN: dict[str, float] = {
     "chip_byte_out": 880,
     "cycles_out": 24,
     "live_import": 30800,
-    "live_loaded": 60000,
-    "live_loaded_rom": 34300,
-    "tls_connection": 5100,
-    "tls_message": 1280,
+    "live_loaded": 60500,
+    "live_loaded_rom": 34500,
+    "tls_connection": 5200,
+    "tls_message": 1320,
     "heap_upload": 77000,
     "small_live_import_rom": 12200,
     "small_live_loaded_rom": 19900,

@@ -19,6 +19,7 @@ proof_extra proof_ms growth_upload
 chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in
 lost_921600_256 lost_921600_default lost_list_256 lost_list_1024 lost_list_default gap_out gap_in
 tls_module_ec_ms tls_module_ec_live tls_board_ec_ms tls_board_ec_peak tls_board_rsa_ms
+tls_board_rsa_peak
 """
 README = tuple(_README.split())
 

@@ -161,7 +161,9 @@ class FaultyUart:
             data, at = data[n:], at + n
             self.sent_damaged = self.sent_damaged or self._damages_data(strike, data[:1])
             self.send_cut = self.send_cut or (strike.kind == "cr" and _SEND in self.module._line)
-            data = self._changed(strike, data)
+            instead, rest = self._changed(strike, data)
+            self._send(instead)
+            data, at = rest, at + len(data) - len(rest)
         self._send(data)
 
     def _damages_data(self, strike: Strike, byte: bytes) -> bool:
@@ -219,7 +221,9 @@ class FaultyUart:
             n = max(0, strike.at - at)
             self._come(data[:n])
             data, at = data[n:], at + n
-            data = self._changed(strike, data)
+            instead, rest = self._changed(strike, data)
+            self._come(instead)
+            data, at = rest, at + len(data) - len(rest)
         self._come(data)
 
     def _come(self, data: bytes) -> None:
@@ -232,22 +236,23 @@ class FaultyUart:
         self._note(TO_HOST, data)
         self._rx += data
 
-    def _changed(self, strike: Strike, data: bytes) -> bytes:
+    def _changed(self, strike: Strike, data: bytes) -> tuple[bytes, bytes]:
+        # What comes in place of the data's beginning, and what follows as it was.
         kind, way, _, what = strike
         self.struck_by(strike)
         self._note("!", str(strike).encode())
         if kind == "flip":
-            return bytes((data[0] ^ what,)) + data[1:]
+            return bytes((data[0] ^ what,)), data[1:]
         if kind == "drop":
-            return data[1:]
+            return b"", data[1:]
         if kind == "double":
-            return data[:1] + data
+            return data[:1], data
         if kind == "cr":
-            return b"\r" + data
+            return b"\r", data
         if kind == "line":
-            return LINES[what] + data
+            return LINES[what], data
         if kind == "late":
             self._late[way] = self.clock.now() + LATE_S[what]
-            return data
+            return b"", data
         self.reboot(kind == "reboot")
-        return data if way == TO_MODULE else b""
+        return b"", data if way == TO_MODULE else b""
