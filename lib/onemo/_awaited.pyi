@@ -370,8 +370,8 @@ class Modem:
     async def sync(self, profile: dict, *, dry_run: bool=False, remove_foreign: bool=False, progress=None, journal: str='onemo.rotate') -> list[tuple[str, Any]]:
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
-        finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
-        order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
+        finished, or undone if it was not proven (see provisioning_rotate.py). Returns what was
+        done, in order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
 
         `dry_run`: only say what would be done. `remove_foreign`: remove what the profile does not
         name, which is left alone otherwise. progress(name, done, total) gets bytes. `journal`: the

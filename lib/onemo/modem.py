@@ -22,7 +22,7 @@ _SELDOM = const(
     " start=start set_model=start model_info=.model_info is_known_model=.model_info "
     "reboot=reboot set_baud=baud attach=network sleep_mode=power_sleep clock=clock info=info "
     "use_as_socket=net_stand_in restore=cert_restore certs=.certs sync=provisioning "
-    "identity=provisioning rotate=provisioning udp=*udp socket_module=*socket "
+    "identity=provisioning_identity rotate=provisioning_rotate udp=*udp socket_module=*socket "
     "refuse_unidentified=refusals refuse_reentry=refusals "
 )
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         network,
         power_sleep,
         provisioning,
+        provisioning_identity,
+        provisioning_rotate,
         reboot,
         refusals,
         start,
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
         cert_restore.Methods,
         certs.Methods,
         provisioning.Methods,
+        provisioning_identity.Methods,
+        provisioning_rotate.Methods,
         refusals.Methods,
     ):
         pass

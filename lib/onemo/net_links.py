@@ -288,7 +288,6 @@ class Connections:
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()
-            yield from tls.check_present_op()
             if self._clock_epoch != modem.epoch and tls.checks_dates():
                 from .clock import check_op
 
@@ -333,9 +332,9 @@ class Connections:
                     elif ch.value(0) == connection.id:
                         found = (
                             ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
-                            and ch.field_equals(2, connection.host.encode())
+                            and ch.field_equals(2, _port.as_buffer(connection.host))
                             and ch.value(3) == connection.port
-                            and (ch.text(4) in (None, "CONNECTED"))
+                            and (ch.field_equals(4, b"CONNECTED") or ch.text(4) is None)
                         )
                 looks = 0
             except CommandError:  # it may be busy for a moment
@@ -472,7 +471,19 @@ class Connections:
             if tls:
                 raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
         else:
-            yield from self._read_ssl_op(connection)
+            # One bit lost on the line would mean plaintext.
+            kept = None
+            ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
+                    kept = (ch.value(2), ch.value(3))
+            if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
+                raise VerifyError(
+                    "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
+                    % (connection.id, kept)
+                )
         encoding = 0 if model.prompt else _ENCODING_HEX
         ch.command(b"+MIPCFG=").quote("encoding").number(connection.id)
         ch.number(encoding).number(0).send(REPLY_MS)
@@ -482,23 +493,6 @@ class Connections:
         ch.command(b"+MIPCFG=").quote("autofree").number(connection.id).number(1).send(REPLY_MS)
         while ch.poll() != DONE:
             yield
-
-    def _read_ssl_op(self, connection):
-        # One bit lost on the line would mean plaintext.
-        ch = self._ch
-        tls = connection.tls
-        kept = None
-        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
-        while (event := ch.poll()) != DONE:
-            if event != LINE:
-                yield
-            elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
-                kept = (ch.value(2), ch.value(3))
-        if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
-            raise VerifyError(
-                "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
-                % (connection.id, kept)
-            )
 
     # Closing
 

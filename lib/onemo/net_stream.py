@@ -59,7 +59,12 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         """Up to `n` bytes, as soon as there are some; 0 at the end, None if it would have to wait
         and must not."""
         size = len(buf) if n is None else min(n, len(buf))
-        return self._run(self._readinto_steps(buf, size)) if size else 0
+        if not size:
+            return 0
+        reader = self._begin_readinto(buf, size)
+        if reader:
+            self._run(reader)
+        return self._end_readinto(buf, size)
 
     def read(self, n: int = -1) -> bytes:
         """Exactly `n` bytes, fewer only at the end; all up to the end without `n`. A Timeout loses

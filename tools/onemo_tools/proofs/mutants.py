@@ -37,6 +37,13 @@ MEMORY = 3 << 30  # bytes of address space a process may take: some mutants fill
 
 KILLED = ("killed", "timeout")
 
+_IDENTITY = (
+    "identity/test_sync.py",
+    "identity/test_rotate.py",
+    "identity/test_proven.py",
+    "identity/test_fronts.py",
+)
+
 # Modules beyond the core, each with the tests that are about it.
 SLICES: dict[str, tuple[str, ...]] = {
     "at_resync": ("driver/test_start.py", "driver/test_commands.py", "driver/test_phases.py"),
@@ -59,12 +66,12 @@ SLICES: dict[str, tuple[str, ...]] = {
     "net_udp": ("sockets/test_udp.py",),
     "net_udp_socket": ("sockets/test_udp.py",),
     "error_numbers": ("sockets/test_stand_in.py",),
-    "provisioning": (
-        "identity/test_sync.py",
-        "identity/test_rotate.py",
-        "identity/test_proven.py",
-        "identity/test_fronts.py",
-    ),
+    "provisioning": _IDENTITY,
+    "provisioning_entry": _IDENTITY,
+    "provisioning_journal": _IDENTITY,
+    "provisioning_objects": _IDENTITY,
+    "provisioning_identity": ("identity/test_proven.py", "identity/test_fronts.py"),
+    "provisioning_rotate": _IDENTITY,
     "schema": ("pure/test_schema.py",),
     "profile_check": ("pure/test_schema.py", "pure/test_profile.py", "identity/test_sync.py"),
     "profile": ("pure/test_profile.py", "identity/test_sync.py"),
