@@ -103,10 +103,9 @@ class ConnectionBuffer:
                     self._check_id()
                     unread = ch.value(1) or 0
                     count = ch.data_remaining
-                    if (
-                        count > size
-                        or (unread and count < size)
-                        or (known > 1 and count < min(size, known))
+                    if count > size or (
+                        not self._modem.require_model().packet_reads
+                        and ((unread and count < size) or (known > 1 and count < min(size, known)))
                     ):
                         ch.lose_sync()
                         raise ProtocolError(

@@ -433,7 +433,7 @@ def test_a_recovery_that_is_left_after_its_settings_still_tells_of_the_reboot(ri
         try:
             for _ in range(steps):
                 next(operation)
-                rig.modem.wait(channel.max_sleep_ms())
+                rig.modem.wait()
         except StopIteration:
             assert told == ["reboot"]
             return
