@@ -35,6 +35,7 @@ PROVISION = (
     "cert_store.py",
     "cert_upload.py",
     "cert_upload_counted.py",
+    "cert_upload_faults.py",
     "cert_upload_inline.py",
     "certs.py",
     "clock.py",
@@ -92,6 +93,11 @@ IDENTITY = (
     "profile.py",
     "profile_check.py",
     "provisioning.py",
+    "provisioning_entry.py",
+    "provisioning_identity.py",
+    "provisioning_journal.py",
+    "provisioning_objects.py",
+    "provisioning_rotate.py",
     "renew.py",
 )
 

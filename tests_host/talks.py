@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import itertools
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent
@@ -23,6 +24,11 @@ def shortened(commands):
         count = len(list(same))
         found.append(text if count == 1 else f"{count} x {text}")
     return found
+
+
+def rounded(text):
+    """A sentence whose times are in whole tenths of a second: a millisecond is no behaviour."""
+    return re.sub(r"(\d{3,}) ms", lambda found: f"{round(int(found[1]), -2)} ms", text)
 
 
 def outcome(work):

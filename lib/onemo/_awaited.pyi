@@ -61,8 +61,8 @@ class CertStore:
 
     async def remove(self, name: str, missing_ok: bool=False, *, in_use_ok: bool=False) -> bool:
         """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
-        it was there: without `missing_ok` a missing one is CommandError 762. VerifyError if it is
-        still there.
+        it was there: without `missing_ok` a missing one is CommandError 762, and nothing is sent
+        that removes. VerifyError if it is still there.
 
         ValueError, before anything is sent, if an open connection uses it, for the manual warns of
         that; `in_use_ok` allows it."""
@@ -170,6 +170,7 @@ class Modem:
     model: str | None
     profile: Any
     boot_count: int
+    epoch: Any
     partial_upload: Any
     unverified: Any
     contexts: Any
@@ -190,7 +191,7 @@ class Modem:
     rts: Any
     cts: Any
     keep_awake: Any
-    settings_boot: Any
+    settings_epoch: Any
     certs: CertStore
 
     def __init__(self, uart, *, baud: int=115200, model: str | None=None, buffer: int=256, packet: int=2048, line: int=1024, trace=None, reopen=None, rts: bool=False, cts: bool=False) -> None:
@@ -224,11 +225,13 @@ class Modem:
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors. A query that is answered by nothing but OK is followed by
-        another, which may wait as long again, 5 s at the most.
+        kept out of traces and errors. A query, or what `expect` is given for, that is answered by
+        nothing but OK is followed by another query, which may wait as long again, 5 s at the most.
 
-        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
-        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
+        ProtocolError, in step, for a line longer than 2048 bytes; for an answer of nothing but OK
+        that the query behind it does not confirm, unless the command restarts the module;
+        CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
+        that is not one line."""
 
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
@@ -267,6 +270,9 @@ class Modem:
         With Modem(reopen=...) a module at 9600, 115200, 460800 or 921600 bit/s is found, and
         `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
         told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
+
+        Called again it leaves connections alone, unless the module shows that it rebooted, and
+        settings are sent again before they are next used.
 
         Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
         another brand, or of the first generation; ProtocolError if it says something else each
@@ -364,8 +370,8 @@ class Modem:
     async def sync(self, profile: dict, *, dry_run: bool=False, remove_foreign: bool=False, progress=None, journal: str='onemo.rotate') -> list[tuple[str, Any]]:
         """Make the module have what `profile` says (see profile.py), touching only what differs:
         remove, write, verify, set contexts, read them back. A rotation that was cut off is
-        finished, or undone if it was not proven (see provisioning.py). Returns what was done, in
-        order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
+        finished, or undone if it was not proven (see provisioning_rotate.py). Returns what was
+        done, in order: [("remove", name), ("write", name), ("configure", ssl_id), ...].
 
         `dry_run`: only say what would be done. `remove_foreign`: remove what the profile does not
         name, which is left alone otherwise. progress(name, done, total) gets bytes. `journal`: the

@@ -55,5 +55,8 @@ def as_buffer(text):
     return text.encode() if isinstance(text, str) else text
 
 
+MARKS = (b"+", b"\r", b"\n")
+
+
 def unload(*names):
     pass

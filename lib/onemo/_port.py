@@ -22,6 +22,8 @@ try:
         """`text` as something a bytearray can be extended by; here a str is one already."""
         return text
 
+    MARKS = ("+", "\r", "\n")  # as as_buffer has them; here they are found in bytes as well
+
     IS_BOARD = True
 
     def methods_of(homes, base=object):

@@ -35,7 +35,13 @@ class Stream(ConnectionBuffer):
     async def readinto(self, buf) -> int:
         """Fills `buf` as far as there is something, and waits until there is; how many bytes, 0 at
         the end."""
-        return await self._run(self._readinto_steps(buf, len(buf)))
+        return await self._readinto(buf, len(buf))
+
+    async def _readinto(self, buf, size):
+        reader = self._begin_readinto(buf, size)
+        if reader:
+            await self._run(reader)
+        return self._end_readinto(buf, size)
 
     async def read(self, n: int = -1) -> bytes:
         """Up to `n` bytes, as soon as there are some; all up to the end without `n`."""
@@ -44,7 +50,7 @@ class Stream(ConnectionBuffer):
         if not n:
             return b""
         buf = bytearray(min(n, 4 * self.room()))
-        got = await self._run(self._readinto_steps(buf, len(buf)))
+        got = await self._readinto(buf, len(buf))
         return bytes(buf[:got])
 
     async def readexactly(self, n: int) -> bytes:

@@ -30,17 +30,19 @@
 #     all of them                                 IDLE         final result, deadline, reboot,
 #                                                              reset(), cancel()
 
+from builtins import bytes, len, min  # noqa: A004 (found at once here, and not after a look elsewhere)
+
 from . import _port, at_syntax
-from ._port import as_buffer, const
+from ._port import IS_BOARD, as_buffer, const
 from .errors import CommandError, ModemReset, ProtocolError, Timeout
 
-# Phases
+# Phases: from the third on a command is under way, in the last two something is written.
 _IDLE = const(0)
 _LISTENING = const(1)
-_COMMAND = const(2)
-_PROMPT_WAIT = const(3)
-_PAYLOAD = const(4)
-_ANSWER = const(5)
+_PROMPT_WAIT = const(2)
+_ANSWER = const(3)
+_COMMAND = const(4)
+_PAYLOAD = const(5)
 
 # What poll() returns
 WAIT = const(0)  # nothing yet
@@ -60,20 +62,29 @@ REST_OF_LINE = const(0)  # as `data_after`: all behind the colon, up to the line
 
 _CHUNK = const(128)  # bytes a read: a smaller piece is slower
 _LINE_BURST = const(16)  # bytes of a line that are waited for together: 1 ms at 115200
+_LIST_BURST = const(64)  # and of more lines, once there are two
 _JOINED_MAX = const(2048)  # longest line that is put together
 _BURST_MIN = const(32)  # bytes of announced data that are waited for together, from a UART that
 _BURST_MAX = const(512)  # does not say how many it keeps; at most: others are to have their turn
 _READS_PER_POLL = const(32)
 _READS_PER_FLUSH = const(256)
 _GRACE_MS = const(1000)
+_UNTIMED = const(0x780)  # of endless lines each 2 KB have a piece in which time is looked at
 _SOURCE_WAIT_MS = const(10)
 _SLEEP_MAX_MS = const(1000)
 _QUEUE_MAX_MS = const(60000)  # no UART's buffer takes as long
 _COLON = const(0x3A)
 _PLUS = const(0x2B)
+_STAR = const(0x2A)
+_CARET = const(0x5E)
+_CR = const(0x0D)
+_LETTERS = const(0x40)  # what is below can end a name
+_ALL_PUBLIC = const(0xFFFF)
 _NO_STATUS = const(-1)
 _NOT_READ = const(-1)
-_OK = const(1)  # as in at_syntax
+_PERHAPS = const(2)  # as `rebooted`: nothing tells that it started anew, nor that it did not
+_NOT_FOUND = const(-1)
+_REST = const(-1)  # of a line that is too long: it is discarded up to its end
 _READY = const(b"+MATREADY")
 HEX_DIGITS = const(b"0123456789abcdef")
 _LINE_END = const(b"\r\n")
@@ -97,12 +108,11 @@ class Channel:
     # costs more than most of these functions. That is why some are cut in two.
 
     def __init__(self, uart, baud, buffer, trace):
+        self.baud = baud  # bit/s
         self.set_uart(uart)
-        self.baud = baud  # bit/s; deadlines contain the time that bytes take on the line
         self.buffer = bytearray(buffer)  # payload on its way out; free for others meanwhile
-        self.own_expect = ALL  # of the application's raw command
         self.result = None  # of the operation that a front drives, see set_result()
-        self.busy = False  # it has work to do, and yields only to give others their turn
+        self.busy = False  # no command is under way, and others are only given their turn
         self.running = False  # an operation is under way (blocking front), or ciphers() is read
         self.bytes_received = 0  # modulo 2**24
 
@@ -117,10 +127,10 @@ class Channel:
         self.fillable = True  # they may be anything; False: a peer would get them
         self.prompt_refused = False  # the prompt for them was, but it may come all the same
         self.timeout_ms = 0
-        self._deadline = None  # ticks; None: poll() never raises Timeout
+        self._since = None  # ticks when timeout_ms began; None: poll() never raises Timeout
         self._expect = None  # beginning of its information lines; None: it has none
         self._data_after = None  # commas before data inside the answer; None: it has none
-        self._require_info = False  # a final result before the first information line is late
+        self._lines = 0  # information lines so far; -1: a final result before the first is late
         self._line_open = False  # the caller pushes the rest of the command line
         self._discarded = False  # part of the answer was discarded: it was too long
 
@@ -129,11 +139,12 @@ class Channel:
         self._at = self._stop = 0
         self._pushing = False  # it was given to push(), and SENT is still to be told
         self._line_free = _port.ticks_ms()  # from then on nothing is on its way, as reckoned
+        self._line_rest = 0  # and so many ten-thousandths of a bit's time more
 
         # The module, as far as the conversation shows it
         self.out_of_sync = True  # an answer to an earlier command may still come
         self.strays = 0  # final results that no command was waiting for, modulo 256
-        self.rebooted = False  # it said that it started anew
+        self.rebooted = False  # it said that it started anew, or _PERHAPS it did
         self.cold = True  # nothing is known of it: it may be in any mode
         self.sleep_ms = None  # after a command it is awake for so long; None: it does not sleep
         self._sent_ms = 0  # ticks of the last command
@@ -146,9 +157,8 @@ class Channel:
         self._rx = bytearray(buffer + _CHUNK)
         self._rx[:] = b""
         self._rx_pos = 0
-        self._expect_eol = 0  # data is over: so many bytes of the line end behind it are to come
+        self._skipping = 0  # bytes of the line end that are to come behind data, or _REST
         self._data_ended = False  # nothing but URCs and the final result may follow
-        self._skip_line = False  # the line under way is too long: discarded up to its end
         self._urcs = []  # (prefix, handler)
         self._in_handler = False
 
@@ -174,6 +184,7 @@ class Channel:
                 self._rx_burst = max(_BURST_MIN, min(_BURST_MAX, int(field[6:].rstrip(")")) // 2))
             elif field.startswith("txbuf="):
                 self._write_piece = int(field[6:].rstrip(")")) // 2
+        self._piece_ms = self._write_piece * 10000 // self.baud
 
     # A command
 
@@ -183,9 +194,9 @@ class Channel:
             raise RuntimeError("a URC handler must not issue commands; note the event and return")
         out = self.out
         out[:] = b"AT"
-        out += as_buffer(name)
+        out += name if IS_BOARD else as_buffer(name)
         self.mask_tx = False
-        self.public_len = 0
+        self.public_len = _ALL_PUBLIC
         return self
 
     def quote(self, text):
@@ -246,14 +257,12 @@ class Channel:
         `require_info`: ignore final results until an information line has arrived; they belong to
         an earlier command.
         """
-        if not self.mask_tx:
-            self.public_len = len(self.out)
-        if self.phase != _IDLE or len(self._rx) > self._rx_pos or self.uart.any():
+        if self.phase != _IDLE or self._rx_pos < len(self._rx) or self.uart.any():
             self._flush_before_send()
         self.out.append(0x0D)
         self._expect = expect
         self._data_after = data_after
-        self._require_info = require_info
+        self._lines = -require_info
         self._line_open = line_open
         self.payload_remaining = payload
         self.fillable = fillable
@@ -263,10 +272,10 @@ class Channel:
         payload = len(self.out)  # once more, for another local would make the frame too large
         self._stop = payload - line_open
         self.phase = _COMMAND
-        self.timeout_ms = timeout_ms
-        self._begin_timeout(payload)
+        self.timeout_ms = timeout_ms + payload * 10000 // self.baud
+        self._since = _port.ticks_ms()
         if self.sleep_ms is not None:
-            self._sent_ms = _port.ticks_ms()
+            self._sent_ms = self._since
 
     def _flush_before_send(self):
         # What came since the command before may not allow another one.
@@ -298,40 +307,39 @@ class Channel:
         line, from now on. Without a command it serves URCs until then."""
         if self.phase == _IDLE:
             self.phase = _LISTENING
-        self.timeout_ms = timeout_ms
-        self._begin_timeout(size)
-
-    def _begin_timeout(self, size):
-        self.timeout_ms += size * 10000 // self.baud
-        self._deadline = _port.ticks_add(_port.ticks_ms(), self.timeout_ms)
+        self.timeout_ms = timeout_ms + size * 10000 // self.baud
+        self._since = _port.ticks_ms()
 
     def max_sleep_ms(self):
         """How long a front may sleep, unless bytes come, before it must poll again."""
-        if self.busy:
-            return 0
-        if self._at < self._stop:
-            return max(1, self._write_wait_ms())  # the UART is to take bytes, which wakes nobody
-        if self._deadline is None or self.phase == _PAYLOAD:
-            return _SOURCE_WAIT_MS  # in a payload it is the source that has nothing yet
-        return max(1, min(_SLEEP_MAX_MS, _port.ticks_diff(self._deadline, _port.ticks_ms())))
+        if self.phase > _ANSWER:
+            if self._at < self._stop:  # the UART is to take bytes, which wakes nobody
+                return max(1, self._write_wait_ms())
+            return _SOURCE_WAIT_MS  # the source has nothing yet
+        if self._since is None:
+            return 0 if self.busy else _SOURCE_WAIT_MS
+        left_ms = self.timeout_ms - _port.ticks_diff(_port.ticks_ms(), self._since)
+        if left_ms > _SLEEP_MAX_MS:
+            return _SLEEP_MAX_MS
+        return left_ms if left_ms > 0 else 1
 
     def min_sleep_ms(self):
         """How long a front had better sleep though bytes come: announced data is taken together,
-        not byte by byte, up to half of what the UART keeps; so is some of a line that has begun;
-        and a UART that has enough to send is left alone."""
-        if self._at < self._stop:
-            return max(0, self._write_wait_ms())
-        if not self.data_remaining:
-            if (
-                self.phase != _ANSWER
-                or self._data_after is not None  # a connection's short answers are not delayed
-                or not self.fillable
-                or len(self._rx) == self._rx_pos
-            ):
-                return 0
-            return _LINE_BURST * 10000 // self.baud
-        missing = min(self.data_remaining, self._rx_burst) - self.uart.any()
-        return missing * 10000 // self.baud if missing > 0 else 0
+        not byte by byte, up to half of what the UART keeps; so is some of a line; and a UART that
+        has enough to send is left alone."""
+        if self.phase > _ANSWER:
+            return max(0, self._write_wait_ms()) if self._at < self._stop else 0
+        if self.data_remaining:
+            missing = min(self.data_remaining, self._rx_burst) - self.uart.any()
+            return missing * 10000 // self.baud if missing > 0 else 0
+        if (
+            self.phase == _ANSWER
+            and self._data_after is None  # a connection's short answers are not delayed
+            and self.fillable
+        ):
+            missing = min(_LIST_BURST, self._rx_burst) if self._lines > 1 else _LINE_BURST
+            return missing * 10000 // self.baud
+        return 0
 
     def _write_wait_ms(self):
         # Until a UART that was given payload has room for the next piece: it would keep all tasks
@@ -339,11 +347,11 @@ class Channel:
         left_ms = _port.ticks_diff(self._line_free, _port.ticks_ms())
         if left_ms > _QUEUE_MAX_MS:  # ticks have wrapped meanwhile
             left_ms = 0
-        return left_ms - self._write_piece * 10000 // self.baud
+        return left_ms - self._piece_ms
 
     def command_text(self):
         """The command sent last, as str, without its secrets."""
-        return at_syntax.ascii_str(self.out[: self.public_len])
+        return at_syntax.ascii_str(self.out[: self.public_len].rstrip(_LINE_END))
 
     def set_result(self, value):
         """Store and return the value of an operation. A front reads it here: the value that a
@@ -355,9 +363,9 @@ class Channel:
 
     def ready(self):
         """Serve what came meanwhile; True if the next command can go without a recovery."""
-        if self.phase >= _COMMAND:
-            return False
-        if self.phase != _IDLE or len(self._rx) > self._rx_pos or self.uart.any():
+        if self.phase != _IDLE or self._rx_pos < len(self._rx) or self.uart.any():
+            if self.phase > _LISTENING:
+                return False
             self._flush()
         if self.out_of_sync or self.rebooted or self.payload_remaining:
             return False
@@ -376,7 +384,7 @@ class Channel:
 
     def cancel(self):
         """Leave whatever is under way, or is waited for; the next command recovers first."""
-        if self.phase >= _COMMAND:
+        if self.phase > _LISTENING:
             self.out_of_sync = True
             if not self.fillable:  # what comes next could still go to the peer
                 self.payload_remaining = max(1, self.payload_remaining)
@@ -400,7 +408,8 @@ class Channel:
     def set_baud(self, baud):
         """Use another speed, bit/s, in deadlines; until the module has answered, nothing is known
         of it."""
-        self.baud = baud
+        self.baud = baud  # deadlines contain the time that bytes take on the line
+        self.set_uart(self.uart)
         self.out_of_sync = True
 
     def set_rebooted(self, rebooted=True):
@@ -408,8 +417,9 @@ class Channel:
         self.rebooted = rebooted
 
     def forget(self):
-        """Note that nothing is known of the module."""
-        self.rebooted = self.cold = True
+        """Note that nothing is known of the module, not even whether it started anew."""
+        self.rebooted = self.rebooted or _PERHAPS
+        self.cold = True
 
     def expect_payload(self, size):
         """Note how many bytes of a payload the module may be waiting for."""
@@ -427,18 +437,19 @@ class Channel:
     def resume_payload(self, timeout_ms):
         """Take push() for the payload that the module still waits for; its command has no final
         result yet."""
-        self._require_info = False
+        self._lines = 0
         self.phase = _PAYLOAD
         self.set_deadline(timeout_ms, self.payload_remaining)
 
     def _end_command(self):
         self.phase = _IDLE
-        self._expect = self._deadline = None
+        self._expect = self._since = None
         self._pushing = self._line_open = False
         self._stop = self._at
         if self._data_after is not None:
             self._data_after = None
-            self.data_remaining = self._expect_eol = 0
+            self.data_remaining = 0
+            self._skipping = min(self._skipping, 0)
             self._data_ended = False
 
     # What happens
@@ -452,19 +463,21 @@ class Channel:
         """What happened next: WAIT, LINE, PROMPT, SENT, DATA or DONE. Raises CommandError,
         Timeout, ModemReset or ProtocolError. With no command under way it serves URCs and returns
         WAIT."""
-        if self._at < self._stop and not self._write():
-            self._expire()
-            return WAIT
-        if self.phase == _COMMAND:
-            if self._line_open:
-                self.phase = _PAYLOAD
-                return SENT
-            self.phase = _PROMPT_WAIT if self.payload_remaining else _ANSWER
-        elif self._pushing and not self.payload_remaining:
-            self._pushing = False
-            if not self._line_open:
-                self.phase = _ANSWER
-            return SENT  # an answer that is there already is for the next call
+        if self.phase > _ANSWER:
+            if self._at < self._stop and not self._write():
+                self._expire()
+                return WAIT
+            if self.phase == _COMMAND:
+                if self._line_open:
+                    self.phase = _PAYLOAD
+                    return SENT
+                self.phase = _PROMPT_WAIT if self.payload_remaining else _ANSWER
+                return WAIT  # no answer is there yet
+            if self._pushing and not self.payload_remaining:
+                self._pushing = False
+                if not self._line_open:
+                    self.phase = _ANSWER
+                return SENT  # an answer that is there already is for the next call
         # Of much that came some is read before what is there is looked at, line after line: the
         # UART must not overflow meanwhile. But no more than there is room for.
         n = len(self._rx) - self._rx_pos
@@ -475,9 +488,9 @@ class Channel:
         reads = _READS_PER_POLL  # a UART that never falls silent must not keep us
         while n:
             event = self._next_event()
-            if event == LINE and n > 0:
-                self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
             if event != WAIT:
+                if event == LINE and n > 0 and not self.bytes_received & _UNTIMED:
+                    self._expire(_GRACE_MS)  # what is on its way at the deadline still counts
                 return event
             if 0 < n < _CHUNK or not reads:
                 break  # less was all there was: what comes meanwhile is for the next call
@@ -486,7 +499,7 @@ class Channel:
         if self._pushing:
             self._pushing = False
             return SENT
-        if self._deadline is not None:
+        if self._since is not None:
             self._expire()
         return WAIT
 
@@ -498,30 +511,48 @@ class Channel:
 
     def value(self, index):
         """Its parameter `index` as a number; None if it is none."""
-        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        at = self.field(index)
         return None if at < 0 else at_syntax.number(self._rx, at, self.end)
 
     def text(self, index):
         """Its parameter `index` as str, without quotes; None if there are not so many."""
-        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        at = self.field(index)
         return None if at < 0 else at_syntax.text(self._rx, at, self.end)
 
     def raw(self, index):
         """Its parameter `index` as bytes, without quotes, whatever they are; b"" if there are not
         so many."""
-        at = at_syntax.field(self._rx, self.args_at, self.end, index)
+        at = self.field(index)
         if at < 0:
             return b""
         return bytes(self._rx[at : at_syntax.field_end(self._rx, at, self.end)]).strip(b'"')
 
+    def keep_line(self, command):
+        """Add a copy of it to `result`, a list, unless it is another command's. `command`,
+        as_buffer: the one sent; b"": all lines are kept."""
+        rx = self._rx
+        at = self.start
+        if (
+            command
+            and not (rx.startswith(command, at) and rx[at + len(command)] == _COLON)
+            and not self.is_own_line()
+        ):
+            return
+        self.result.append(bytes(rx[at : self.end]))
+
     def is_own_line(self):
         """False if it begins with another command's name, `+OTHER:`, or as chatter, `^OTHER:`."""
         rx = self._rx
-        out = self.out
-        if rx[self.start] not in b"+*^" or out[2] != 0x2B or out.find(b";") >= 0:
+        at = self.start
+        if self.out[2] != _PLUS:
             return True
-        at = self._match_command(self.start, 2, b"=?\r")
-        return (at and rx[at] == 0x3A) or rx.find(b":", self.start, self.end) < 0
+        if rx[at] == _PLUS:
+            at = self._match_command(at + 1, 3, b"=?")
+            if at and rx[at] == _COLON:
+                return True
+        elif rx[at] != _STAR and rx[at] != _CARET:
+            return True
+        return rx.find(b":", self.start, self.end) < 0 or self.out.find(b";") >= 0
 
     def is_query(self):
         """True if the command asks for something: `+NAME` or `+NAME?`."""
@@ -544,15 +575,26 @@ class Channel:
 
     def field_equals(self, index, name):
         """True if its parameter `index` is `name` (bytes). Allocates nothing."""
+        rx = self._rx
         at = self.args_at
-        if index:
-            at = at_syntax.field(self._rx, at, self.end, index)
-        return at >= 0 and at_syntax.same(self._rx, at, self.end, name)
+        if index or at < 0:
+            at = self.field(index)
+            if at < 0:
+                return False
+        if not rx.startswith(name, at + (rx[at] == 0x22)):  # nearly all lines are others'
+            return False
+        return at_syntax.same(rx, at, self.end, name)
+
+    def field(self, index):
+        """Where its parameter `index` begins; -1 if there are not so many."""
+        if self.args_at < 0:
+            self.args_at = at_syntax.after_colon(self._rx, self.start, self.end)
+        return at_syntax.field(self._rx, self.args_at, self.end, index)
 
     def hex_equals(self, digest):
         """True if its first parameter is `digest` (bytes) in hexadecimal, small or capital."""
         rx = self._rx
-        at = self.args_at
+        at = self.field(0)
         if rx[at] == 0x22:
             at += 1
         for i in range(len(digest)):  # a line too short has its line end where a digit would be
@@ -573,7 +615,7 @@ class Channel:
         if self._rx_pos:
             rx[: self._rx_pos] = b""
             self._rx_pos = 0
-        self._expect_eol = 2
+        self._skipping = 2
         before = self.data_remaining
         if len(rx) > before:  # the end of the answer came along
             self._rx_pos = before
@@ -593,7 +635,7 @@ class Channel:
     def end_data(self, used):
         """End data of REST_OF_LINE: only `used` bytes of the chunk at hand belong to it."""
         self.data_remaining = 0
-        self._expect_eol = 0
+        self._skipping = 0
         self._rx_pos = used
 
     def _begin_data(self, at, stop):
@@ -624,11 +666,12 @@ class Channel:
     def _write(self):
         # True once all is written. A UART may take less than asked, or return None.
         n = self._stop - self._at
-        paced = self._write_piece and (self._pushing or self._line_open)
+        paced = (self._pushing or self._line_open) and self._write_piece
         if paced:
-            if self._write_wait_ms() > 0:
+            wait_ms = self._write_wait_ms()
+            if wait_ms > 0:
                 return False
-            n = min(n, self._write_piece)
+            n = min(n, paced)
         if self._write_takes_offset:
             n = self.uart.write(self._source, self._at, n)
         else:
@@ -639,18 +682,27 @@ class Channel:
             self._trace.sent(self._source, self._at, self._at + n)
         self._at += n
         if self._pushing:
-            self.payload_remaining = max(0, self.payload_remaining - n)
+            left = self.payload_remaining - n
+            self.payload_remaining = left if left > 0 else 0
         if paced:
-            if self._write_wait_ms() <= -self._write_piece * 10000 // self.baud:
-                self._line_free = _port.ticks_ms()  # all that was written before is out
-            self._line_free = _port.ticks_add(self._line_free, n * 10000 // self.baud)
+            if wait_ms <= -self._piece_ms:  # all that was written before is out
+                self._line_free = _port.ticks_ms()
+                self._line_rest = 0
+            # What is left of whole milliseconds counts: the UART would wait for room, awake.
+            n = n * 10000 + self._line_rest
+            self._line_rest = n % self.baud
+            self._line_free = _port.ticks_add(self._line_free, n // self.baud)
         return self._at >= self._stop
 
     def _read(self, size):
         # Append what the UART has, at most `size` bytes and a piece. Returns how much that was.
-        n = min(self.uart.any(), size, _CHUNK)
+        n = self.uart.any()
         if not n:
             return 0
+        if n > size:  # noqa: PLR1730 (min() takes twice as long)
+            n = size
+        if n > _CHUNK:  # noqa: PLR1730
+            n = _CHUNK
         piece = self._piece
         n = self.uart.readinto(piece, n)
         if not n:
@@ -664,7 +716,7 @@ class Channel:
             self._rx_pos = 0
         size = n + len(rx)
         rx += piece
-        if size < len(rx):
+        if n < _CHUNK:
             rx[size:] = b""
         return n
 
@@ -683,7 +735,7 @@ class Channel:
             at = self._rx_pos
             size = len(rx)
             # 1. The rest of a line that was too long, and what follows data
-            if self._skip_line or self._expect_eol:
+            if self._skipping:
                 at = self._skip(at, size)
             # 2. Line ends, and junk that a module sends as it wakes up
             if rx.startswith(b"\r\n", at):
@@ -698,8 +750,7 @@ class Channel:
                 self._rx_pos = 0
                 return WAIT
             # 4. The prompt, which no line end follows
-            self._rx_pos = at
-            if rx[at] == 0x3E and self.phase == _PROMPT_WAIT:
+            if self.phase == _PROMPT_WAIT and rx[at] == 0x3E:
                 self._rx_pos = at + 1
                 self.phase = _PAYLOAD
                 return PROMPT
@@ -709,44 +760,61 @@ class Channel:
                 return DATA
             # 6. A line that is not whole yet
             if size < 0:
+                self._rx_pos = at
                 if len(rx) - at <= _JOINED_MAX:
                     return WAIT
-                self._skip_line = self._discarded = True
+                self._skipping = _REST
+                self._discarded = True
                 continue
             # 7. A whole line
             self._rx_pos = size + 1
             while rx[size - 1] <= 0x20:  # not at `at`
                 size -= 1
-            while size - at > 2 and rx[at + 1] == 0x0D:  # ATV0: an earlier answer's result, `0` CR
+            while rx[at + 1] == 0x0D and size - at > 2:  # ATV0: an earlier answer's result, `0` CR
                 at += 2
             self.start = at
             self.end = size
             # 8. An information line of the answer: there are more of them than of all else
             expect = self._expect
             if expect and expect[-1] == _COLON and rx.startswith(expect, at):
-                if self._require_info:
-                    self._require_info = False
+                self._lines += 1
                 at += len(expect)
                 if at < size and rx[at] == 0x20:
                     at += 1
                 self.args_at = at
                 return LINE
+            # 9. The final result, while nothing is unusual: _end_answer() for all others
+            if (
+                size - at == 2
+                and self.phase == _ANSWER
+                and rx.startswith(b"OK", at)
+                and self._lines >= 0
+                and not (self.payload_remaining or self._discarded)
+            ):
+                if self.mask_rx:
+                    self.mask_rx = not self.mask_tx  # until its own final result
+                self.phase = _IDLE
+                self._expect = self._since = None
+                if self._data_after is not None:
+                    self._end_command()
+                return DONE
             at = self._classify(at, size)
             if at:
                 return at
 
     def _skip(self, at, size):
         # The rest of a line that was too long, up to its end
-        if self._skip_line:
+        if self._skipping == _REST:
             at = self._rx.find(b"\n", at) + 1
-            self._skip_line = not at
-            at = at or size
+            if not at:
+                return size
+            self._skipping = 0
         # What follows data: CR LF, or the count was wrong, and who knows what follows
-        while self._expect_eol and at < size:
+        while self._skipping and at < size:
             self._data_ended = True
-            if self._rx[at] != _LINE_END[-self._expect_eol]:
+            if self._rx[at] != _LINE_END[-self._skipping]:
                 self._discarded = self.out_of_sync = True
-            self._expect_eol -= 1
+            self._skipping -= 1
             at += 1
         return at
 
@@ -754,19 +822,23 @@ class Channel:
         # What any other line means; WAIT if it is none of the caller's business.
         rx = self._rx
         expect = self._expect
-        # 1. The module started anew, final results, the echo of the command
-        if (
-            rx[start] != _PLUS
-            or rx.startswith(_READY, start)
-            or rx.find(b" ERROR:", start, end) >= 0
-        ):
+        # 1. Final results, the echo of the command, the module started anew
+        if rx[start] != _PLUS or rx.find(b" ERROR:", start, end) >= 0:
             event = self._status(start, end)
             if event != _NO_STATUS:
                 return event
             start = self.start
+        if rx[start + 1] == 0x4D and rx.startswith(_READY, start):
+            event = self.phase
+            self._end_command()
+            self.payload_remaining = 0
+            self.rebooted = True
+            if event != _IDLE:
+                raise ModemReset("the module rebooted during " + self.command_text())
+            return WAIT
         # 2. Information lines of which the caller does not say the whole name
         if expect and rx.startswith(expect, start):
-            self._require_info = False
+            self._lines += 1
             self.args_at = at_syntax.after_colon(rx, start, end)
             return LINE
         # 3. URCs
@@ -774,42 +846,27 @@ class Channel:
             return WAIT
         # 4. All else
         if expect == ALL:
-            self.args_at = at_syntax.after_colon(rx, start, end)
+            self.args_at = _NOT_FOUND  # few ask for them
             return LINE
         if self._data_ended and rx[start] != _PLUS:  # the rest of data: its count was too small
             self._discarded = self.out_of_sync = True
         return WAIT
 
     def _status(self, start, end):
-        # What the line means if it is a final result, an echo or the sign of a reboot.
+        # What the line means if it is a final result or an echo.
         rx = self._rx
-        if rx.startswith(_READY, start):
-            verdict = self.phase != _IDLE
-            self._end_command()
-            self.payload_remaining = 0
-            self.rebooted = True
-            if verdict:
-                raise ModemReset("the module rebooted during " + self.command_text())
-            return WAIT
-        if self.phase < _COMMAND:
+        if self.phase <= _LISTENING:
             if not self.out_of_sync and at_syntax.final(rx, start, end):
                 self.out_of_sync = True  # whose answer was taken for whose?
                 self.strays = (self.strays + 1) & 255
             return _NO_STATUS
-        if end - start == 2 and rx.startswith(b"OK", start):
-            verdict = _OK
-        else:
-            verdict = at_syntax.final(rx, start, end)
-        if verdict and not self._require_info:
-            if verdict != _OK or self.payload_remaining or self._discarded:
-                return self._end_answer(verdict, start, end)
-            self.mask_rx = self.mask_rx and not self.mask_tx  # until its own final result
-            self._end_command()
-            return DONE
+        verdict = at_syntax.final(rx, start, end)
+        if verdict and self._lines >= 0:
+            return self._end_answer(verdict, start, end)
         if verdict and not self.out_of_sync:
             self.strays = (self.strays + 1) & 255
         if rx[start] == 0x41:
-            start = self._match_command(start, 0, b"\r")
+            start = self._match_command(start, 0, b"")
             if start == end:
                 return WAIT
             if start and rx[start] == 0x0D:  # with ATV0 no line end comes before the answer
@@ -822,7 +879,7 @@ class Channel:
         for i in range(len(self._urcs)):
             if not self._rx.startswith(self._urcs[i][0], start):
                 continue
-            if self._expect == ALL and self._match_command(start, 2, b"=?\r"):
+            if self._expect == ALL and self._match_command(start, 2, b"=?"):
                 continue  # the application has asked for it
             told = True
             self._call(self._urcs[i][1])
@@ -838,14 +895,17 @@ class Channel:
         self._in_handler = False
 
     def _end_answer(self, verdict, start, end):
-        # Raises what a final result means that is not just OK.
+        # A final result: DONE, or what else it means is raised.
         promised = self.payload_remaining
         refused = self.phase == _PROMPT_WAIT
-        # A refusal may be another's: lines of any kind, or data, would be taken for the next
-        # command's then.
+        # A refusal may be another's: lines of any kind, or data, which may be secret, would be
+        # taken for the next command's then.
         wanted = self._expect == ALL or self._data_after is not None
-        self.mask_rx = self.mask_rx and not self.mask_tx
+        if self.mask_tx and not wanted:
+            self.mask_rx = False
         self._end_command()
+        if verdict == at_syntax.OK and not promised and not self._discarded:
+            return DONE  # of a line that was left open
         if self._discarded:
             raise ProtocolError(
                 "%s was answered by a line over %d bytes, or by data of a size not announced"
@@ -874,13 +934,14 @@ class Channel:
         raise CommandError(code, self.command_text(), response)
 
     def _expire(self, grace_ms=0):
-        if self._deadline is None:
+        if self._since is None:
             return
-        if _port.ticks_diff(_port.ticks_ms(), self._deadline) < grace_ms:
+        grace_ms += self.timeout_ms
+        if _port.ticks_diff(_port.ticks_ms(), self._since) < grace_ms:
             return
         phase = self.phase
         self._end_command()
-        if phase >= _COMMAND:
+        if phase > _LISTENING:
             self.out_of_sync = True
         raise Timeout(
             "%s: no %s within %d ms"
@@ -892,15 +953,17 @@ class Channel:
         )
 
     def _match_command(self, at, start, ends):
-        # Where the line, from `at` on, stops to repeat the command, from `start` on and up to one
-        # of `ends`; 0 if it does not repeat all of that. An echo is as it was sent, but a name is
-        # answered in capitals even if it was sent in small letters.
+        # Where the line, from `at` on, stops to repeat the command, from `start` on and up to its
+        # end or one of `ends`; 0 if it does not repeat all of that. An echo is as it was sent, but
+        # a name is answered in capitals even if it was sent in small letters.
         rx = self._rx
         out = self.out
         mask = 0xDF if start else 0xFF
-        while out[start] not in ends:
-            if (out[start] ^ rx[at]) & mask:
+        while True:
+            byte = out[start]
+            if byte < _LETTERS and (byte == _CR or byte in ends):
+                return at
+            if (byte ^ rx[at]) & mask:
                 return 0
             start += 1
             at += 1
-        return at

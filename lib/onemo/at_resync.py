@@ -34,24 +34,26 @@ _FILLER = const(b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r")
 
 def resync_op(ch, timeout_ms):
     """Get in step; echo off and numbered errors on where the module may have lost them. Returns
-    True if it started anew, as far as can be told. Timeout, ModemReset."""
-    started_anew = ch.rebooted
+    True if it showed that it started anew, at_channel's `_PERHAPS` if nothing tells. Timeout,
+    ModemReset."""
     end = _port.ticks_add(_port.ticks_ms(), timeout_ms)
     attempts = _REBOOTS_MAX
     while True:
         attempts -= 1
         try:
             cmee = yield from _find_answer_op(ch, timeout_ms)
-            if not (started_anew or ch.rebooted or cmee != 1):
+            if cmee != 1:
+                ch.set_rebooted()
+            started_anew = ch.rebooted
+            if not started_anew:
                 return False
             ch.lose_sync()  # until the settings are made
             for setting in (b"E0", b"+CMEE=1"):
                 yield from ask_op(ch, setting, end)
             ch.set_in_sync()
             ch.set_rebooted(False)
-            return True
+            return started_anew
         except ModemReset:
-            started_anew = True
             if not attempts:
                 raise
 

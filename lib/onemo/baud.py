@@ -20,6 +20,7 @@ _LOOK_MS = const(1400)  # three probes: the first ones after a change may be los
 _LONG_LOOK_MS = const(6000)  # so many that a module in data mode is got out of it
 _SETTLE_MS = const(20000)  # after a change
 _BLIND_TRIES = const(3)
+_PERHAPS = const(2)  # at_channel's
 
 
 class Methods:
@@ -83,7 +84,7 @@ def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
     # Gets in step with the module at whatever speed it has; channel.baud is that speed then.
     ch = modem.channel
     start = _port.ticks_ms()
-    may_have_rebooted = ch.rebooted or ch.out_of_sync
+    rebooted = ch.rebooted or (ch.out_of_sync and _PERHAPS)
     first = True
     while True:
         for speed in likely + tuple([s for s in others if s not in likely]):
@@ -97,7 +98,7 @@ def _find_op(modem, likely, others, reopen, timeout_ms, look_ms):
                 _use(modem, speed, reopen)
                 if first:
                     ch.expect_payload(0)  # 8 KB of filler take 9 s at 9600 bit/s
-            ch.set_rebooted(may_have_rebooted)
+            ch.set_rebooted(rebooted)
             try:
                 yield from modem.resync_op(min(look_ms, left_ms))
                 return

@@ -29,13 +29,18 @@ class Modem(_Methods):
     def set_uart(self, uart) -> None:
         """Use `uart` from now on."""
         super().set_uart(uart)
-        self._poller = None
+
+        def poll(ms):  # for a UART that select does not know
+            _port.sleep_ms(1)
+            return ()
+
+        self._poll = poll
         try:
             import select
 
             poller = select.poll()
             poller.register(uart, select.POLLIN)
-            self._poller = poller
+            self._poll = getattr(poller, "ipoll", poller.poll)
         except (ImportError, AttributeError, OSError, TypeError, ValueError):
             pass  # not a stream that poll knows
 
@@ -53,7 +58,9 @@ class Modem(_Methods):
         except:  # `finally` would make the frame too large for the stack
             self._end_run()
             raise
-        self._end_run()
+        self.channel.running = False
+        if self.power:
+            self.power.rest(self.channel)
         return self.channel.result
 
     def _end_run(self):
@@ -97,16 +104,14 @@ class Modem(_Methods):
     def drive(self, operation) -> None:
         """Run an operation to its end. For the library's own parts."""
         for _ in operation:
-            _port.sleep_ms(self.channel.min_sleep_ms())
-            self.wait(self.channel.max_sleep_ms())
+            self.wait()
 
-    def wait(self, ms: int) -> None:
-        """Wait for the UART, `ms` milliseconds at the most. For the library's own parts."""
-        poller = self._poller
-        if poller is None:
-            _port.sleep_ms(1)
-        elif hasattr(poller, "ipoll"):
-            for _ in poller.ipoll(ms):
-                pass
-        else:
-            poller.poll(ms)
+    def wait(self) -> None:
+        """Wait for the UART as long as the channel has nothing to do, and then for what comes
+        together. For the library's own parts."""
+        ch = self.channel
+        for _ in self._poll(ch.max_sleep_ms()):
+            pass
+        ms = ch.min_sleep_ms()
+        if ms:
+            _port.sleep_ms(ms)

@@ -7,17 +7,23 @@ from binascii import a2b_base64
 
 _BEGIN = b"-----BEGIN "
 _END = b"-----END "
+_PARAMETERS = b"-----BEGIN EC PARAMETERS-----"  # before a key, which names its curve itself
 
 
 def ders(path):
     """Iterate the blocks of a PEM file (certificates or a key) as DER: bytes, one block in RAM at
-    a time. ValueError for a file without a whole block, or with an encrypted one."""
+    a time. ValueError for a file without a whole block, with one that is not whole, or with an
+    encrypted one."""
     found = False
     lines = None
     with open(path, "rb") as file:
         while line := file.readline():
             line = line.strip()
             if line.startswith(_BEGIN):
+                if lines is not None:
+                    break  # the block before has no end
+                if line == _PARAMETERS:
+                    continue
                 lines = b""
                 if b" ENCRYPTED " in line:
                     _refuse_encrypted(path)
@@ -34,10 +40,21 @@ def ders(path):
 
 
 def der(path):
-    """The first block of a PEM file as DER: `context.load_verify_locations(cadata=der(path))`.
-    Exceptions: see `ders`."""
+    """The one block of a PEM file as DER: `context.load_verify_locations(cadata=der(path))`.
+    ValueError for a file with several, of which `ssl` would use the first and pass over the
+    others; else as `ders`."""
+    found = None
     for data in ders(path):
-        return data
+        if found is not None:
+            raise ValueError(
+                "%s has several blocks, and of DER MicroPython's ssl takes one: a bundle of CAs "
+                "one by one, for ca in ders(path): context.load_verify_locations(cadata=ca); a "
+                "client's chain, where the firmware reads PEM (ESP32), by load_cert_chain("
+                "open(path).read(), open(key_path).read()), else by the module (tls=); "
+                "next(ders(path)) is the first alone, for servers that know the rest" % path
+            )
+        found = data
+    return found
 
 
 def _refuse_encrypted(path):

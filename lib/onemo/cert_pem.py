@@ -8,6 +8,7 @@
 # looked at here, byte by byte or line by line. Nothing is allocated after construction.
 
 from array import array
+from builtins import len  # noqa: A004 (as in at_channel)
 
 from ._port import const
 from .at_syntax import PAYLOAD_MAX
@@ -42,7 +43,9 @@ _EC_PARAMETERS = const(4)
 _BEGIN = const(11)  # where the label stands in a BEGIN line
 _END = const(9)  # and in an END line
 _LINE_MAX = const(64)  # bytes kept of a line that is not base64; the longest BEGIN line has 33
-_HEAD = const(24)  # base64 characters that tell what is in a block: 18 bytes of DER
+_HEAD = const(40)  # base64 characters that tell what is in a block: 30 bytes of DER
+_HEAD_BYTES = const(30)
+_MORE = const(44)  # with those that tell a list of revoked certificates from one of version 1
 _TEXT_MAX = const(1 << 20)  # bytes outside blocks: so that an endless source ends
 
 # Verdicts, as coarse as they can be told here. cert_pem_faults.py, which is loaded only when a
@@ -72,7 +75,7 @@ class PemScanner:
 
     def __init__(self, kind):
         self.line = bytearray(_LINE_MAX + 1)  # of a line that is not base64: what is there so far
-        self.head = bytearray(_HEAD)  # of the block; before the first one: of the file
+        self.head = bytearray(_MORE)  # of the block; before the first one: of the file
         self._seen = array("i", (0, 0, 0))  # see _pem_plain.run()
         self.begin(kind)
 
@@ -84,6 +87,8 @@ class PemScanner:
         self.size = self.kept = self.blocks = self.fault = 0
         self.hint = 0  # line << 8 | byte: the first BEGIN that begins no line, what precedes it
         self.block = self.last = -1  # index into _LABELS while inside a block; the block before
+        self.length = 0  # of this block, bytes, as its DER says; negative: a fault
+        self.dates_at = 0  # of the byte of its DER that is to be kept behind the head; 0: none
         self.count = 0  # base64 characters of this block, padding included
         self.pads = 0
         self.lines = 1  # the line now being read, for messages
@@ -229,10 +234,11 @@ class PemScanner:
                 return
             if self.block != _EC_PARAMETERS:
                 self.blocks += 1
-                size = _check_head(self.head, self.block)
-                if size < 0:
-                    self.fault = -size
-                elif self.count % 4 or size != self.count // 4 * 3 - self.pads:
+                while len(self.head) < _HEAD:
+                    self._keep_head(b"A", 0, 1)
+                if self.length < 0:
+                    self.fault = -self.length
+                elif self.count % 4 or self.length != self.count // 4 * 3 - self.pads:
                     self.fault = _LENGTH
             self.last = self.block
             self.block = -1
@@ -265,8 +271,38 @@ class PemScanner:
             or (self.last == _EC_PARAMETERS and self.block != _EC_KEY)
         ):
             self.fault = _KIND
-        self.count = self.pads = 0
+        self.count = self.pads = self.dates_at = 0
         self.head[:] = b""
+
+    def _missing(self):
+        # Characters that the head still needs; below 0: those before them are passed over.
+        size = len(self.head)
+        if size < _HEAD:
+            return _HEAD - size
+        if not self.dates_at:
+            return 0
+        skip = self.count - self.dates_at // 3 * 4
+        return skip if skip < 0 else _MORE - size
+
+    def _keep_head(self, buf, at, stop):
+        # What the head tells once it is there; it becomes DER then.
+        head = self.head
+        _keep(head, _MORE, buf, at, stop)
+        at = 0
+        if len(head) == _HEAD:
+            _decode(head, 0)
+            self.length = _check_head(head, self.block)
+            if self.block == _CERTIFICATE:
+                at = _behind_issuer(head)
+                if at >= _HEAD_BYTES:
+                    self.dates_at = at
+                    return
+        elif len(head) == _MORE:
+            _decode(head, _HEAD)
+            at = _HEAD + self.dates_at % 3
+            self.dates_at = 0
+        if at and head[at] in b"\x17\x18":  # one date
+            self.length = -_OTHER_CONTENT
 
     def _lines(self, buf, at):
         # Base64 and line ends, as far as nothing is special about them; else one byte.
@@ -276,13 +312,14 @@ class PemScanner:
         seen[0] = seen[2] = 0
         seen[1] = self.column
         end = len(buf)
-        if len(self.head) < _HEAD:
-            end = min(end, at + _HEAD - len(self.head))
+        missing = self._missing()
+        if missing:
+            end = min(end, at + abs(missing))
         end = run(buf, at, end, seen)
-        if len(self.head) < _HEAD:
+        if missing > 0:
             if seen[2]:
                 return self._byte(buf, at)
-            _keep(self.head, _HEAD, buf, at, end)
+            self._keep_head(buf, at, end)
         if end == at:
             return self._byte(buf, at)
         self.count += seen[0]
@@ -326,8 +363,8 @@ class PemScanner:
             self.fault = _NOT_BASE64
         elif self.pads:
             self.fault = _BAD_PADDING
-        else:
-            _keep(self.head, _HEAD, buf, at, at + 1)
+        elif self._missing() > 0:
+            self._keep_head(buf, at, at + 1)
         if self.fault:
             return at
         if byte > _SPACE:
@@ -344,13 +381,10 @@ def _keep(kept, size, buf, at, stop):
         at += 1
 
 
-def _check_head(head, block):
-    # The first bytes of a block's DER, which `head` becomes, tell its length and what it is: the
-    # length, or a fault, negative.
-    while len(head) < _HEAD:
-        head.append(0x41)
-    bits = at = 0
-    for i in range(_HEAD):
+def _decode(head, at):
+    # Base64 from `at` on becomes what it means.
+    bits = 0
+    for i in range(at, len(head)):
         size = head[i]
         if size > 0x60:
             size -= 71
@@ -367,33 +401,53 @@ def _check_head(head, block):
             head[at + 2] = bits & 0xFF
             bits = 0
             at += 3
-    at = 2
-    size = head[1]
-    if size == 0x81:
-        at = 3
-        size = head[2]
-    elif size == 0x82:
-        at = 4
-        size = head[2] << 8 | head[3]
-    if head[0] != 0x30 or (at == 2 and size > 0x7F):
+
+
+def _content(der, at):
+    # Where the content of the element at `at` begins.
+    return at + 2 + (der[at + 1] & 3 if der[at + 1] > 0x80 else 0)
+
+
+def _end(der, at):
+    # Where the element at `at` ends.
+    start = _content(der, at)
+    size = 0
+    for i in range(at + 1 + (der[at + 1] > 0x7F), start):
+        size = size << 8 | der[i]
+    return start + size
+
+
+def _behind_issuer(der):
+    # A list of revoked certificates begins as a certificate of version 1 with the serial number 1
+    # does; behind its issuer stands a date, not a SEQUENCE of two. Where that is; 0: no such list.
+    at = _content(der, _content(der, 0))
+    if not der.startswith(b"\2\1\1\x30", at):
+        return 0
+    at += 5 + der[at + 4]
+    return _end(der, at) if at < _HEAD_BYTES - 3 and der[at] == 0x30 else 0
+
+
+def _check_head(der, block):
+    # The first bytes of a block's DER tell its length and what it is: the length, or a fault,
+    # negative.
+    if der[0] != 0x30 or der[1] > 0x82 or der[1] == 0x80:
         return -_NOT_DER
-    size += at
+    at = _content(der, 0)
     if block != _CERTIFICATE:
         # The version, then what the label says: PKCS#8's algorithm, RSA's modulus, or the private
         # key of an elliptic curve.
         if (
-            head[at] == 2
-            and head[at + 1] == 1
-            and head[at + 2] < 2
-            and head[at + 3] == b"\x30\x02\x04"[block - 1]
+            der[at] == 2
+            and der[at + 1] == 1
+            and der[at + 2] < 2
+            and der[at + 3] == b"\x30\x02\x04"[block - 1]
         ):
-            return size
-    elif head[at] == 0x30:
-        # In a SEQUENCE the version [0] or, in version 1, the serial number. A request has 0 there,
-        # and a name behind it that is no algorithm.
-        at += 2 + (head[at + 1] & 3 if head[at + 1] > 0x80 else 0)
-        if head[at] == 0xA0:
-            return size
-        if head[at] == 2 and (head[at + 5] == 6 or not head.startswith(b"\2\1\0\x30", at)):
-            return size
+            return _end(der, 0)
+    elif der[at] == 0x30:
+        # In a SEQUENCE the version [0] or, in version 1, the serial number and an algorithm, which
+        # has an identifier. A request has a number there as well, and a name behind it.
+        at = _content(der, at)
+        block = at + 4 + der[at + 1]
+        if der[at] == 0xA0 or (der[at] == 2 and (block >= _HEAD_BYTES or der[block] == 6)):
+            return _end(der, 0)
     return -_OTHER_CONTENT

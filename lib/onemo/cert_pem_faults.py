@@ -350,7 +350,7 @@ def _label(scanner):
 def _not_der(scanner):
     if not scanner.count:
         return _NO_CONTENT
-    head = bytes(scanner.head)  # 18 bytes, decoded
+    head = bytes(scanner.head)  # decoded
     if head.startswith(b"-----BEGIN"):
         return _TWICE
     return _OPENSSH if head.startswith(b"openssh-key") else _NOT_DER
@@ -381,6 +381,10 @@ def _other_content(scanner):
 _NEITHER = "something else, no DER of a certificate or key"
 _COPY = "give the right file, or correct the label"
 _GIVE = "give the certificate, or the private key"
+_LIST = (
+    "a certificate revocation list (CRL)",
+    "modules take none; give the certificate of the authority that signed it",
+)
 
 
 def _behind_length(der, at):
@@ -422,8 +426,15 @@ def _nested(der, at, kind):
             "give the key; write the certificate as kind CERT under its own label",
         )
     if der[at] == 2 and kind == _CERT:
-        return (
-            "a certificate request",
-            "give the certificate that the authority made from it",
-        )
-    return "a certificate or a request" if der[at] == 2 else _NEITHER, _COPY
+        if der[at + 2] == 0:
+            return (
+                "a certificate request",
+                "give the certificate that the authority made from it",
+            )
+        if der[at + 5] == 6:
+            return _LIST
+    elif der[at] == 2:
+        return "a certificate, a request or a revocation list", _COPY
+    elif der[at] == 0x30 and der[at + 2] == 6:
+        return _LIST
+    return _NEITHER, _COPY

@@ -9,12 +9,14 @@
 # The scanner cuts the channel's buffer down to the blocks, in place; it grows again for the next
 # read. Both allocate nothing, and need no view of a part of the buffer, which would.
 
-from ._port import const
+from builtins import len, min  # noqa: A004 (as in at_channel)
+
+from ._port import const, unload
 from .at_channel import DONE, FLASH_MS, LINE, PROMPT, SENT, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range
 from .cert_pem import PemScanner
 from .cert_store import CERT, KEY, check_unused, discard_op, remember_source, remove_op
-from .errors import CommandError, ModemError, Timeout
+from .errors import CommandError, ModemError
 from .md5 import md5
 
 _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manual 5.2)
@@ -22,7 +24,6 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(2)  # buffers that are judged before others have their turn
-_PATH_SHOWN = const(60)  # characters
 
 
 class Uploader:
@@ -92,17 +93,19 @@ class Uploader:
         if stored is not True:
             yield from remove_op(self._modem, name)
             yield from self._remove_copies_op()
-            from .errors import VerifyError
-
-            raise VerifyError(
-                "%s: the module's digest is %s, not ours; the object was removed, write it again"
-                % (name, stored)
-            )
+            self._refuse("digest", stored)
         if suspect:
             yield from self._remove_copies_op()
         self._modem.unverified = None
         self.remember(source, size)
         return self._ch.set_result(True)
+
+    def _refuse(self, fault, *known):
+        # Raises what `fault` means, see cert_upload_faults.
+        from .cert_upload_faults import refuse
+
+        unload("cert_upload_faults")
+        refuse(fault, self._name, *known)
 
     def _remove_copies_op(self):
         from binascii import hexlify
@@ -132,7 +135,7 @@ class Uploader:
             if n < 0:  # the front waits a while
                 self._retries -= 1
                 if self._retries < 0:
-                    raise Timeout("the source of %s gives nothing: open it again" % self._name)
+                    self._refuse("silent")
                 return True
             self._retries = _RETRIES
             if n:
@@ -174,10 +177,7 @@ class Uploader:
 
     def _refuse_name(self):
         # MSSLCHECK and MSSLRM take no type: they would mix a certificate and a key up.
-        raise ValueError(
-            "%s is the name of a %s already: give each its own name"
-            % (self._name, "certificate" if self._kind == KEY else "key")
-        )
+        self._refuse("kind", "certificate" if self._kind == KEY else "key")
 
     def remember(self, source, size=None):
         """Note the source of what the module holds now, see cert_restore."""
@@ -211,26 +211,17 @@ class Uploader:
         self._arrives = hasattr(source, "fetch")
         if isinstance(source, str):
             if "\n" in source or "-----" in source:
-                raise ValueError(
-                    "the source of %s is text, not the path of a file: give a path, or a stream "
-                    "such as io.BytesIO" % self._name
-                )
+                self._refuse("text")
             try:
                 self._stream = open(source, "rb")
                 self._opened = True
             except OSError as error:
-                if len(source) > _PATH_SHOWN and "." not in source:
-                    source = source[:20] + "..."  # it may be a key without its BEGIN line
-                raise OSError(
-                    error.args[0],
-                    "%s, which is to be %s, cannot be opened: is it there, and is the path right?"
-                    % (source, self._name),
-                )
+                from .cert_upload_faults import refuse_path
+
+                unload("cert_upload_faults")
+                refuse_path(error, source, self._name)
         elif not (self._arrives or hasattr(source, "readinto")):
-            raise TypeError(
-                "the source of %s is of type %s: give a path, or a stream with readinto, such as "
-                'open(path, "rb") or io.BytesIO' % (self._name, type(source).__name__)
-            )
+            self._refuse("type", type(source).__name__)
         try:
             # Files that mpremote mounts have no tell: these are read from their beginning.
             self._position = self._stream.tell() if hasattr(self._stream, "tell") else 0
@@ -243,7 +234,7 @@ class Uploader:
             self._retries = _RETRIES
             return
         if size is None:
-            raise ValueError("%s needs size=, in bytes: its source cannot be rewound" % self._name)
+            self._refuse("unsized")
         check_range(size, "size", 1, PAYLOAD_MAX)
 
     def _end_reading(self):
@@ -253,9 +244,7 @@ class Uploader:
         scanner.finish(self._name)
         size = self._given_size
         if size is not None and size not in (scanner.size, scanner.kept):
-            raise ValueError(
-                "size is %d, but the source of %s has %d bytes" % (size, self._name, scanner.size)
-            )
+            self._refuse("size", scanner.size, size)
         self._size = scanner.kept
         self._cut = scanner.kept != scanner.size
         self._end_hash()
@@ -276,7 +265,8 @@ class Uploader:
         n = len(buffer)
         if n and (self._size is None or self._position is None):
             self._update_hash(buffer)
-        self._extend()
+        if n != self._room:
+            self._extend()
         return n
 
     def _extend(self):
@@ -294,13 +284,8 @@ class Uploader:
                 return 0
             if n == 0:
                 if self._position is None and not self._raw_left:
-                    raise ValueError(
-                        "%s needs a source that can be rewound, or one without text around its "
-                        "blocks and spaces at its line ends" % self._name
-                    )
-                raise ValueError(
-                    "the source of %s ended before its %d bytes" % (self._name, self._size)
-                )
+                    self._refuse("mixed")
+                self._refuse("short", self._size)
             self._ready = n
         self._start = self._stop
         self._stop = min(self._ready, self._start + wanted)
@@ -318,7 +303,8 @@ class Uploader:
                     return 0
             n = self._read(size)
             if n <= 0 or (self._position is not None and not self._cut):
-                self._extend()
+                if n != self._room:
+                    self._extend()
                 return n
             self._raw_left -= n
             n = self._scan(n)

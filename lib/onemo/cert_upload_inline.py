@@ -126,7 +126,7 @@ class InlineUploader(Uploader):
         model = modem.require_model()
         if len(model.encodings) == 1:
             return
-        wanted = (modem.boot_count, self._encoding)
+        wanted = (modem.epoch, self._encoding)
         if self._encoding_sent == wanted:
             return
         ch = self._ch

@@ -91,7 +91,7 @@ def check_op(modem):
             "or configure with ignorestamp=True" % answer
         )
     doubtful = not modem.require_model().clock_zoned and _is_zoned(answer)
-    if clock.fault or (doubtful and clock.boot != modem.boot_count):
+    if clock.fault or (doubtful and clock.epoch != modem.epoch):
         yield from _time_op(modem, _CONNECT_MS)
 
 
@@ -104,7 +104,7 @@ def _time_op(modem, timeout_ms):
     differences = 0
     while True:
         answer = yield from _read_op(ch)
-        if clock.boot == modem.boot_count and not clock.fault:
+        if clock.epoch == modem.epoch and not clock.fault:
             now = parse_clock(answer, clock.utc_fields)
             if now:
                 return now
@@ -117,7 +117,7 @@ def _time_op(modem, timeout_ms):
             if clock.server:
                 answer = yield from _read_op(ch)
                 if _compare(clock, answer):
-                    clock.boot = modem.boot_count
+                    clock.epoch = modem.epoch
                     continue
                 differences += parse_clock(answer) is not None
                 asked = None
@@ -130,7 +130,7 @@ def _time_op(modem, timeout_ms):
                     "is: %s" % answer,
                 )
                 if heard:  # else there is no network yet, and it is asked again the next time
-                    clock.boot = modem.boot_count
+                    clock.epoch = modem.epoch
                 clock.utc_fields = False
                 clock.fault = ""
                 now = parse_clock((yield from _read_op(ch)))  # the server took its time

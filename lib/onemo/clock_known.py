@@ -9,7 +9,7 @@ class ModuleClock:
     """What is known of a module's clock."""
 
     def __init__(self, modem):
-        self.boot = -1  # of the module, in which it was compared
+        self.epoch = -1  # of the modem, in which it was compared
         self.utc_fields = False  # its fields are UTC, whatever its zone says
         self.fault = ""  # how it differs from the server's
         self.server = None  # what the server said: a time as str, "" for nothing

@@ -33,6 +33,7 @@ class Model:
     send_prompt = 8192  # bytes that a MIPSEND takes behind ">"
     send_inline = 1460  # characters that a MIPSEND takes inside the command
     read_max = 4096  # bytes that a MIPRD gives at once
+    packet_reads = False  # and of one packet only, however many wait
     sleeps = False  # as delivered its UART falls asleep (MLPMCFG "sleepmode")
     sleep_permanent = False  # takes that setting only for good
 

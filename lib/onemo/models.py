@@ -33,13 +33,13 @@ c ciphers 0
 x versions 2,3,255 suite_0x 1
 m versions 3,255 connections 10 sni 1
 t tls 0 psk 0 ciphers 0 mipcfg_ssl 0
-4 connections 4 read_max 1460
-6 connections 6
+4 connections 4 read_max 1460 packet_reads 1
+6 connections 6 packet_reads 1
 s sleeps 1
 z clock_zoned 0
 p sleep_permanent 1
 u known 0 certain 0 ssl_ids 5 connections 5 ciphers 0 versions 3,255 \
-mipcfg_ssl 0 send_prompt 4096 clock_zoned 0
+mipcfg_ssl 0 send_prompt 4096 clock_zoned 0 packet_reads 1
 i prompt 0 send_prompt 0 connections 4 read_max 1460
 h certain 0
 """)

@@ -7,8 +7,10 @@
 # Each method checks its arguments, then loads what it needs: what a product does not use costs it
 # no RAM. On a board most methods themselves are loaded when they are called, see _SELDOM.
 
+from builtins import len  # noqa: A004 (as in at_channel)
+
 from . import at_syntax
-from ._port import as_buffer, bound, const, methods_of, unload
+from ._port import IS_BOARD, MARKS, as_buffer, bound, const, methods_of, unload
 from .at_channel import ALL, DONE, LINE, REPLY_MS, RESYNC_MS, Channel
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -20,7 +22,7 @@ _SELDOM = const(
     " start=start set_model=start model_info=.model_info is_known_model=.model_info "
     "reboot=reboot set_baud=baud attach=network sleep_mode=power_sleep clock=clock info=info "
     "use_as_socket=net_stand_in restore=cert_restore certs=.certs sync=provisioning "
-    "identity=provisioning rotate=provisioning udp=*udp socket_module=*socket "
+    "identity=provisioning_identity rotate=provisioning_rotate udp=*udp socket_module=*socket "
     "refuse_unidentified=refusals refuse_reentry=refusals "
 )
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
         network,
         power_sleep,
         provisioning,
+        provisioning_identity,
+        provisioning_rotate,
         reboot,
         refusals,
         start,
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
         cert_restore.Methods,
         certs.Methods,
         provisioning.Methods,
+        provisioning_identity.Methods,
+        provisioning_rotate.Methods,
         refusals.Methods,
     ):
         pass
@@ -115,8 +121,10 @@ class BaseModem(_Methods):
         self.line_max = line
         self.model = None  # the series, such as "ML307R"; None: not identified, or unknown
         self.profile = None  # as `sync` was given it
-        # Boots of the module noticed so far; settings from an earlier boot are lost.
-        self.boot_count = 0
+        self.boot_count = 0  # boots of the module noticed so far: its connections end with one
+        # Settings of an earlier epoch may be lost: each boot begins one, and each start(), which
+        # may follow a boot that nothing tells of.
+        self.epoch = 0
         self.partial_upload = None  # name of the certificate or key whose upload broke off
         self.unverified = None  # name of the last write that ended without a verdict
         self.contexts = {}  # TLS contexts that were asked for, by ssl_id
@@ -138,7 +146,7 @@ class BaseModem(_Methods):
         self.cts = cts
         # After each boot AT+MLPMCFG="sleepmode",0. None: on models that are delivered to sleep.
         self.keep_awake = None
-        self.settings_boot = -1  # of the module, that has what these say
+        self.settings_epoch = -1  # in which the module has what these say
         if model is not None:
             self.set_model(model)
         self.set_uart(uart)
@@ -189,27 +197,32 @@ class BaseModem(_Methods):
         with its AT, in small letters or with a line end, works as well. Lines that
         begin with another command's name, `+OTHER:`, are none of them: they go to URC handlers.
         `expect`: how the lines begin, if not with the command's own name. Keys and PSKs in it are
-        kept out of traces and errors. A query that is answered by nothing but OK is followed by
-        another, which may wait as long again, 5 s at the most.
+        kept out of traces and errors. A query, or what `expect` is given for, that is answered by
+        nothing but OK is followed by another query, which may wait as long again, 5 s at the most.
 
-        ProtocolError, in step, for a line longer than 2048 bytes; CommandError, Timeout after
-        `timeout_ms` milliseconds, ModemReset; ValueError for a text that is not one line."""
-        text = self._check_command(text)
+        ProtocolError, in step, for a line longer than 2048 bytes; for an answer of nothing but OK
+        that the query behind it does not confirm, unless the command restarts the module;
+        CommandError, Timeout after `timeout_ms` milliseconds, ModemReset; ValueError for a text
+        that is not one line."""
+        if not IS_BOARD:
+            text = as_buffer(text)
         if expect is not None:
-            text = (text, as_buffer(expect))  # one argument, for each makes the operation larger
-        return self.run_operation(_command_op(self.channel, text, timeout_ms))
+            expect = as_buffer(expect)
+        # No character of it is taken out, for that would be looked up among all the interpreter's
+        # names.
+        if (
+            len(text) >= _SECRET_MIN
+            or not text.startswith(MARKS[0])
+            or MARKS[1] in text
+            or MARKS[2] in text
+        ):
+            expect = self._check_command(text), expect
+            text = None
+        return self.run_operation(_command_op(self.channel, text, timeout_ms, expect))
 
     def _check_command(self, text):
         # Apart from command(), whose frame would be too large for the stack. Returns the text
-        # without what was pasted along. No character of it is taken out, for that would be looked
-        # up among all the interpreter's names.
-        if len(text) < _SECRET_MIN:
-            if isinstance(text, str):
-                plain = text.startswith("+") and "\r" not in text and "\n" not in text
-            else:
-                plain = text.startswith(b"+") and b"\r" not in text and b"\n" not in text
-            if plain:
-                return text
+        # without what was pasted along.
         from .at_masking import checked
 
         return checked(text, self.line_max)
@@ -217,11 +230,7 @@ class BaseModem(_Methods):
     def on_urc(self, prefix: bytes, handler) -> None:
         """Call handler(line) for each unsolicited line that begins with `prefix`. `line` is bytes,
         a copy. Handlers run while the driver waits and must not issue commands."""
-
-        def copy_line(buf, start, end):
-            handler(bytes(buf[start:end]))
-
-        self.channel.on_urc(prefix, copy_line)
+        self.channel.on_urc(prefix, lambda buf, start, end: handler(bytes(buf[start:end])))
 
     def on_event(self, handler) -> None:
         """Call handler(kind, text) for what the library notices and the caller should know; `text`
@@ -254,30 +263,31 @@ class BaseModem(_Methods):
         return context_of(self, ssl_id)
 
 
-def _begin_command(ch, text):
-    # `text`, or (text, how the lines of its answer begin).
-    ch.own_expect = ALL
-    if isinstance(text, tuple):
-        text, ch.own_expect = text
-    if len(text) < _SECRET_MIN:
-        ch.command(text)
-    else:
-        from .at_masking import begin_raw
+def begin_raw(ch, text):
+    """Begin a command that there may be a secret in. For the library's own parts."""
+    from . import at_masking
 
-        begin_raw(ch, text)
+    at_masking.begin_raw(ch, text)
 
 
-def _command_op(ch, text, timeout_ms):
+def _command_op(ch, text, timeout_ms, expect):
+    # `text`: None if there may be a secret in it, then `expect` has both. Each local makes the
+    # operation larger: `timeout_ms` is the event later on.
     ch.result = []
-    _begin_command(ch, text)
-    ch.send(timeout_ms, ch.own_expect)
+    if text is None:
+        text, expect = expect
+        begin_raw(ch, text)
+    else:
+        ch.command(text)
+    ch.send(timeout_ms, expect or ALL)
+    if expect:
+        text = b""  # all lines that are told are its own
     while True:
-        event = ch.poll()
-        if event == LINE:
-            if ch.own_expect != ALL or ch.is_own_line():
-                ch.result.append(ch.line())
-        elif event == DONE:
-            if not ch.result and ch.is_query():
+        timeout_ms = ch.poll()
+        if timeout_ms == LINE:
+            ch.keep_line(text)
+        elif timeout_ms == DONE:
+            if not ch.result and (expect or ch.is_query()):
                 from .at_confirm import confirm_empty_op
 
                 unload("at_confirm")

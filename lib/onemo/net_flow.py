@@ -13,13 +13,14 @@ from binascii import hexlify
 from . import _port
 from ._port import as_buffer, const
 from .at_channel import DATA, DONE, LINE, PROMPT, REPLY_MS, SENT
-from .at_retry import ask_op
+from .at_retry import RETRY_MS, ask_op, is_over, is_transient
 from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
 from .net_links import SILENCE_MS, connections_of
 
 HELD_MAX = const(1024)  # bytes of small writes that are held back
 
 _SEND_MS = const(15000)
+_REFUSED_MS = const(30000)  # for which a busy module may refuse, on a stream without a timeout
 _STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
 _SILENCE_MAX_MS = const(
     600000
@@ -102,10 +103,9 @@ class ConnectionBuffer:
                     self._check_id()
                     unread = ch.value(1) or 0
                     count = ch.data_remaining
-                    if (
-                        count > size
-                        or (unread and count < size)
-                        or (known > 1 and count < min(size, known))
+                    if count > size or (
+                        not self._modem.require_model().packet_reads
+                        and ((unread and count < size) or (known > 1 and count < min(size, known)))
                     ):
                         ch.lose_sync()
                         raise ProtocolError(
@@ -129,11 +129,15 @@ class ConnectionBuffer:
                     yield
             if known > 1:
                 raise ProtocolError("%d bytes had been announced, and none came" % known)
+            connection.refused_until = None
         except ModemError as error:
+            if at > start or not isinstance(error, CommandError):
+                self._break(error)
             # At the end of a connection a refusal only says that there is no more, unless more
             # had been announced.
-            if known > 1 or not (connection.close_reason and isinstance(error, CommandError)):
-                self._break(error)
+            if known or not connection.close_reason:
+                yield from self._refused_op(error)
+                connection.unread = known
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.last_read = at - start
@@ -169,6 +173,27 @@ class ConnectionBuffer:
         if isinstance(error, CommandError):
             self._ch.lose_sync()
         raise error
+
+    def _refused_op(self, error):
+        # Returns if this refusal is the command's own, and may be gone at the next try; else the
+        # connection is over.
+        connection = self._connection
+        if connection.refused_until is None:
+            connection.refused_until = _port.ticks_add(
+                _port.ticks_ms(), self._timeout_ms or _REFUSED_MS
+            )
+        if not is_transient(error) or is_over(connection.refused_until):
+            self._break(error)
+        try:
+            if self._ch.prompt_refused:
+                yield from self._modem.resync_op()  # the prompt may come late
+            else:
+                from .at_confirm import confirm_refusal_op
+
+                _port.unload("at_confirm")
+                yield from confirm_refusal_op(self._ch)
+        except ModemError as unconfirmed:
+            self._break(unconfirmed)
 
     def _poll_state_op(self):
         # Asks what the module should have told by itself. What is unread outlives an end. Without
@@ -212,11 +237,10 @@ class ConnectionBuffer:
         return min(model.send_inline, self._modem.line_max - _SEND_OVERHEAD) // 2
 
     def _send_op(self, data, start, stop):
-        # In the largest packets that the model takes, and that its 10 s for one allow.
+        # In the largest packets that the model takes, and that its 10 s for one allow. Each write
+        # does this: it is written out, for operations inside take heap.
+        ch = self._ch
         connection = self._connection
-        modem = self._modem
-        model = modem.require_model()
-        packet_max = self.packet_max()
         while start < stop:
             self._begin()
             if connection.tls and not connection.accepted:
@@ -224,17 +248,43 @@ class ConnectionBuffer:
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
-            n = min(stop - start, packet_max)
+            n = min(stop - start, self.packet_max())
+            accepted = None  # how many bytes the module took; None if it answers only OK
             try:
-                if model.prompt:
-                    accepted = yield from self._send_packet_op(data, start, n)
+                if self._modem.require_model().prompt:
+                    ch.command(b"+MIPSEND=").number(connection.id).number(n)
+                    ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False)
+                    while (event := ch.poll()) != PROMPT:
+                        if event == LINE:
+                            connection.on_sent(ch.value(1))  # what was sent before
+                            self._connections.check(connection)
+                        else:
+                            yield
+                    ch.push(data, start, start + n)
+                    size = n
                 else:
-                    accepted = yield from self._send_inline_op(data, start, n)
+                    yield from self._send_inline_op(data, start, n)
+                    size = 2 * n
+                ch.set_deadline(_SEND_MS, size)
+                began = _port.ticks_ms()
+                while (event := ch.poll()) != DONE:
+                    if event != LINE:
+                        yield
+                        continue
+                    self._check_id()
+                    if connection.last_sent:
+                        connection.on_sent(ch.value(1))
+                    else:
+                        accepted = ch.value(1)
+                if accepted is not None and accepted < n:
+                    self._check_stalled(began, size)
             except ModemError as error:
-                if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
-                    model.prompt = False  # the next connection sends inside commands
-                self._break(error)
+                self._break_sending(error)
+                yield from self._refused_op(error)  # before its prompt: nothing was sent
+                connection.in_transfer = False
+                continue
             connection.in_transfer = False
+            connection.refused_until = None
             if accepted is None:
                 connection.last_sent = n
             elif accepted > n:
@@ -245,20 +295,6 @@ class ConnectionBuffer:
                 n = yield from self._confirm_sent_op(accepted, n)
             connection.accepted += n
             start += n
-
-    def _send_packet_op(self, data, start, n):
-        ch = self._ch
-        connection = self._connection
-        ch.command(b"+MIPSEND=").number(connection.id).number(n)
-        ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False)
-        while (event := ch.poll()) != PROMPT:
-            if event == LINE:
-                connection.on_sent(ch.value(1))  # what was sent before
-                self._connections.check(connection)
-            else:
-                yield
-        ch.push(data, start, start + n)
-        return (yield from self._accepted_op(n, n))
 
     def _send_inline_op(self, data, start, n):
         ch = self._ch
@@ -272,31 +308,19 @@ class ConnectionBuffer:
             while ch.poll() != SENT:
                 yield
         ch.end_line()
-        return (yield from self._accepted_op(n, 2 * n))
 
-    def _accepted_op(self, n, size):
-        # How many bytes the module took; None if it answers only OK.
-        ch = self._ch
-        connection = self._connection
-        ch.set_deadline(_SEND_MS, size)
-        start = _port.ticks_ms()
-        accepted = None
-        while (event := ch.poll()) != DONE:
-            if event != LINE:
-                yield
-                continue
-            self._check_id()
-            if connection.last_sent:
-                connection.on_sent(ch.value(1))
-            else:
-                accepted = ch.value(1)
-        if (
-            accepted is not None
-            and accepted < n
-            and _port.ticks_diff(_port.ticks_ms(), start) > (_STALLED_MS + size * 10000 // ch.baud)
-        ):
+    def _check_stalled(self, began, size):
+        # ConnectionLost if the module waited for the rest of a packet until its time was over.
+        waited_ms = _port.ticks_diff(_port.ticks_ms(), began)
+        if waited_ms > _STALLED_MS + size * 10000 // self._ch.baud:
             raise ConnectionLost("bytes were lost on their way to the module")
-        return accepted
+
+    def _break_sending(self, error):
+        model = self._modem.require_model()
+        if isinstance(error, CommandError) and not model.known and error.code in (50, 4):
+            model.prompt = False  # the next connection sends inside commands
+        if not isinstance(error, CommandError) or not self._ch.prompt_refused:
+            self._break(error)
 
     def _confirm_sent_op(self, accepted, n):
         # A damaged count would make bytes go out twice: the module's total decides.
@@ -368,11 +392,11 @@ class ConnectionBuffer:
                 yield self._receive_op(into, start, size)
                 if connection.last_read:
                     return
-                if connection.close_reason and not connection.end_confirmed:
-                    # A damaged URC may have told an end that is none.
-                    yield self._confirm_end_op()
-                    continue
-                if connection.close_reason:
+                if connection.close_reason and connection.refused_until is None:
+                    if not connection.end_confirmed:
+                        # A damaged URC may have told an end that is none.
+                        yield self._confirm_end_op()
+                        continue
                     connections.check_end(connection)
                     return
             connections.check(connection)
@@ -380,6 +404,8 @@ class ConnectionBuffer:
             silence_ms = _port.ticks_diff(now, connection.last_heard_ms)
             # Below 0 weeks have passed, and ticks have wrapped.
             wait_ms = connection.silence_ms - silence_ms if silence_ms >= 0 else 0
+            if connection.refused_until is not None:
+                wait_ms = min(wait_ms, RETRY_MS)
             if timeout_ms is not None:
                 left_ms = timeout_ms - _port.ticks_diff(now, began)
                 if left_ms > 0:
@@ -425,28 +451,34 @@ class ConnectionBuffer:
                 self._at = 0
                 self._stop = len(self._readahead)
 
-    def _readinto_steps(self, buf, size):
-        # As soon as there is something; in _result how much, 0 at the end, None for later.
+    # readinto() runs what _begin_readinto() returns, if it returns any, then calls
+    # _end_readinto(): a reader around these two would take heap even where all is there.
+
+    def _begin_readinto(self, buf, size):
+        # A reader that gets something; None if there is something already.
         self._restore_partial()
+        if self._at < self._stop:
+            return None
+        if size < self.room():
+            return self._refill_steps()
+        self._have = 0
+        self._into = buf
+        return self._receive_some_steps(buf, 0, size)
+
+    def _end_readinto(self, buf, size):
+        # How much is in `buf` now; 0 at the end, None for later.
+        if self._into is not None:  # it was received into `buf`
+            self._into = None
+            return None if self._result is None else self._have
         if self._at == self._stop:
-            if size >= self.room():
-                self._have = 0
-                self._into = buf
-                yield from self._receive_some_steps(buf, 0, size)
-                self._into = None
-                if self._result == 0:
-                    self._result = self._have
-                return
-            yield from self._refill_steps()
-            if self._result is None:
-                return
+            return self._result
         n = min(size, self._stop - self._at)
         view = memoryview(self._readahead)[self._at : self._at + n]
         buf[:n] = view
         if self._connection.secret:
             view[:] = bytes(n)
         self._at += n
-        self._result = n
+        return n
 
     def _read_steps(self, n, line=False):
         # Exactly `n` bytes (below 0: all), or a line, of `n` bytes at the most; fewer at the end

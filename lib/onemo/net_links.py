@@ -8,6 +8,7 @@ from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import RETRY_MS, listen_op
+from .at_syntax import field, same
 from .errors import (
     CommandError,
     ConnectionLost,
@@ -65,6 +66,7 @@ class Connection:
         self.close_reason = 0  # 0: open; what is unread can still be read
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
+        self.refused_until = None  # ticks; a transfer is refused for a moment, until then at most
         self.user_saw_error = False  # so it may have been left without being closed
         self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
@@ -91,6 +93,22 @@ def connections_of(modem):
     return modem.connections
 
 
+def _value(buf, at, end, index):
+    at = field(buf, at, end, index)
+    return None if at < 0 else at_syntax.number(buf, at, end)
+
+
+def _note_unread(connection, buf, at, end):
+    at = field(buf, at, end, 3)
+    # A count that cannot be read is one all the same; what is no count at all is data, as a module
+    # sends it in another mode than the one asked for.
+    count = at_syntax.number(buf, at, end) if at >= 0 else None
+    if at >= 0 and count is None and at < end:
+        connection.error = "the module sends data unasked, so it opened in another mode"
+    connection.unread = max(1, count or 1)
+    connection.last_heard_ms = _port.ticks_ms()
+
+
 class Connections:
     """The module's connections by connect_id."""
 
@@ -100,9 +118,9 @@ class Connections:
         self._table = [None] * modem.require_model().connections
         self._cooldown = [None] * len(self._table)  # ticks until which an id is not used
         self._last_id = len(self._table) - 1
-        self._cleared_boot = -1  # in which the module holds no connection but ours
+        self._cleared_epoch = -1  # in which the module holds no connection but ours
         self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
-        self._clock_boot = -1  # whose clock was seen to be set
+        self._clock_epoch = -1  # whose clock was seen to be set
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
@@ -111,48 +129,48 @@ class Connections:
         ):
             self._ch.on_urc(prefix, handler)
 
-    # URCs
+    # URCs. Their handlers are cut in small pieces, whose frames need nothing of the heap.
 
     def _id_at(self, buf, at, end):
         number = None if at < 0 else at_syntax.number(buf, at, end)
         return number if number is not None and 0 <= number < len(self._table) else None
 
+    def _connection_at(self, buf, at, end):
+        at = self._id_at(buf, at, end)
+        return None if at is None else self._table[at]
+
     def _on_open(self, buf, start, end):
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at, end)
-        at = at_syntax.field(buf, at, end, 1)
-        if number is None or at < 0:
-            return
-        connection = self._table[number]
-        if connection and connection.result is None:
-            connection.result = at_syntax.number(buf, at, end)
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._connection_at(buf, start, end)
+        start = field(buf, start, end, 1)
+        if connection and connection.result is None and start >= 0:
+            connection.result = at_syntax.number(buf, start, end)
             connection.changed = True
 
     def _on_event(self, buf, start, end):
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at_syntax.field(buf, at, end, 1), end)
-        connection = None if number is None else self._table[number]
-        if not connection or connection.result != 0:
-            return  # late: of an earlier connection with this id
-        if at_syntax.same(buf, at, end, b"rudp" if connection.udp else b"rtcp"):
-            at = at_syntax.field(buf, at, end, 3)
-            # A count that cannot be read is one all the same; what is no count at all is data, as
-            # a module sends it in another mode than the one asked for.
-            count = at_syntax.number(buf, at, end) if at >= 0 else None
-            if at >= 0 and count is None and at < end:
-                connection.error = "the module sends data unasked, so it opened in another mode"
-            connection.unread = max(1, count or 1)
-            connection.last_heard_ms = _port.ticks_ms()
-        elif at_syntax.same(buf, at, end, b"disconn"):
-            at = at_syntax.field(buf, at, end, 2)
-            reason = at_syntax.number(buf, at, end) if at >= 0 else None
-            connection.close_reason = reason or _LOST
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._open_connection(buf, start, end)
+        if connection is None:
+            return
+        if same(buf, start, end, b"rudp" if connection.udp else b"rtcp"):
+            _note_unread(connection, buf, start, end)
+        elif same(buf, start, end, b"disconn"):
+            connection.close_reason = _value(buf, start, end, 2) or _LOST
         connection.changed = True
 
+    def _open_connection(self, buf, at, end):
+        # That of an event; None for a late one, of an earlier connection with this id.
+        at = field(buf, at, end, 1)
+        connection = self._connection_at(buf, at, end)
+        return connection if connection and connection.result == 0 else None
+
     def _on_close(self, buf, start, end):
-        number = self._id_at(buf, at_syntax.after_colon(buf, start, end), end)
-        if number is None:
-            return
+        start = at_syntax.after_colon(buf, start, end)
+        start = self._id_at(buf, start, end)
+        if start is not None:
+            self._note_closed(start)
+
+    def _note_closed(self, number):
         connection = self._table[number]
         if connection is None:
             self._start_cooldown(number, _SHORT_COOLDOWN_MS)
@@ -162,11 +180,12 @@ class Connections:
 
     def _on_sent(self, buf, start, end):
         # Some modules say how much they took only after their OK.
-        at = at_syntax.after_colon(buf, start, end)
-        number = self._id_at(buf, at, end)
-        at = at_syntax.field(buf, at, end, 1)
-        if number is not None and at >= 0 and self._table[number]:
-            self._table[number].on_sent(at_syntax.number(buf, at, end))
+        start = at_syntax.after_colon(buf, start, end)
+        connection = self._connection_at(buf, start, end)
+        start = field(buf, start, end, 1)
+        if connection and start >= 0:
+            start = at_syntax.number(buf, start, end)
+            connection.on_sent(start)
 
     def has_news(self, connection):
         """True if there is news of a connection since `changed` was cleared."""
@@ -199,7 +218,7 @@ class Connections:
     # What is wrong
 
     def _is_gone(self, connection):
-        return connection.boot != self._modem.boot_count or self._ch.rebooted
+        return connection.boot != self._modem.boot_count or self._ch.rebooted is True
 
     def check(self, connection):
         """Raise what is wrong with a connection, if anything: ConnectionLost, ModemReset."""
@@ -261,7 +280,7 @@ class Connections:
         modem = self._modem
         ch = self._ch
         tls = connection.tls
-        if self._cleared_boot != modem.boot_count:
+        if self._cleared_epoch != modem.epoch:
             yield from self._clear_op()
         for other in self._table:
             if other and other.abandoned:
@@ -269,13 +288,12 @@ class Connections:
         if tls:
             yield from tls.apply_op()
             yield from tls.verify_op()
-            yield from tls.check_present_op()
-            if self._clock_boot != modem.boot_count and tls.checks_dates():
+            if self._clock_epoch != modem.epoch and tls.checks_dates():
                 from .clock import check_op
 
                 _port.unload("clock")
                 yield from check_op(modem)
-                self._clock_boot = modem.boot_count
+                self._clock_epoch = modem.epoch
         yield from self._allocate_op(connection)
         yield from self._configure_op(connection)
         ch.command(b"+MIPOPEN=").number(connection.id)
@@ -314,9 +332,9 @@ class Connections:
                     elif ch.value(0) == connection.id:
                         found = (
                             ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
-                            and ch.field_equals(2, connection.host.encode())
+                            and ch.field_equals(2, _port.as_buffer(connection.host))
                             and ch.value(3) == connection.port
-                            and (ch.text(4) in (None, "CONNECTED"))
+                            and (ch.field_equals(4, b"CONNECTED") or ch.text(4) is None)
                         )
                 looks = 0
             except CommandError:  # it may be busy for a moment
@@ -335,12 +353,13 @@ class Connections:
         if number is not None and self._table[number] is connection:
             self._table[number] = None
             self._start_cooldown(number, _COOLDOWN_MS)
-            self._cleared_boot = -1
+            self._cleared_epoch = -1
 
     def _clear_op(self):
         # The module keeps connections over a host's reset, or opens one that was given up.
         ch = self._ch
         boot = self._modem.boot_count
+        epoch = self._modem.epoch
         for number, connection in enumerate(self._table):
             if connection and connection.boot != boot:
                 self._table[number] = None
@@ -357,7 +376,7 @@ class Connections:
         for number in open_ids:
             if number is not None and number < len(self._table) and not self._table[number]:
                 yield from self._close_id_op(number)
-        self._cleared_boot = boot
+        self._cleared_epoch = epoch
 
     def _allocate_op(self, connection):
         # Gives it an id that nobody has, and whose cool-down is over.
@@ -452,7 +471,19 @@ class Connections:
             if tls:
                 raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
         else:
-            yield from self._read_ssl_op(connection)
+            # One bit lost on the line would mean plaintext.
+            kept = None
+            ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
+                    kept = (ch.value(2), ch.value(3))
+            if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
+                raise VerifyError(
+                    "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
+                    % (connection.id, kept)
+                )
         encoding = 0 if model.prompt else _ENCODING_HEX
         ch.command(b"+MIPCFG=").quote("encoding").number(connection.id)
         ch.number(encoding).number(0).send(REPLY_MS)
@@ -463,23 +494,6 @@ class Connections:
         while ch.poll() != DONE:
             yield
 
-    def _read_ssl_op(self, connection):
-        # One bit lost on the line would mean plaintext.
-        ch = self._ch
-        tls = connection.tls
-        kept = None
-        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
-        while (event := ch.poll()) != DONE:
-            if event != LINE:
-                yield
-            elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
-                kept = (ch.value(2), ch.value(3))
-        if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
-            raise VerifyError(
-                "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
-                % (connection.id, kept)
-            )
-
     # Closing
 
     def close_op(self, connection):
@@ -489,10 +503,10 @@ class Connections:
         connection.error = connection.error or "it was closed"
         if self._table[number] is not connection:
             return
-        cleared_boot = self._cleared_boot
+        cleared_epoch = self._cleared_epoch
         self.drop(connection)
         if not self._is_gone(connection) and (yield from self._close_id_op(number)):
-            self._cleared_boot = cleared_boot  # else the next opening looks
+            self._cleared_epoch = cleared_epoch  # else the next opening looks
 
     def _close_id_op(self, number):
         # A damaged command may have closed another one, or none: without +MIPCLOSE for this id

@@ -46,19 +46,25 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         self.settimeout(None if flag else 0)
 
     def _run(self, reader):
-        modem = self._modem
         for operation in reader:
-            if operation is None:
-                modem.run_operation(self._connections.wait_news_op(self._connection, self.wait_ms))
-            else:
-                modem.run_operation(operation)
+            self._run_step(operation)
         return self._result
+
+    def _run_step(self, operation):  # apart, so that neither frame is of the heap
+        if operation is None:
+            operation = self._connections.wait_news_op(self._connection, self.wait_ms)
+        self._modem.run_operation(operation)
 
     def readinto(self, buf, n: "int | None" = None) -> "int | None":
         """Up to `n` bytes, as soon as there are some; 0 at the end, None if it would have to wait
         and must not."""
         size = len(buf) if n is None else min(n, len(buf))
-        return self._run(self._readinto_steps(buf, size)) if size else 0
+        if not size:
+            return 0
+        reader = self._begin_readinto(buf, size)
+        if reader:
+            self._run(reader)
+        return self._end_readinto(buf, size)
 
     def read(self, n: int = -1) -> bytes:
         """Exactly `n` bytes, fewer only at the end; all up to the end without `n`. A Timeout loses

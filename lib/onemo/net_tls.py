@@ -60,8 +60,10 @@ class Transport(Stream):
             self._timeout_ms = timeout_ms
             try:
                 self._run(self._refill_steps())
-            finally:
+            except:  # `finally` would make the frame too large for the stack
                 self._timeout_ms = 0
+                raise
+            self._timeout_ms = 0
 
 
 class TlsStream(io.IOBase):
@@ -101,18 +103,22 @@ class TlsStream(io.IOBase):
         # Some bytes into `buf`; 0 at the end, None if it would have to wait and must not.
         start = _port.ticks_ms()
         while True:
-            try:
-                got = self._sock.readinto(buf)
-            except ModemError:
-                raise
-            except OSError as error:
-                raise ConnectionLost(_words(error))
+            got = self._receive_now(buf)
             if got is not None or timeout_ms == 0:
                 return got
-            left_ms = timeout_ms
-            if timeout_ms is not None:
-                left_ms -= _port.ticks_diff(_port.ticks_ms(), start)
-            self._transport.fill(left_ms if left_ms is None else max(1, left_ms))
+            got = timeout_ms  # what is left of it
+            if got is not None:
+                got -= _port.ticks_diff(_port.ticks_ms(), start)
+                got = max(1, got)
+            self._transport.fill(got)
+
+    def _receive_now(self, buf):
+        try:
+            return self._sock.readinto(buf)
+        except ModemError:
+            raise
+        except OSError as error:
+            raise ConnectionLost(_words(error))
 
     def _more(self, timeout_ms):
         # A chunk into _rest.

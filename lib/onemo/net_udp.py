@@ -7,7 +7,8 @@
 from . import _port
 from ._port import const
 from .at_channel import DATA, DONE, LINE, REPLY_MS
-from .errors import ConnectionLost, ModemError, ProtocolError, Timeout
+from .at_retry import RETRY_MS
+from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
 from .net_flow import ConnectionBuffer, as_buffer_len
 from .net_links import OPEN_MS
 from .net_stream import open_connection
@@ -46,6 +47,7 @@ class DatagramBuffer(ConnectionBuffer):
         ch.command(b"+MIPRD=").number(connection.id).number(DATAGRAM_MAX)
         ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3)
         connection.in_transfer = True  # until it is whole
+        known = connection.unread
         connection.unread = 0  # the module answers only OK if it has nothing
         connection.last_read = None
         try:
@@ -70,8 +72,12 @@ class DatagramBuffer(ConnectionBuffer):
                     self._check_id()
                 else:
                     yield
+            connection.refused_until = None
         except ModemError as error:
-            self._break(error)
+            if connection.last_read is not None or not isinstance(error, CommandError):
+                self._break(error)
+            yield from self._refused_op(error)
+            connection.unread = known
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
 
@@ -97,6 +103,8 @@ class DatagramBuffer(ConnectionBuffer):
                 left_ms = timeout_ms - _port.ticks_diff(_port.ticks_ms(), began)
             if left_ms is None or left_ms > 0:
                 self.wait_ms = OPEN_MS if left_ms is None else left_ms
+                if connection.refused_until is not None:
+                    self.wait_ms = min(self.wait_ms, RETRY_MS)
                 yield None
             elif timeout_ms and not asked:
                 asked = True  # its URC may have been lost
@@ -116,13 +124,14 @@ class Datagrams(DatagramBuffer):
     """UDP to and from one host and port: what `modem.udp` returns."""
 
     def _run(self, steps):
-        modem = self._modem
         for operation in steps:
-            if operation is None:
-                modem.run_operation(self._connections.wait_news_op(self._connection, self.wait_ms))
-            else:
-                modem.run_operation(operation)
+            self._run_step(operation)
         return self._result
+
+    def _run_step(self, operation):  # apart, so that neither frame is of the heap
+        if operation is None:
+            operation = self._connections.wait_news_op(self._connection, self.wait_ms)
+        self._modem.run_operation(operation)
 
     def send(self, data, n=None):
         """Send one datagram; its length. ValueError if it is longer than `size_max`."""

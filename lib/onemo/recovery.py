@@ -19,6 +19,8 @@ def recover_op(modem, timeout_ms):
     started_anew = yield from resync_op(ch, timeout_ms)
     unload("at_resync", "at_retry")
     if started_anew:
+        modem.epoch += 1
+    if started_anew is True or (started_anew and not modem.boot_count):
         modem.boot_count += 1
         if modem.boot_count > 1:
             modem.tell(

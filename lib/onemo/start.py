@@ -51,6 +51,9 @@ class Methods:
         `baud` brings it to another speed, as `set_baud` does; a speed that it does not take is
         told as a "baud" event. Without `baud` module and UART stay at the speed that was found.
 
+        Called again it leaves connections alone, unless the module shows that it rebooted, and
+        settings are sent again before they are next used.
+
         Timeout if it does not answer within `timeout_ms` milliseconds; Unsupported for a module of
         another brand, or of the first generation; ProtocolError if it says something else each
         time that it is asked; ValueError for a `baud` without `reopen`."""
@@ -118,9 +121,9 @@ def _set_baud_op(modem, baud, end):
 
 
 def settings_op(modem):
-    """Operation: what each boot of the module undoes, once a boot: flow control as the UART has
+    """Operation: what each boot of the module undoes, once an epoch: flow control as the UART has
     it, and awake where its kind is delivered to sleep. What it refuses is told."""
-    if modem.settings_boot == modem.boot_count:
+    if modem.settings_epoch == modem.epoch:
         return
     ch = modem.channel
     model = modem.capabilities
@@ -140,7 +143,7 @@ def settings_op(modem):
         yield from keep_awake_op(modem)
     elif awake is None and ch.sleep_ms is None:
         yield from _note_sleep_op(modem)
-    modem.settings_boot = modem.boot_count
+    modem.settings_epoch = modem.epoch
     if not ch.ready():  # a plain ERROR may have been a damaged line's answer
         yield from modem.resync_op()
 

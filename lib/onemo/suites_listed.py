@@ -98,7 +98,7 @@ def _begin(modem):
 def _waited(modem):
     # True once the blocking front has waited; False for others.
     if modem:
-        modem.wait(modem.channel.max_sleep_ms())
+        modem.wait()
     return bool(modem)
 
 

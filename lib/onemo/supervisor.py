@@ -185,6 +185,7 @@ class Supervisor:
         modem = self._modem
         yield from modem.power.restart_op(modem.channel)
         modem.channel.forget()
+        modem.channel.set_rebooted()
         yield from modem.resync_op()
 
     def _board_op(self):

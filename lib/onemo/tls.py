@@ -5,7 +5,7 @@
 # each time, and reads each back, for firmware is known that answers OK to what it ignores.
 
 from . import at_syntax
-from ._port import bound, const, methods_of, unload
+from ._port import as_buffer, bound, const, methods_of, unload
 from .at_channel import DONE, LINE, REPLY_MS, STORE_MS
 from .errors import CommandError, Unsupported, VerifyError
 from .tls_rows import HEX, NAMES, REFUSED, ROWS
@@ -57,7 +57,7 @@ class TLSContext(_Methods):
         self._modem = modem
         self._ch = modem.channel
         self._settings: "dict[str, Any]" = {}  # what configure was asked for: {option: value}
-        self._boot = -1  # the boot of the module that they were sent to
+        self._epoch = -1  # of the modem, in which they were sent
 
     if not TYPE_CHECKING:
 
@@ -97,15 +97,19 @@ class TLSContext(_Methods):
         )
 
     def apply_op(self, again=False):
-        """Operation: send the settings, unless this boot of the module has them. VerifyError."""
-        modem = self._modem
+        """Operation: send the settings, unless they were sent in this epoch. VerifyError;
+        ValueError at once without any."""
         if not self._settings:
             raise ValueError(
                 "TLS context %d is not configured: call configure() first" % self.ssl_id
             )
-        if self._boot == modem.boot_count and not again:
-            return
-        restores = self._boot >= 0 and not again and modem.require_model().volatile
+        if self._epoch == self._modem.epoch and not again:
+            return ()  # for each connection asks for it, and operations take heap
+        return self._apply_op(again)
+
+    def _apply_op(self, again):
+        modem = self._modem
+        restores = self._epoch >= 0 and not again and modem.require_model().volatile
         if restores:
             from .cert_restore import restored_op
 
@@ -118,7 +122,7 @@ class TLSContext(_Methods):
         for option in ROWS:
             if self._asks_for(option):
                 yield from self._check_kept_op(option, (yield from self._kept_op(option)))
-        self._boot = modem.boot_count
+        self._epoch = modem.epoch
         self._ch.set_result(None)
 
     def difference_op(self):
@@ -134,13 +138,15 @@ class TLSContext(_Methods):
                     self._miss(option)
                 elif kept != wanted:
                     return option.name, kept, wanted
-        self._boot = self._modem.boot_count
+        self._epoch = self._modem.epoch
         return None
 
     def verify_op(self):
         """Operation: read back what decides whether a connection is safe, and send it again if it
         differs: the module may have rebooted without a word, or a command to another context may
-        have been damaged into one to this. VerifyError if it stays different."""
+        have been damaged into one to this. Then look whether the module has the certificates and
+        the key, before a handshake fails. VerifyError if it stays different; CommandError 762
+        names the object that is missing."""
         # Each connection does this: it is written out, for operations inside take heap.
         ch = self._ch
         for option in ROWS:
@@ -158,11 +164,6 @@ class TLSContext(_Methods):
                 kept = self._refused(option, error)
             if kept != self._wanted(option):
                 yield from self._check_kept_op(option, kept)
-
-    def check_present_op(self):
-        """Operation: look whether the module has the certificates and the key, before a handshake
-        fails. CommandError 762 names the one that is missing."""
-        ch = self._ch
         for name in self._settings["cert"]:
             if name:
                 ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:")
@@ -187,7 +188,7 @@ class TLSContext(_Methods):
 
     def _is_line_of(self, option):
         ch = self._ch
-        return ch.value(1) == self.ssl_id and ch.field_equals(0, option.name.encode())
+        return ch.value(1) == self.ssl_id and ch.field_equals(0, as_buffer(option.name))
 
     def _set_or_miss_op(self, option):
         # Sets an option; one that is refused to be set, and to be told, is absent.
@@ -204,6 +205,8 @@ class TLSContext(_Methods):
                     # A plain ERROR may have been the answer to a damaged line.
                     yield from self._set_op(option, self._wanted(option))
                     return
+                if self._ch.out_of_sync:  # the same holds here: another ERROR may be on its way
+                    yield from self._modem.resync_op()
             self._miss(option)
 
     def _check_kept_op(self, option, kept):
@@ -336,18 +339,39 @@ class TLSContext(_Methods):
                 value = self._parse(option)
         return value
 
+    def _is_line_with(self, names):
+        # True if the line at hand has these names. Each connection asks: strings take heap.
+        ch = self._ch
+        index = 2
+        for name in names:
+            if name:
+                if not ch.field_equals(index, as_buffer(name)):
+                    return False
+            elif not (
+                ch.field_equals(index, b"")
+                or ch.field_equals(index, b"NULL")
+                or ch.text(index) is None
+            ):
+                return False
+            index += 1
+        return True
+
     def _parse(self, option):
         # The value in the line at hand: `"<option>",<ssl_id>,<values>`.
         ch = self._ch
         if option.kind == NAMES:
+            names = self._wanted(option)
+            if isinstance(names, tuple) and self._is_line_with(names):
+                return names
             names = tuple([_name(ch.text(2 + i)) for i in range(len(option.arguments))])
             return names if len(names) > 1 else names[0]
-        if option.kind == HEX:
+        number = ch.value(2)
+        if option.kind == HEX and number != 0:
             try:
                 return int(ch.text(2), 16)
             except (ValueError, TypeError):
                 return None
-        return ch.value(2)
+        return number
 
 
 def _name(text):

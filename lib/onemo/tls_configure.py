@@ -99,7 +99,7 @@ class Methods:
             if option.arguments[0] in arguments:
                 settings[option.name] = checked_value(option, arguments)
         self._settings = settings
-        self._boot = -1
+        self._epoch = -1
         return self._modem.run_operation(self.apply_op()) if send else None
 
 

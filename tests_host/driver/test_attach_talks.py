@@ -190,7 +190,7 @@ def talk(settings, keywords, *plans):
         if "sim_delay" not in settings:
             rig.clock.advance(5)
             rig.module.take()
-        rig.modem.on_event(lambda kind, text: told.append(f"{kind}: {text}"))
+        rig.modem.on_event(lambda kind, text: told.append(talks.rounded(f"{kind}: {text}")))
         for command, answer, times, *lines in plans:
             rig.module.reply(command, answer, times=times, lines=lines)
         if "pin_file" in keywords:

@@ -183,3 +183,15 @@ def test_a_wrong_speed_is_refused_with_nothing_sent(rigs):
         with pytest.raises(error):
             rig.modem.set_baud(baud, reopen(rig))
     assert rig.uart.bytes_written == 0
+
+
+def test_another_speed_is_no_reboot(rigs):
+    rig = rigs()
+    rig.modem.start()
+    told = []
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    for baud in (9600, 115200):
+        rig.modem.channel.lose_sync()
+        rig.modem.set_baud(baud, reopen(rig))
+        works(rig, baud)
+    assert (told, rig.modem.boot_count) == ([], 1)

@@ -406,7 +406,7 @@ def test_an_interrupted_write_leaves_the_next_ones_stream_alone(rigs, tmp_path, 
     path.write_bytes(manual_ca)
     wait = rig.modem.wait
 
-    def interrupt(ms):
+    def interrupt():
         raise Interrupted
 
     rig.modem.wait = interrupt

@@ -298,6 +298,52 @@ def test_a_uart_that_never_falls_silent_delays_a_command_for_a_while_only(talk):
     talk.ch.command(b"+X").send(1000)
     looked = len(talk.uart.asked)
     assert 128 <= looked <= 512
+    assert talk.ch.poll() == WAIT  # the command goes out, and nobody looks for an answer yet
+    assert len(talk.uart.asked) == looked
     assert talk.ch.poll() == WAIT
     assert 24 <= len(talk.uart.asked) - looked <= 48
     assert talk.sent() == b"AT+X\r"
+
+
+class Buffered(Script):
+    """A UART that says how much it keeps, as ports do."""
+
+    def __str__(self):
+        return "UART(1, baudrate=115200, bits=8, parity=None, stop=1, txbuf=512, rxbuf=256)"
+
+
+def test_a_payload_fills_the_line_and_never_waits_for_room_in_the_uart(monkeypatch):
+    size, room, per_ms = 8192, 512 + 32, 11.52  # with the chip's own FIFO; 115200 bit/s
+    talk = Talk(monkeypatch, Buffered(), buffer=256)
+    talk.ch.command(b"+X=").number(size).send(1000, payload=size)
+    assert talk.poll(b"\r\n>") == ["prompt"]
+    talk.uart.written.clear()
+    talk.ch.set_deadline(1000, size)
+    kept = most = pushed = ms = 0
+    event = SENT
+    while len(talk.uart.written) < size:
+        if event == SENT and pushed < size:
+            talk.ch.push(bytes(256), 0, 256)
+            pushed += 256
+        before = len(talk.uart.written)
+        event = talk.ch.poll()
+        kept += len(talk.uart.written) - before
+        most = max(most, kept)
+        if event == WAIT:
+            talk.now += 1
+            ms += 1
+            kept = max(0, kept - per_ms)
+    assert 256 < most <= room
+    assert ms <= (size - 256) / per_ms + 2  # the UART was never without something to send
+
+
+@pytest.mark.parametrize(("lines", "together_ms"), [(0, 1), (1, 1), (2, 5), (40, 5)])
+def test_more_of_a_list_is_waited_for_together(monkeypatch, lines, together_ms):
+    talk = Talk(monkeypatch, Buffered())
+    talk.ask(b"+X:")
+    talk.poll(b"\r\n+X: 1\r\n" * lines + b"\r\n+X")
+    assert talk.ch.min_sleep_ms() == together_ms
+    assert talk.poll(b": 2\r\n\r\nOK\r\n")[-1] == "done"
+    talk.ask(b"+X:")
+    assert talk.poll() == []
+    assert talk.ch.min_sleep_ms() == 1

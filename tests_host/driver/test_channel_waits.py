@@ -376,6 +376,7 @@ def test_ok_though_bytes_were_owed_is_out_of_step(talk):
 
 def test_what_is_behind_a_final_result_is_for_later(talk):
     talk.ch.command(b"+X").send(1000, b"+X:")
+    assert talk.ch.poll() == WAIT
     talk.hear(b"\r\n+X: 1\r\n\r\nOK\r\n\r\n+X: 2\r\n\r\n+URC: 1\r\n")
     assert talk.ch.poll() == LINE
     assert talk.ch.line() == b"+X: 1"

@@ -15,6 +15,7 @@ from .conftest import Tape, pem
 from .scripted import Script, Talk
 
 PHASES = ("IDLE", "LISTENING", "COMMAND", "PROMPT_WAIT", "PAYLOAD", "ANSWER")
+NAMES = {getattr(at_channel, "_" + phase): phase for phase in PHASES}
 
 
 def legal():
@@ -42,7 +43,7 @@ def seen(monkeypatch):
     def put(channel, value):
         old = channel.__dict__.get("phase", value)
         if old != value:
-            changes.add((PHASES[old], PHASES[value]))
+            changes.add((NAMES[old], NAMES[value]))
         channel.__dict__["phase"] = value
 
     monkeypatch.setattr(at_channel.Channel, "phase", property(get, put), raising=False)

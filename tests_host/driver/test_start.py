@@ -4,6 +4,7 @@
 import io
 
 import pytest
+from onemo import AUTH_NONE
 from onemo.errors import CommandError, ModemError, ModemReset, ProtocolError, Timeout
 
 from .conftest import pem
@@ -382,9 +383,61 @@ def test_a_recovery_that_is_left_at_any_step_is_begun_again(rigs, rebooted):
                 assert channel.ready()
                 assert rig.modem.boot_count == boots + rebooted
                 return
-            rig.modem.wait(channel.max_sleep_ms())
+            rig.modem.wait()
         channel.cancel()
         assert not channel.ready(), steps
         assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
         assert rig.modem.boot_count == boots + rebooted, steps
+    raise AssertionError("the recovery does not end")
+
+
+def told_by(modem):
+    told = []
+    modem.on_event(lambda kind, text: told.append(kind))
+    return told
+
+
+def test_a_second_start_after_a_reboot_that_nothing_tells_of_sends_all_settings_again(rigs):
+    rig = rigs(matready=False, cmee=1, strict=False, driver={"rts": True})
+    tls = rig.modem.tls(1)
+    tls.configure(AUTH_NONE, negotime_s=99)
+    rig.module.reboot(delay=0)
+    told = told_by(rig.modem)
+    rig.modem.start()
+    settings = [str(command) for command in rig.module.commands]
+    assert sum("IFC" in command for command in settings) == 2
+    rig.modem.run_operation(tls.apply_op())
+    assert tls.read()["negotime_s"] == 99
+    assert told == []  # what nobody can know is not told
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_second_start_after_a_reboot_tells_it_once(rigs, heard):
+    rig = rigs(strict=False, matready=heard)
+    told = told_by(rig.modem)
+    rig.module.reboot()
+    rig.clock.advance(20)
+    rig.modem.start()
+    rig.modem.start()
+    assert (told, rig.modem.boot_count) == (["reboot"], 2)
+
+
+def test_a_recovery_that_is_left_after_its_settings_still_tells_of_the_reboot(rigs):
+    for steps in range(1, 400):
+        rig = rigs(strict=False, matready=False)
+        told = told_by(rig.modem)
+        rig.module.reboot(delay=0)
+        channel = rig.modem.channel
+        channel.lose_sync()
+        operation = rig.modem.resync_op()
+        try:
+            for _ in range(steps):
+                next(operation)
+                rig.modem.wait()
+        except StopIteration:
+            assert told == ["reboot"]
+            return
+        channel.cancel()
+        works(rig)
+        assert (told, rig.modem.boot_count) == (["reboot"], 2), steps
     raise AssertionError("the recovery does not end")

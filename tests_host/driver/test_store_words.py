@@ -359,6 +359,6 @@ def test_a_source_that_has_nothing_yet_is_waited_for_within_the_packets_time(rig
 def test_a_list_that_nothing_confirms_is_none(rig, manual_ca):
     rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
     rig.module.reply(b"AT+CMEE?", None)
-    with pytest.raises(ProtocolError, match="behind its list"):
+    with pytest.raises(ProtocolError, match="nothing confirms"):
         rig.modem.certs.list()
     assert rig.modem.certs.list() == [("ca.pem", len(manual_ca))]

@@ -328,6 +328,7 @@ def test_none_leaves_an_option_as_it_is(rig, name, option, value):
     assert found[name] == value
     assert {key for key in found if found[key] is None} == {"cert", "key", "pskid"}
     rig.module.contexts.set(0, option, (255 if name == "version" else 0,))
+    rig.module.store.objects[1, "ca.pem"] = b"a CA"
     rig.modem.run_operation(tls.verify_op())  # nor is it looked at before a connection
     different = []
 

@@ -4,8 +4,8 @@
 from datetime import datetime
 
 import pytest
-from onemo.errors import CommandError, ModemError, Timeout
-from onemo_simulator import EchoPeer, LoopNetwork
+from onemo.errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
+from onemo_simulator import EchoPeer, LoopNetwork, Peer
 
 BUSY = (b"+CME ERROR: 14", b"+CME ERROR: 3", b"ERROR")
 
@@ -102,3 +102,172 @@ def test_one_that_gets_in_step_as_the_time_is_over_is_a_timeout(rigs):
         rig.modem.start()
     rig.modem.start()
     assert rig.modem.model == "ML307R"
+
+
+# Connections
+
+
+class Lines(Peer):
+    """Sends a line as the connection stands, and keeps what it gets."""
+
+    def __init__(self, end=None):
+        self.end = end
+        self.got = b""
+
+    def on_connect(self, conn):
+        conn.reply(b"0123456789")
+        if self.end:
+            conn.end(self.end, 0.001)
+
+    def on_data(self, conn, data):
+        self.got += data
+
+
+@pytest.fixture
+def peers(rigs):
+    """Makes a connection to a peer that speaks first."""
+
+    def make(series="ML307R", end=None, **settings):
+        network = LoopNetwork()
+        peer = network.listen("a.example", 6, Lines(end))
+        rig = rigs(series, network=network, **settings)
+        rig.modem.attach()
+        return rig, peer, rig.modem.connect("a.example", 6)
+
+    return make
+
+
+def bare(rig, prefix):
+    return [line for line in rig.module.commands if line.startswith(prefix) and b"," in line]
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("series", ["ML307R", "MN316"])
+@pytest.mark.parametrize("end", [None, 1])
+def test_a_read_is_tried_again(peers, series, end, times, refusal):
+    rig, _, stream = peers(series, end)
+    rig.module.reply(b"AT+MIPRD=0,", refusal, times)
+    began = rig.clock.now()
+    assert stream.read(10) == b"0123456789"
+    assert 0.5 * times - 0.1 < rig.clock.now() - began < 0.5 * times + 1
+    assert len(bare(rig, b"AT+MIPRD")) == times + 1
+    if end:
+        assert stream.read(1) == b""
+    else:
+        stream.write(b"on")
+    stream.close()
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_write_that_was_refused_before_its_prompt_is_tried_again(peers, times, refusal):
+    rig, peer, stream = peers()
+    rig.module.reply(b"AT+MIPSEND=0,", refusal, times)
+    stream.write(b"first ")
+    stream.write(b"second")
+    rig.clock.advance(1)
+    assert stream.read(10) == b"0123456789"
+    stream.close()
+    assert peer.got == b"first second"
+    assert len(bare(rig, b"AT+MIPSEND")) == times + 2
+
+
+@pytest.mark.parametrize("timeout", [5, 60, None, 0])
+@pytest.mark.parametrize("refusal", BUSY)
+def test_a_read_that_stays_refused_ends_with_the_streams_time(peers, timeout, refusal):
+    rig, _, stream = peers()
+    rig.module.reply(b"AT+MIPRD=0,", refusal, None)
+    stream.settimeout(timeout)
+    began = rig.clock.now()
+    if timeout == 0:
+        assert stream.read(10) is None
+        assert rig.clock.now() - began < 1
+    else:
+        with pytest.raises(Timeout if timeout else CommandError):
+            stream.read(10)
+        assert (timeout or 30) <= rig.clock.now() - began < (timeout or 30) + 6
+    rig.module.reply(b"AT+MIPRD=0,", None, 0)
+
+
+@pytest.mark.parametrize("timeout", [5, 20, None])
+def test_a_write_that_stays_refused_ends_with_the_streams_time(peers, timeout):
+    rig, peer, stream = peers()
+    rig.module.reply(b"AT+MIPSEND=0,", BUSY[0], None)
+    stream.settimeout(timeout)
+    began = rig.clock.now()
+    with pytest.raises(CommandError, match="MIPSEND"):
+        stream.write(b"never")
+    assert (timeout or 30) <= rig.clock.now() - began < (timeout or 30) + 6
+    with pytest.raises(ConnectionLost):
+        stream.write(b"never")
+    assert peer.got == b""
+
+
+@pytest.mark.parametrize("code", [b"+CME ERROR: 50", b"+CME ERROR: 553", b"+CME ERROR: 4"])
+@pytest.mark.parametrize("command", [b"AT+MIPRD=0,", b"AT+MIPSEND=0,"])
+def test_what_is_refused_for_good_ends_the_connection_at_once(peers, command, code):
+    rig, _, stream = peers()
+    rig.module.reply(command, code)
+    with pytest.raises(CommandError):
+        stream.write(b"x") if b"SEND" in command else stream.read(10)
+    with pytest.raises(ConnectionLost):
+        stream.read(10)
+
+
+def test_unread_data_that_is_refused_for_good_is_no_end_of_the_stream(peers):
+    rig, _, stream = peers(end=1)
+    rig.clock.advance(2)
+    rig.module.reply(b"AT+MIPRD=0,", b"+CME ERROR: 553", None)
+    with pytest.raises(CommandError):
+        stream.read()
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+def test_a_refusal_of_anothers_loses_no_data_in_silence(peers, refusal):
+    # The data comes behind it all the same, and nobody knows what of it was lost.
+    rig, _, stream = peers()
+    rig.module.chatter(b"AT+MIPRD=0,", refusal)
+    with pytest.raises(ProtocolError):
+        stream.read(10)
+    with pytest.raises(ConnectionLost):
+        stream.read(10)
+
+
+@pytest.mark.parametrize("refusal", [*BUSY, b"+CME ERROR: 553"])
+def test_a_secret_long_behind_a_refusal_of_anothers_is_in_no_trace(peers, refusal):
+    told = bytearray()
+
+    def trace(way, data):
+        told.extend(data)
+        if data.startswith(b"AT+MIPRD=0,"):
+            rig.module.urc(refusal, "immediate")
+
+    rig, _, stream = peers(driver={"trace": trace}, answer_delay=0.2, strict=False)
+    stream.hide_received()
+    with pytest.raises(ModemError):
+        stream.read(10)
+    rig.modem.command("+CSQ")
+    assert b"+CSQ: 24,99" in told and b"0123" not in told
+
+
+@pytest.mark.parametrize("refusal", BUSY)
+def test_a_prompt_behind_a_refusal_of_anothers_sends_nothing_twice(peers, refusal):
+    rig, peer, stream = peers(strict=False)
+    rig.module.chatter(b"AT+MIPSEND=0,", refusal)
+    stream.write(b"once")
+    rig.clock.advance(1)
+    assert peer.got == b"once"
+
+
+def test_a_module_that_rebooted_unheard_is_noticed_at_its_refusal(peers):
+    rig, _, stream = peers(matready=False, strict=False)
+    rig.clock.advance(1)
+    rig.modem.channel.ready()  # its URC is heard
+    rig.module.reboot(delay=0)
+    rig.clock.advance(1)
+    rig.module.reply(b"AT+MIPRD=0,", BUSY[0], None)
+    began = rig.clock.now()
+    with pytest.raises(ModemError, match="reboot"):
+        stream.read(10)
+    assert rig.clock.now() - began < 2

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from onemo import KEY
-from onemo.errors import CommandError, ModemError
+from onemo.errors import CommandError, ModemError, ModemReset, ProtocolError
 
 from tests_host.pure.der import base64_of
 
@@ -51,8 +51,48 @@ def test_the_query_that_confirms_an_empty_answer_keeps_to_the_callers_time(rig, 
     rig.module.reply(b"AT+X?", b"OK")
     rig.module.reply(b"AT+CMEE?", b"")  # the module has gone to sleep over it
     start = rig.clock.now()
-    assert rig.modem.command("+X?", timeout_ms=timeout_ms) == []
+    with pytest.raises(ProtocolError, match=r"AT\+X\?: nothing confirms its answer"):
+        rig.modem.command("+X?", timeout_ms=timeout_ms)
     assert rig.clock.now() - start <= min(timeout_ms, 5000) / 1000 + 0.1
+
+
+ASKS = [
+    ("+CEREG?", {}),
+    ("+MIPOPEN=?", {}),
+    ("+CSQ", {}),
+    ("+csq", {}),
+    ("+MREBOOT=?", {}),
+    ("+MSSLLIST=1", {"expect": "+MSSLLIST:"}),
+]
+
+
+@pytest.mark.parametrize(("text", "options"), ASKS)
+def test_an_empty_answer_that_nothing_confirms_is_none(rigs, text, options):
+    rig = rigs(strict=False)
+    command = b"AT" + text.encode()
+    rig.module.reply(command, b"OK")
+    rig.module.reply(b"AT+CMEE?", None)
+    with pytest.raises(ProtocolError, match="nothing confirms"):
+        rig.modem.command(text, **options)
+    rig.module.reply(command, b"OK")
+    assert rig.modem.command(text, **options) == []  # what is confirmed may be empty
+    assert rig.modem.command("+CSQ") == [b"+CSQ: 24,99"]
+
+
+@pytest.mark.parametrize(("text", "options"), ASKS)
+def test_an_empty_answer_before_a_reboot_is_none(rigs, text, options):
+    rig = rigs(strict=False)
+    rig.module.reply(b"AT" + text.encode(), b"OK")
+    rig.module.reply(b"AT+CMEE?", b"+MATREADY")
+    with pytest.raises(ModemReset):
+        rig.modem.command(text, **options)
+
+
+@pytest.mark.parametrize("matready", [True, False])
+@pytest.mark.parametrize("text", ["+MREBOOT", "AT+mreboot", "+CFUN=1,1", "+MPOF"])
+def test_what_restarts_the_module_needs_no_confirmation(rigs, text, matready):
+    rig = rigs(matready=matready)
+    assert rig.modem.command(text) == []
 
 
 # Re-entry

@@ -33,9 +33,9 @@ def test_an_outage_really_strikes(tmp_path):
 
 def test_a_broken_driver_is_found_out(tmp_path, monkeypatch):
     # A journal that is written too late: what was cut off before it leaves orphans.
-    from onemo import provisioning
+    from onemo import provisioning_journal
 
-    monkeypatch.setattr(provisioning.Journal, "write", lambda self, entry: None)
+    monkeypatch.setattr(provisioning_journal.Journal, "write", lambda self, entry: None)
     chosen = [(Outage(step, "host"),) for step in range(60, 100, 5)]
     assert outage_runs.sweep("rotate", chosen, tmp_path).failures
 

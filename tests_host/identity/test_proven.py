@@ -356,7 +356,7 @@ def test_a_series_under_a_name_that_nobody_remembers_ends_in_one_reboot(device):
 
 
 def test_a_name_that_a_file_remembers_needs_no_reboot(device):
-    from onemo.provisioning import Journal
+    from onemo.provisioning_journal import Journal
     from onemo_simulator.store import Series
 
     Journal(device.journal).begin_series("old.pem")

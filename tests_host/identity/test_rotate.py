@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from onemo.errors import CommandError, ModemError
-from onemo.provisioning import Journal
+from onemo.provisioning_journal import Journal
 from onemo_tools.proofs.outage import FOREIGN, HOST, PORT, pem, profile, stored
 
 from .conftest import start

@@ -157,6 +157,61 @@ def test_a_foreign_object_with_a_name_of_ours_and_another_kind(device):
     assert device.store.objects == stored(device.a)
 
 
+def damaged(names):
+    """The same names, with one bit of one of them wrong in turn, where that leaves a name."""
+    for index, name in enumerate(names):
+        for at in range(len(name)):
+            for bit in (0, 1 + at % 6):
+                other = bytearray(name.encode())
+                other[at] ^= 1 << bit
+                if 0x20 < other[at] < 0x7F and other[at] not in b'",':
+                    yield [*names[:index], other.decode(), *names[index + 1 :]]
+
+
+@pytest.mark.parametrize("look", [0, 1])
+@pytest.mark.parametrize("kind", [1, 2])
+def test_a_name_that_the_line_damaged_is_neither_removed_nor_reported(device, kind, look):
+    modem = device.modem
+    modem.sync(device.a, journal=device.journal)
+    told = []
+    modem.on_event(lambda kind, text: told.append(text))
+    listing = b"AT+MSSLLIST=%d" % kind
+    names = [name for what, name in device.store.objects if what == kind]
+    for lines in damaged(names):
+        device.store.objects[FOREIGN] = b"foreign"
+        shown = [b'+MSSLLIST: "%s",7' % name.encode() for name in names]
+        for _ in range(look):
+            device.rig.module.reply(listing, b"OK", lines=shown)
+        shown = [b'+MSSLLIST: "%s",7' % name.encode() for name in lines]
+        device.rig.module.reply(listing, b"OK", lines=shown)
+        done = modem.sync(device.a, remove_foreign=True, journal=device.journal)
+        gone = FOREIGN not in device.store.objects
+        assert done == [("remove", "foreign.pem")] * gone, lines
+        assert gone or look or "foreign.pem" not in lines
+        device.store.objects.pop(FOREIGN, None)
+        assert device.store.objects == stored(device.a)
+    assert told == []
+
+
+def test_a_stray_that_a_second_look_does_not_show_is_not_told(device):
+    module = device.rig.module
+    told = []
+    device.modem.on_event(lambda kind, text: told.append(text))
+    looks = []
+
+    class Watched(list):
+        def append(self, line):
+            if bytes(line).startswith(b'AT+MSSLCHECK="client-A.key"'):
+                looks.append(line)
+                if len(looks) == 2:  # the last look at the last object: the list comes next
+                    module.reply(b"AT+MSSLLIST=1", b"OK", lines=[b'+MSSLLIST: "ca-B.pem",7'])
+            super().append(line)
+
+    module.commands = Watched(module.commands)
+    device.modem.sync(device.a, journal=device.journal)
+    assert (len(looks), told) == (2, [])
+
+
 def test_a_bad_file_is_refused_before_anything_is_touched(device, tmp_path):
     device.modem.sync(device.a, journal=device.journal)
     device.store.damage("ca-A.pem", 40)

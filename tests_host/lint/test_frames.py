@@ -4,8 +4,9 @@
 import pytest
 from onemo_tools.lint import frames
 
-# Modules on the way of bytes, lines and commands -> what in them runs seldom: once for a modem, a
-# connection or a file, or to explain what went wrong.
+# Modules on the way of bytes, lines, commands and URCs -> what in them runs seldom: once for a
+# modem, a connection or a file, to explain what went wrong, or (ioctl) when a program polls. What
+# takes a piece out of TLS on the board has work of another order to do.
 SELDOM = {
     "_pem_plain": set(),
     "at_channel": {"Channel.__init__", "Channel.set_uart", "Channel._end_answer", "Channel.wipe"},
@@ -20,6 +21,22 @@ SELDOM = {
     "cert_upload": {"Uploader._open"},
     "cert_upload_counted": set(),
     "cert_upload_inline": {"InlineUploader._packet_max"},
+    "net_flow": set(),
+    "net_links": {"Connections.__init__", "Connections.prepare"},
+    "net_stream": {
+        "open_connection",
+        "open_stream",
+        "Stream.close",
+        "Stream.ioctl",
+        "Stream.__exit__",
+    },
+    "net_tls": {
+        "open_stream",
+        "TlsStream.ioctl",
+        "TlsStream.__exit__",
+        "TlsStream._receive_now",
+    },
+    "net_udp": {"open_udp", "Datagrams.__exit__"},
 }
 
 

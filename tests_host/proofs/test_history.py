@@ -19,6 +19,7 @@ def test_a_history(number):
     assert report.lines > 60
     [*_, steps] = history.summary([report])
     assert steps[0] == "steps taken"
+    assert f"| lines acknowledged | {report.lines} |" in history.markdown([report])
 
 
 @pytest.mark.timeout(600)

@@ -6,11 +6,12 @@ import re
 import pytest
 import typer
 import watched
-from onemo import at_channel, certs, net_flow, tls
+from onemo import at_channel, cert_list, certs, net_flow, tls
 from onemo.at_channel import DONE, FLASH_MS
 from onemo.cert_upload import Uploader
 from onemo.errors import CommandError
 from onemo_tools.proofs import sweep, sweep_faults, sweep_objects, sweep_world
+from onemo_tools.proofs.marked import write_part
 from onemo_tools.proofs.sweep_scenarios import ALL, BY_NAME
 from typer.testing import CliRunner
 
@@ -77,7 +78,7 @@ def _believes_digests(patch):
 
 
 def _removes_blindly(patch):
-    def remove_op(modem, name, missing_ok=True, forget=False):
+    def remove_op(modem, name, missing_ok):
         ch = modem.channel
         ch.command(b"+MSSLRM=").quote(name).send(FLASH_MS)
         removed = True
@@ -90,7 +91,7 @@ def _removes_blindly(patch):
             removed = False
         return ch.set_result(removed)
 
-    patch.setattr(certs, "remove_op", remove_op)
+    patch.setattr(cert_list, "remove_listed_op", remove_op)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_garbage_is_refused_with_a_reason(arguments, says):
 
 
 def test_a_wrong_run_is_an_exit_status_and_is_shown(monkeypatch):
-    monkeypatch.setattr(certs, "remove_op", lambda *args: iter(()))
+    monkeypatch.setattr(cert_list, "remove_listed_op", lambda *args: iter(()))
     done = run("--total", 23, "--scenario", "remove", "--jobs", 1)
     assert done.exit_code == 1
     assert "--only remove/" in done.output.replace("\n", "")
@@ -276,11 +277,11 @@ def test_a_wrong_run_is_an_exit_status_and_is_shown(monkeypatch):
 
 def test_the_readme_takes_the_table(tmp_path):
     path = tmp_path / "README.md"
-    path.write_text(f"a\n{sweep.BEGIN}\nold\n{sweep.END}\nb\n")
+    path.write_text("a\n<!-- faults:begin -->\nold\n<!-- faults:end -->\nb\n")
     tally = sweep.Tally()
     tally.runs["flip", sweep.RIGHT] = 1200
     tally.runs["two", sweep.ERROR] = 3
-    sweep.write_readme(path, tally)
+    write_part(path, sweep.PART, sweep.markdown(tally))
     lines = path.read_text().splitlines()
     assert lines[0] == "a" and lines[-1] == "b"
     assert "| one bit flipped | 1,200 | 0 | 0 | 0 | 1,200 |" in lines
@@ -288,4 +289,4 @@ def test_the_readme_takes_the_table(tmp_path):
     assert "old" not in lines
     path.write_text("nothing")
     with pytest.raises(typer.BadParameter):
-        sweep.write_readme(path, tally)
+        write_part(path, sweep.PART, sweep.markdown(tally))

@@ -58,11 +58,22 @@ CERTIFICATE_1 = der(der(b"\x02\x01\x05" + der(OID) + bytes(40)))
 CERTIFICATE_1_SERIAL_0 = der(der(b"\x02\x01\x00" + der(OID) + bytes(40)))
 REQUEST = der(der(b"\x02\x01\x00" + der(b"\x31" + bytes(20)) + bytes(40)))
 LONG_REQUEST = der(der(b"\x02\x01\x00" + der(b"\x31" + bytes(300)) + bytes(40)))
+CRL_1 = der(der(der(OID) + der(b"\x31" + bytes(20)) + b"\x17\x0d" + bytes(13)) + bytes(40))
+ATTRIBUTES = der(der(b"\x02\x01\x01" + der(b"\xa0\x20" + bytes(32)) + bytes(40)))
 PUBLIC = der(der(OID) + bytes(40))
 RSA_PUBLIC = der(b"\x02\x20" + bytes(32) + b"\x02\x03\x01\x00\x01")
 ENCRYPTED = der(der(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d" + bytes(20)) + bytes(40))
 PKCS12 = der(b"\x02\x01\x03" + der(OID) + bytes(40))
 PKCS7 = der(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" + bytes(40))
+
+
+def version_1(issuer: int, behind: bytes, algorithm: int = 9) -> bytes:
+    """What begins as a certificate of version 1 with serial number 1, and goes on with `behind`
+    after an issuer of `issuer` bytes."""
+    name = der(b"\x06" + bytes([algorithm]) + bytes(algorithm) + b"\x05\x00")
+    head = b"\x02\x01\x01" + name + der(bytes(i & 0xFF for i in range(issuer)))
+    return der(der(head + behind + bytes(60)) + name + bytes(65))
+
 
 SMALLEST = armour("CERTIFICATE", der(der(VERSION_3[:2]))).rstrip()
 CERTIFICATE = certificate(53)  # in two lines, the second one ends in "="

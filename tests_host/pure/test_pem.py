@@ -9,10 +9,12 @@ from onemo import cert_pem
 from onemo.cert_pem import CERT, KEY
 
 from tests_host.pure.pem_files import (
+    ATTRIBUTES,
     CERTIFICATE,
     CERTIFICATE_1,
     CERTIFICATE_1_SERIAL_0,
     CERTIFICATE_3,
+    CRL_1,
     EC,
     ENCRYPTED,
     LONG_REQUEST,
@@ -36,6 +38,7 @@ from tests_host.pure.pem_files import (
     pkcs8,
     rsa,
     sec1,
+    version_1,
 )
 
 CUTS = ([1], [7, 1, 30], [32], [77], [256], [20000])
@@ -413,6 +416,8 @@ INSIDE = {
     "EC PRIVATE KEY": (sec1(80), "an EC private key"),
     "CERTIFICATE REQUEST": (REQUEST, "request"),
     "long CERTIFICATE REQUEST": (LONG_REQUEST, "request"),
+    "ATTRIBUTE CERTIFICATE": (ATTRIBUTES, ""),
+    "X509 CRL": (CRL_1, "a certificate"),
     "PUBLIC KEY": (PUBLIC, "a public key"),
     "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key"),
     "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key"),
@@ -436,6 +441,33 @@ def test_what_is_inside_is_looked_at(label, inside):
             assert f"the label says {label}, inside is " in it
             assert name in it.partition("inside is ")[2]
             assert judge(armour(label, content, width), kind, [1]) == it
+
+
+DATES = {"17": b"\x17\x0d" + bytes(13), "18": b"\x18\x0f" + bytes(15)}
+
+
+@pytest.mark.parametrize("date", DATES)
+@pytest.mark.parametrize("algorithm", [3, 8, 9])
+def test_a_list_of_revoked_certificates_is_no_certificate(date, algorithm):
+    # It is told from one of version 1 behind the issuer, wherever lines and buffers end.
+    for issuer in (*range(14, 24), 127, 128, 255, 256, 500):
+        content = version_1(issuer, DATES[date], algorithm)
+        real = version_1(issuer, der(DATES[date] * 2), algorithm)
+        for width in (5, 64):
+            listed = armour("CERTIFICATE", content, width)
+            said = judge(listed, CERT)
+            assert "a certificate revocation list (CRL)" in said, issuer
+            assert judge(armour("CERTIFICATE", real, width), CERT).blocks == 1, issuer
+            assert judge(CERTIFICATE + listed, CERT, [97]).endswith(said.partition(": ")[2])
+        for sizes in ([31], [3, 7]):
+            assert judge(listed, CERT, sizes) == said
+            assert judge(armour("CERTIFICATE", real, width), CERT, sizes).blocks == 1
+
+
+def test_a_list_of_revoked_certificates_that_says_so():
+    for label in ("X509 CRL", "CERTIFICATE"):
+        assert "(CRL)" in judge(armour(label, version_1(40, DATES["17"])), CERT)
+    assert "(CRL)" in judge(armour("CERTIFICATE", CRL_1), CERT)
 
 
 def test_every_verdict_has_words_and_a_test():

@@ -299,7 +299,7 @@ def test_what_could_not_be_sent_before_closing_is_told_once(aios, way, error):
 
     async def go():
         stream = await rig.aio.connect(HOST, 7)
-        rig.module.reply(b"AT+MIPSEND", b"+CME ERROR: 3")
+        rig.module.reply(b"AT+MIPSEND", b"+CME ERROR: 559", times=9)
         wanted = CommandError
         if way == "async with":
             wanted = error or CommandError

@@ -94,6 +94,17 @@ def test_an_end_before_all_that_was_announced_is_none(rigs, answer):
         stream.read(17)
 
 
+@pytest.mark.parametrize("series", ["MN316A", "MN318", "MN319", "MN326A", "ML307R"])
+def test_packets_that_wait_are_read_one_by_one_where_the_model_gives_no_more(rigs, series):
+    data = bytes(range(256)) * 12
+    rig = rigs(series)
+    rig.network.listen(HOST, 20, Talker(data, piece=400))
+    with rig.modem.connect(HOST, 20) as stream:
+        rig.clock.advance(5)  # all of them are there
+        rig.modem.channel.ready()
+        assert stream.read(len(data)) == data
+
+
 def test_a_close_that_nothing_confirmed_is_told_by_asyncio_too(aios):
     rig = aios()
 

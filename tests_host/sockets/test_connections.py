@@ -180,3 +180,18 @@ def test_a_flood_stays_in_the_module_until_it_is_read(rigs):
     while n := stream.readinto(buf):
         sink.write(buf[:n])
     assert sink.getvalue() == data
+
+
+@pytest.mark.parametrize("looks_for_speed", [False, True])
+def test_a_second_start_is_no_reboot(rigs, looks_for_speed):
+    rig = rigs(started=False, driver={"reopen": lambda baud: rig.uart} if looks_for_speed else {})
+    told = []
+    rig.modem.on_event(lambda kind, text: told.append(kind))
+    rig.modem.start()
+    stream = rig.modem.connect(HOST, 7)
+    for _ in range(3):
+        rig.modem.start()
+        assert (told, rig.modem.boot_count) == ([], 1)
+        stream.write(b"still here")
+        assert stream.read(10) == b"still here"
+    stream.close()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from onemo_tools.cli.exits import RemoteError
 from onemo_tools.factory.claims import ModuleIdentity
+from onemo_tools.store import ram
 from onemo_tools.store.repl import BoardFailed
 
 CERT, KEY = 1, 2  # MSSLLIST's types
@@ -73,7 +74,8 @@ class Board:
         self._load()
 
     def _load(self) -> None:
-        self._answer_of(_SCRIPT.read_text(encoding="utf-8"), _ANSWER_S)
+        source = [Path(path).read_text(encoding="utf-8") for path in (ram.__file__, _SCRIPT)]
+        self._answer_of("\n".join(source), _ANSWER_S)
 
     def identify(self) -> Found:
         """Reads board id, IMEI and ICCID; from now on this is the board that is written to."""

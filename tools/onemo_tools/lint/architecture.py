@@ -30,7 +30,7 @@ PACKAGE = "onemo"
 EXEMPT = ("__init__",)  # it names the public things
 
 _BEGIN, _END = "<!-- modules:begin -->", "<!-- modules:end -->"
-_DRIVERS = ("run_operation", "drive", "_recovered_op", "_once_op")
+_DRIVERS = ("run_operation", "drive", "_recovered_op", "once_op")
 _OPERATION = "_op"
 _STEPS = "_steps"
 

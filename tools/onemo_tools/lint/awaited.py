@@ -38,6 +38,7 @@ _ATTRIBUTES = {
 _SELDOM = (
     *("start", "model_info", "reboot", "baud", "network", "power_sleep", "clock", "info"),
     *("net_stand_in", "cert_restore", "certs", "provisioning"),
+    *("provisioning_identity", "provisioning_rotate"),
 )
 _CLASSES = (
     ("CertStore", (("certs.py", "CertStore"),)),

@@ -41,7 +41,9 @@ from rich.progress import track
 from rich.table import Table
 
 from .history_device import COMMANDS, ROOT, TELEMETRY, Broker, Device, Reset, machine_of
+from .marked import write_part
 
+PART = "history"  # of the README
 HISTORIES, DAYS = 40, 30.0
 WELL_S, RESTART_S = 900.0, 3600.0
 HOUR, DAY = 3600.0, 86400.0
@@ -572,9 +574,9 @@ def summary(reports: list[Report]) -> list[tuple[str, str]]:
         ("histories, virtual days", f"{len(reports)}, {days:.0f}"),
         ("events", f"{events:,}"),
         ("lines acknowledged", f"{sum(report.lines for report in reports):,}"),
-        ("of these lost", str(len(lost))),
-        ("sent once more, as duplicates", str(sum(report.again for report in reports))),
-        ("changed by noise on the UART", str(sum(report.damaged for report in reports))),
+        ("of these lost", f"{len(lost):,}"),
+        ("sent once more, as duplicates", f"{sum(report.again for report in reports):,}"),
+        ("changed by noise on the UART", f"{sum(report.damaged for report in reports):,}"),
         ("hours offline a day, outages of the world included", f"{offline / days:.2f}"),
         (
             "longest way back, once the world was well",
@@ -585,8 +587,13 @@ def summary(reports: list[Report]) -> list[tuple[str, str]]:
             f"{max(report.worst_restart_s for report in reports) / 60:.1f} min",
         ),
         ("writes to flash a day", f"{writes / days:.2f}"),
-        ("steps taken", ", ".join(f"{step} {steps[step]}" for step in STEPS)),
+        ("steps taken", ", ".join(f"{step} {steps[step]:,}" for step in STEPS)),
     ]
+
+
+def markdown(reports: list[Report]) -> str:
+    """The README's table."""
+    return "\n".join(["| | |", "|---|---:|", *(f"| {a} | {b} |" for a, b in summary(reports))])
 
 
 def main(
@@ -595,6 +602,7 @@ def main(
     hours: Annotated[float, typer.Option(help="Hours from event to event, on the average.")] = 8.0,
     jobs: Annotated[int, typer.Option(help="At the same time.")] = os.cpu_count() or 1,
     only: Annotated[int | None, typer.Option(help="The history of this number.")] = None,
+    readme: Annotated[Path | None, typer.Option(exists=True, help="put the table there")] = None,
 ) -> None:
     """Field histories: weeks of what devices meet, and whether main.py comes back each time."""
     console = Console()
@@ -621,6 +629,8 @@ def main(
     for row in summary(reports):
         totals.add_row(*row)
     console.print(totals)
+    if readme:
+        write_part(readme, PART, markdown(reports))
     failures = [text for report in reports for text in report.failures]
     for text in failures:
         console.print(text, style="red")

@@ -56,6 +56,13 @@ KILLED = ("killed", "timeout")
 APART = ("reworded", "unloading", "falsy", "equivalent")
 ALL = "all"  # slices
 
+_IDENTITY = (
+    "identity/test_talks.py",
+    "identity/test_sync.py",
+    "identity/test_rotate.py",
+    "identity/test_proven.py",
+)
+
 # Modules beyond the core, each with the tests that are about it.
 SLICES: dict[str, tuple[str, ...]] = {
     "at_resync": (
@@ -133,12 +140,12 @@ SLICES: dict[str, tuple[str, ...]] = {
     "net_udp": ("sockets/test_udp.py",),
     "net_udp_socket": ("sockets/test_udp.py",),
     "error_numbers": ("sockets/test_stand_in.py",),
-    "provisioning": (
-        "identity/test_talks.py",
-        "identity/test_sync.py",
-        "identity/test_rotate.py",
-        "identity/test_proven.py",
-    ),
+    "provisioning": _IDENTITY,
+    "provisioning_entry": _IDENTITY,
+    "provisioning_identity": _IDENTITY,
+    "provisioning_journal": _IDENTITY,
+    "provisioning_objects": _IDENTITY,
+    "provisioning_rotate": _IDENTITY,
     "schema": ("pure/test_schema.py",),
     "profile_check": (
         "pure/test_schema.py",

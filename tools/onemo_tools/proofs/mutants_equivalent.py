@@ -36,11 +36,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "restores = self._boot > 0 and not again and modem.require_model().volatile",
     ): "boots are counted from 1",
     (
-        "tls.TLSContext.check_present_op",
-        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
-        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, None)',
-    ): "the answer's line is not looked at, only whether it is refused",
-    (
         "net_links.Connection.__init__",
         "self.changed = False  # a URC told something -> "
         "self.changed = None  # a URC told something",

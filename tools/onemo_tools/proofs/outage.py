@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onemo import provisioning
+from onemo import provisioning_journal
 from onemo.errors import ModemReset
 from onemo_simulator import EchoPeer, LoopNetwork
 from onemo_simulator.network import TlsRequest
@@ -156,7 +156,7 @@ class Device:
     """Host and module. `outages` strike at their steps once `armed`; steps are counted from
     there. `network`: the module's, else one with `server`."""
 
-    writers: tuple[Any, ...] = (provisioning,)  # modules whose writes to files are steps
+    writers: tuple[Any, ...] = (provisioning_journal,)  # modules whose writes to files are steps
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Self
 import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from onemo import aio, provisioning, renew
+from onemo import aio, provisioning_journal, renew
 from onemo_simulator import SystemNetwork
 from rich.console import Console
 from rich.progress import track
@@ -192,7 +192,7 @@ async def _knock(port: int, certificate: bytes, key: bytes) -> bool:
 class Device(outage.Device):
     """Host and module of one unit. `start` and `renew` run in an event loop whose time jumps."""
 
-    writers = (provisioning, renew)
+    writers = (provisioning_journal, renew)
 
     def __init__(
         self,

@@ -27,14 +27,16 @@ class VirtualModem(Modem):
     virtual_clock: VirtualClock
     uart: SimulatedUart
 
-    def wait(self, ms: int) -> None:
+    def wait(self) -> None:
         now = self.virtual_clock.now()
         event = self.uart.next_event()
-        until = now + ms / 1000
+        until = now + self.channel.max_sleep_ms() / 1000
         if event is not None:
             until = min(until, max(event, now))
         tick = min(_TICK, 20 / self.uart.baud) if self.uart.baud else _TICK
         self.virtual_clock.advance_to(max(until, now + tick))
+        if ms := self.channel.min_sleep_ms():
+            _port.sleep_ms(ms)
 
 
 class Rig:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,13 +35,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from .marked import write_part
 from .sweep_faults import KINDS, LATE_S, LINES, TO_HOST, TO_MODULE, Strike
 from .sweep_scenarios import ALL, BY_NAME
 from .sweep_world import BEYOND, ERROR, RIGHT, WRONG, Scenario, Verdict, World, run
 
 TOTAL = 204_700
 OUTCOMES = (RIGHT, ERROR, BEYOND, WRONG)
-BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
+PART = "faults"  # of the README
 _PART = 150  # runs a task
 _PAIR = 5  # every so many runs there are two faults
 _RARE = 5  # faults of bytes between two of another kind
@@ -186,16 +186,6 @@ def markdown(tally: Tally) -> str:
     return "\n".join(lines)
 
 
-def write_readme(path: Path, tally: Tally) -> None:
-    """Puts the table between its marks."""
-    text = path.read_text()
-    made = f"{BEGIN}\n{markdown(tally)}\n{END}"
-    changed, count = re.subn(f"{BEGIN}.*?{END}", lambda _: made, text, flags=re.DOTALL)
-    if count != 1:
-        raise typer.BadParameter(f"{path} has no {BEGIN} and {END}")
-    path.write_text(changed)
-
-
 def show(tally: Tally, console: Console, began: float) -> None:
     """Prints the counts, and failures by kind, the first of each."""
     for title, counts, order in (
@@ -263,7 +253,7 @@ def main(
             tally.add(part)
     show(tally, console, began)
     if readme:
-        write_readme(readme, tally)
+        write_part(readme, PART, markdown(tally))
     raise typer.Exit(bool(tally.failures))
 
 

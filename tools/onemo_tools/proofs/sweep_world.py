@@ -94,8 +94,10 @@ class SweepModem(blocking.Modem):
 
     world: World
 
-    def wait(self, ms: int) -> None:
-        self.world.wait(ms)
+    def wait(self) -> None:
+        self.world.wait(self.channel.max_sleep_ms())
+        if ms := self.channel.min_sleep_ms():
+            _port.sleep_ms(ms)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from textwrap import indent
 from typing import Any, BinaryIO, Self
 
 from onemo_tools.cli.exits import RemoteError
-from onemo_tools.store import line_check
+from onemo_tools.store import line_check, ram
 from onemo_tools.store.repl import BoardFailed, Session
 from onemo_tools.store.serial import digests_of
 
@@ -25,20 +25,7 @@ class Hex:
     def write(self, data):
         print("=" + hexlify(data).decode())
         return len(data)
-class Ram:
-    def __init__(self, content):
-        self.content = memoryview(content)
-        self.at = 0
-    def readinto(self, buf, n=None):
-        n = min(len(buf) if n is None else n, len(self.content) - self.at)
-        buf[:n] = self.content[self.at : self.at + n]
-        self.at += n
-        return n
-    def seek(self, at, whence=0):
-        self.at = at
-        return at
-    def tell(self):
-        return self.at
+%s
 try:
 %s
     if "certs" not in globals():
@@ -73,6 +60,7 @@ except (OSError, ValueError) as error:
     print(json.dumps(said))
 """
 
+_RAM = Path(ram.__file__).read_text(encoding="utf-8")  # class Ram, as boards get it
 # Where an ImportError is told: it needs the library, too.
 _CHECK = indent(Path(line_check.__file__).read_text(encoding="utf-8"), "    ")
 WIRED = (
@@ -107,7 +95,7 @@ class OnBoard:
 
     def _call(self, expression: str) -> tuple[Any, list[str]]:
         """Evaluates an expression on the board, with `certs`; its value, and lines printed."""
-        script = _SCRIPT % (_CHECK, repr(WIRED), expression)
+        script = _SCRIPT % (_RAM, _CHECK, repr(WIRED), expression)
         lines = self._board.run(script, _LIMIT_S).splitlines()
         try:
             answer = json.loads(lines[-1])

@@ -31,16 +31,22 @@ class _Meter:
     def note(self, stage):
         """Live bytes and modules at the end of a stage."""
         taken = self.found[stage] = self._taken()
+        self._note_modules(stage)
+        self._base += self._taken() - taken  # these notes are not the library's
+
+    def _note_modules(self, stage):
         modules = [name[len("onemo.") :] for name in sys.modules if name.startswith("onemo.")]
         self.modules[stage] = " ".join(sorted(modules))
-        self._base += self._taken() - taken  # these notes are not the library's
 
     def progress(self, done, total):
         """While a certificate goes out."""
         self.found["uploading"] = max(self.found["uploading"], self._taken())
 
     def of_sync(self, name, done, total):
+        """The same in `sync`, with what is loaded of the library at its end."""
         self.progress(done, total)
+        if done == total:
+            self._note_modules("uploading")
 
 
 def written(fd, baud, path, other):

@@ -2,9 +2,10 @@
 #
 # Runs on the board, for one connection of a station: what it asks, each answered in one line of
 # JSON. A board or a module that is not the one that was read in this connection gets nothing.
+# store/ram.py is sent before it.
 #
 # mypy: ignore-errors
-# ruff: noqa: B904, UP031 (as MicroPython has it)
+# ruff: noqa: B904, F821, UP031 (as MicroPython has it; Ram is there already)
 import gc
 import json
 from binascii import hexlify
@@ -18,25 +19,6 @@ pem = bytearray(0)
 
 class Elsewhere(OSError):
     pass
-
-
-class Ram:
-    def __init__(self, content):
-        self.content = memoryview(content)
-        self.at = 0
-
-    def readinto(self, buf, n=None):
-        n = min(len(buf) if n is None else n, len(self.content) - self.at)
-        buf[:n] = self.content[self.at : self.at + n]
-        self.at += n
-        return n
-
-    def seek(self, at, whence=0):
-        self.at = at
-        return at
-
-    def tell(self):
-        return self.at
 
 
 def modem():
