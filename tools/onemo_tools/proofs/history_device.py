@@ -113,9 +113,10 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def _listens_until(self, now: float) -> float:
         # Who only listens looks every 20 ms on a board, and nothing comes of it until bytes do.
         channel = self.channel
-        if channel is None or channel.phase != _LISTENING or channel._deadline is None:
+        if channel is None or channel.phase != _LISTENING or channel._since is None:
             return 0.0
-        return now + _port.ticks_diff(channel._deadline, _port.ticks_ms()) / 1000
+        spent_ms = _port.ticks_diff(_port.ticks_ms(), channel._since)
+        return now + (channel.timeout_ms - spent_ms) / 1000
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:
