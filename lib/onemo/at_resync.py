@@ -136,12 +136,7 @@ def _fill_payload_op(ch):
     if not ch.payload_remaining:
         return
     if not ch.fillable:
-        # Filler would go to a peer: the module's own timeout ends it.
-        ms = _LATE_PROMPT_MS if ch.prompt_refused else _SEND_TIMEOUT_MS
-        while ms:
-            yield from listen_op(ch, ms)
-            ms = _SEND_TIMEOUT_MS if ch.take_prompt() else 0
-        ch.expect_payload(0)
+        yield from outlast_payload_op(ch)
         return
     ch.resume_payload(_FILLED_MS)
     try:
@@ -153,6 +148,17 @@ def _fill_payload_op(ch):
             yield
     except ProtocolError:
         ch.expect_payload(0)  # it had enough before: its final result came in between
+
+
+def outlast_payload_op(ch):
+    """Operation: wait out a data mode that a peer gets the bytes of, for filler would go there:
+    the module's own timeout ends it. After a refusal of the prompt that is a second, unless the
+    prompt comes all the same. ModemReset."""
+    ms = _LATE_PROMPT_MS if ch.prompt_refused else _SEND_TIMEOUT_MS
+    while ms:
+        yield from listen_op(ch, ms)
+        ms = _SEND_TIMEOUT_MS if ch.take_prompt() else 0
+    ch.expect_payload(0)
 
 
 def _escape_op(ch):

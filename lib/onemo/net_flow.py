@@ -137,7 +137,9 @@ class ConnectionBuffer:
             # had been announced.
             if known or not connection.close_reason:
                 yield from self._refused_op(error)
-                connection.unread = known
+                connection.unread = max(known, connection.unread)
+            else:
+                connection.refused_until = None
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.last_read = at - start
@@ -186,12 +188,16 @@ class ConnectionBuffer:
             self._break(error)
         try:
             if self._ch.prompt_refused:
-                yield from self._modem.resync_op()  # the prompt may come late
-            else:
-                from .at_confirm import confirm_refusal_op
+                from .at_resync import outlast_payload_op
 
-                _port.unload("at_confirm")
-                yield from confirm_refusal_op(self._ch)
+                _port.unload("at_resync")
+                yield from outlast_payload_op(self._ch)
+            # One query and no more: with the prompt later still its peer would get it, and a
+            # recovery, which asks again and again, would tell nobody.
+            from .at_confirm import confirm_refusal_op
+
+            _port.unload("at_confirm")
+            yield from confirm_refusal_op(self._ch)
         except ModemError as unconfirmed:
             self._break(unconfirmed)
 

@@ -115,6 +115,7 @@ class Lines(Peer):
         self.got = b""
 
     def on_connect(self, conn):
+        self.conn = conn
         conn.reply(b"0123456789")
         if self.end:
             conn.end(self.end, 0.001)
@@ -258,6 +259,42 @@ def test_a_prompt_behind_a_refusal_of_anothers_sends_nothing_twice(peers, refusa
     stream.write(b"once")
     rig.clock.advance(1)
     assert peer.got == b"once"
+
+
+@pytest.mark.parametrize("late", [0.05, 0.9, 1.5, 3])
+@pytest.mark.parametrize("size", [4, 40])
+def test_a_prompt_long_behind_a_refusal_of_anothers_adds_nothing_unseen(peers, size, late):
+    # Whatever is asked before it comes goes to the peer: then the connection is over.
+    rig, peer, stream = peers(prompt_delay=late, strict=False)
+    rig.module.chatter(b"AT+MIPSEND=0,", BUSY[0])
+    if late < 1:
+        stream.write(b"x" * size)
+        rig.clock.advance(15)
+        assert peer.got == b"x" * size
+    else:
+        with pytest.raises(ProtocolError):
+            stream.write(b"x" * size)
+        with pytest.raises(ConnectionLost):
+            stream.write(b"x" * size)
+
+
+@pytest.mark.parametrize("timeout", [5, None])
+def test_an_end_that_comes_while_a_write_is_refused_ends_the_reads(peers, timeout):
+    # The module refuses reads of a connection that has ended.
+    def trace(way, data):
+        if way == ">" and data.startswith(b"AT+MIPSEND=0,"):
+            peer.conn.end(1, 0.2)
+
+    rig, peer, stream = peers(driver={"trace": trace})
+    stream.settimeout(timeout)
+    assert stream.read(10) == b"0123456789"
+    rig.module.reply(b"AT+MIPSEND=0,", BUSY[0])
+    with pytest.raises(ConnectionLost):
+        stream.write(b"x")
+    rig.module.reply(b"AT+MIPRD=0,", b"+CME ERROR: 551", 60)
+    began = rig.clock.now()
+    assert stream.read(10) == b""
+    assert rig.clock.now() - began < 3
 
 
 def test_a_module_that_rebooted_unheard_is_noticed_at_its_refusal(peers):
