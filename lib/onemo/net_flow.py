@@ -112,6 +112,8 @@ class ConnectionBuffer:
                             "%d bytes came, and %d are left, where %d were asked for"
                             % (count, unread, size)
                         )
+                    known = max(known, connection.unread)  # a URC came before the answer
+                    connection.untold += max(0, count + unread - known)
                     connection.unread = unread
                     known = 0
                     while ch.data_remaining:

@@ -63,6 +63,7 @@ class Connection:
         self.command = ""  # that opened it
         self.result = None  # of MIPOPEN
         self.unread = 0  # bytes that the module holds
+        self.untold = 0  # bytes that were read before any URC told of them: one may still come
         self.close_reason = 0  # 0: open; what is unread can still be read
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
@@ -99,6 +100,9 @@ def _value(buf, at, end, index):
 
 
 def _note_unread(connection, buf, at, end):
+    if connection.untold:
+        at = _value(buf, at, end, 2)
+        return _note_late(connection, at)
     at = field(buf, at, end, 3)
     # A count that cannot be read is one all the same; what is no count at all is data, as a module
     # sends it in another mode than the one asked for.
@@ -106,6 +110,14 @@ def _note_unread(connection, buf, at, end):
     if at >= 0 and count is None and at < end:
         connection.error = "the module sends data unasked, so it opened in another mode"
     connection.unread = max(1, count or 1)
+    connection.last_heard_ms = _port.ticks_ms()
+
+
+def _note_late(connection, size):
+    # A module may hold its URC back while a command is under way: what it counts, some or all of
+    # it, was read then, and only that there may be more is known.
+    connection.untold = max(0, connection.untold - (size or 0))
+    connection.unread = max(1, connection.unread)
     connection.last_heard_ms = _port.ticks_ms()
 
 

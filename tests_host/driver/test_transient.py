@@ -308,3 +308,27 @@ def test_a_module_that_rebooted_unheard_is_noticed_at_its_refusal(peers):
     with pytest.raises(ModemError, match="reboot"):
         stream.read(10)
     assert rig.clock.now() - began < 2
+
+
+class Pieces(Peer):
+    """Sends piece after piece, faster than a slow module answers, then ends."""
+
+    PIECES = tuple(bytes([65 + i % 26]) * (3 + i % 7) for i in range(60))
+
+    def on_connect(self, conn):
+        at = 0.0
+        for i, piece in enumerate(self.PIECES):
+            conn.reply(piece, at)
+            at += 0.013 + 0.01 * (i % 4)
+        conn.end(1, at + 0.3)
+
+
+@pytest.mark.parametrize("delay", [0.001, 0.02, 0.2])
+@pytest.mark.parametrize("during", ["idle", "command", "always"])
+@pytest.mark.parametrize("series", ["ML307R", "MN316"])
+def test_a_urc_held_back_until_what_it_counts_was_read_breaks_nothing(rigs, series, during, delay):
+    network = LoopNetwork()
+    network.listen("a.example", 6, Pieces())
+    rig = rigs(series, network=network, answer_delay=delay, urc_during=during)
+    rig.modem.attach()
+    assert rig.modem.connect("a.example", 6).read() == b"".join(Pieces.PIECES)
