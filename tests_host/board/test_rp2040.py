@@ -4,10 +4,11 @@
 import json
 import os
 import struct
+from pathlib import Path
 
 import pytest
 from onemo_board import BoardError
-from onemo_board.rp2040 import firmware, prepare, uf2
+from onemo_board.rp2040 import firmware, prepare, storage, uf2
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 5000])
@@ -185,6 +186,47 @@ def test_the_pinned_version_then_the_newest_that_builds(
         assert firmware.firmware(said.append) == found  # out of the cache
     assert len(attempts) == tried
     assert len([text for text in said if "with MicroPython" in text]) == max(0, tried - 1)
+
+
+def test_what_is_frozen_is_built_once_and_anew_when_it_has_changed(monkeypatch, tmp_path):
+    tree = tmp_path / "place" / "micropython"
+    tree.mkdir(parents=True)
+    manifest, module = tmp_path / "manifest.py", tmp_path / "a.py"
+    manifest.touch()
+    module.write_text("A = 1")
+    versions = {"micropython": "1.26.1", "gcc-arm-none-eabi": "12.2.1"}
+    plain = tmp_path / "firmware-2-1.26.1" / "firmware.uf2"
+    built = firmware.Firmware(plain, plain, plain, versions)
+    unpacked, images = [], []
+
+    def image(tree, folder, name, **more):
+        images.append(Path(more["MICROPY_FROZEN_MANIFEST"]).read_text())
+        (folder / f"{name}.uf2").touch()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(firmware, "_there", lambda sign: True)
+    monkeypatch.setattr(firmware, "_Apt", FakeApt)
+    monkeypatch.setattr(FakeApt, "unpack", lambda self, chosen: unpacked.append(chosen) or tree)
+    monkeypatch.setattr(firmware, "_compile_tool", lambda tree: None)
+    monkeypatch.setattr(firmware, "_compile_image", image)
+    first = firmware.frozen(built, manifest, [module])
+    assert first.exists()
+    assert firmware.frozen(built, manifest, [module]) == first
+    assert images == [f'include("$(BOARD_DIR)/manifest.py")\ninclude("{manifest}")\n']
+    module.write_text("A = 2")
+    second = firmware.frozen(built, manifest, [module])
+    assert (second != first, len(images)) == (True, 2)
+    assert unpacked == [versions] * 2  # nothing newer than what it is to be compared with
+
+
+def test_a_romfs_image_lies_before_the_file_system(tmp_path):
+    storage.write(tmp_path / "plain.img", {"/a": b"1"})
+    storage.write(tmp_path / "rom.img", {"/a": b"1"}, b"image")
+    plain, rom = ((tmp_path / name).read_bytes() for name in ("plain.img", "rom.img"))
+    at = (2048 - 1024 - 256) * 1024
+    assert rom == plain[:at] + b"image" + plain[at + len(b"image") :]
+    with pytest.raises(BoardError, match="has 262145 bytes, its partition 262144"):
+        storage.write(tmp_path / "more.img", {}, bytes((256 << 10) + 1))
 
 
 def test_the_emulated_board_is_small():

@@ -2,7 +2,8 @@
 """The figures of `make bench` for the chip: alike in every run, and not those of nothing."""
 
 import pytest
-from onemo_tools.bench import limits, silicon
+from onemo_board.rp2040.firmware import frozen_path
+from onemo_tools.bench import limits, places, silicon
 from onemo_tools.bench.device import Device
 
 RUNS = 3
@@ -13,6 +14,18 @@ GAP_OUT_MS = 14  # of a task that runs every 5 ms, during an upload; 8.7 to 11.6
 @pytest.fixture(scope="module")
 def device(tmp_path_factory):
     return Device(tmp_path_factory.mktemp("bench"))
+
+
+def test_what_lies_in_flash_takes_less_heap(device, built):
+    """Frozen too, where `make bench` has built that firmware."""
+    found = {place: places.live(device, built, place) for place in ("files", "rom")}
+    if frozen_path(built, places.MANIFEST, places.SOURCES).exists():
+        found["frozen"] = places.live(device, built, "frozen")
+    for stage in ("import", "loaded"):
+        taken = [found[place][stage] for place in found]
+        assert taken == sorted(taken, reverse=True), found
+        assert taken[1] < taken[0] * 2 / 3, found
+    assert all(stages["import"] < stages["loaded"] for stages in found.values())
 
 
 def test_cycles_and_losses_are_alike_in_every_run(device, built):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A MicroPython firmware for the RP2040, built from Debian's own sources: as a plain Pico has it,
-and once more with `tls`, as the boards with a network have it.
+and once more with `tls`, as the boards with a network have it. `frozen` builds one with modules of
+ours in it.
 
     python -m onemo_board.rp2040.firmware     builds both unless they are there; says what they are
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,7 @@ _TOOLS = {
     "patch": "patch",
 }
 _APT_S, _BUILD_S = 600.0, 1500.0
+_JOBS = f"-j{os.cpu_count() or 1}"
 _MIRROR = re.compile(r"^\s*deb(?:\s+\[[^\]]*\])?\s+(\S+)\s+\S+\s+.*\bmain\b")
 
 Say = Callable[[str], object]
@@ -83,6 +85,36 @@ def firmware(say: Say = lambda text: None) -> Firmware:
     versions = json.loads((folder / "versions.json").read_text())
     uf2s = folder / "firmware.uf2", folder / "firmware-tls.uf2"
     return Firmware(*uf2s, folder / "firmware.sym", versions)
+
+
+def frozen_path(built: Firmware, manifest: Path, sources: Iterable[Path]) -> Path:
+    """Where the .uf2 is that `frozen` builds, once it has."""
+    modules = digest(manifest, *sources)
+    return cache() / f"frozen-{modules}-{built.uf2.parent.name}" / "firmware.uf2"
+
+
+def frozen(
+    built: Firmware, manifest: Path, sources: Iterable[Path], say: Say = lambda text: None
+) -> Path:
+    """`built` once more, of the same packages, with the modules `sources` frozen in as `manifest`
+    says: a .uf2; built, in some minutes, if it is not in the cache. Missing, where it cannot."""
+    target = frozen_path(built, manifest, sources)
+    if not target.exists():
+        _install_tools(say)
+        with tempfile.TemporaryDirectory(prefix="onemo-firmware-") as work:
+            apt = _Apt(Path(work))
+            apt.update()
+            tree = apt.unpack(built.versions)
+            both = tree.parent / "manifest.py"
+            both.write_text(f'include("$(BOARD_DIR)/manifest.py")\ninclude("{manifest}")\n')
+            say(f"building the firmware with what {manifest.name} freezes, some minutes")
+
+            def compile_into(folder: Path) -> None:
+                _compile_tool(tree)
+                _compile_image(tree, folder, "firmware", MICROPY_FROZEN_MANIFEST=str(both))
+
+            made(target.parent, compile_into)
+    return target
 
 
 def _build(recipe: str, say: Say) -> Path:
@@ -129,29 +161,35 @@ def _attempt(apt: "_Apt", chosen: dict[str, str], recipe: str, say: Say) -> Path
 
 
 def _compile(tree: Path, folder: Path, versions: dict[str, str]) -> None:
-    jobs = f"-j{os.cpu_count() or 1}"
-    call(["make", jobs, "-C", "mpy-cross"], tree, _BUILD_S, "mpy-cross does not build")
-    for name, variant in (("firmware", ""), ("firmware-tls", _WITH_TLS)):
-        out = tree.parent / name
-        options = {
-            "MICROPY_BOARD": _BOARD,
-            "MICROPY_BOARD_DIR": str(HERE / _BOARD),
-            "MICROPY_BOARD_VARIANT": variant,
-            "PICO_NO_PICOTOOL": "1",
-            "PICO_BUILD_DOCS": "0",
-            "Python3_EXECUTABLE": sys.executable,
-        }
-        words = [f"-D{option}={value}" for option, value in options.items()]
-        failed = "the firmware does not build"
-        call(["cmake", "-S", "ports/rp2", "-B", str(out), *words], tree, _BUILD_S, failed)
-        call(["make", jobs, "-C", str(out)], tree, _BUILD_S, failed)
-        image = (out / "firmware.bin").read_bytes()
-        (folder / f"{name}.uf2").write_bytes(uf2.write(image))
-        symbols = call(
-            ["arm-none-eabi-nm", "-n", str(out / "firmware.elf")], out, _BUILD_S, failed
-        )
-        (folder / f"{name}.sym").write_text(symbols)
+    _compile_tool(tree)
+    _compile_image(tree, folder, "firmware")
+    _compile_image(tree, folder, "firmware-tls", MICROPY_BOARD_VARIANT=_WITH_TLS)
     (folder / "versions.json").write_text(json.dumps(versions))
+
+
+def _compile_tool(tree: Path) -> None:
+    call(["make", _JOBS, "-C", "mpy-cross"], tree, _BUILD_S, "mpy-cross does not build")
+
+
+def _compile_image(tree: Path, folder: Path, name: str, **more: str) -> None:
+    """`name`.uf2 and its symbols; `more`: options of the port's CMake."""
+    out = tree.parent / name
+    options = {
+        "MICROPY_BOARD": _BOARD,
+        "MICROPY_BOARD_DIR": str(HERE / _BOARD),
+        "PICO_NO_PICOTOOL": "1",
+        "PICO_BUILD_DOCS": "0",
+        "Python3_EXECUTABLE": sys.executable,
+        **more,
+    }
+    words = [f"-D{option}={value}" for option, value in options.items()]
+    failed = "the firmware does not build"
+    call(["cmake", "-S", "ports/rp2", "-B", str(out), *words], tree, _BUILD_S, failed)
+    call(["make", _JOBS, "-C", str(out)], tree, _BUILD_S, failed)
+    image = (out / "firmware.bin").read_bytes()
+    (folder / f"{name}.uf2").write_bytes(uf2.write(image))
+    symbols = call(["arm-none-eabi-nm", "-n", str(out / "firmware.elf")], out, _BUILD_S, failed)
+    (folder / f"{name}.sym").write_text(symbols)
 
 
 # -- this machine's tool chain -----------------------------------------------------------------

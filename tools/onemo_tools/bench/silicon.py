@@ -15,7 +15,7 @@ from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
-from . import handshake
+from . import handshake, places
 from .device import Device
 
 BAUDS = (115200, 460800, 921600)
@@ -40,6 +40,10 @@ def measure(device: Device, ours: Values, plain: Values) -> str | None:
     for values, who in ((ours, "ours"), (plain, "plain")):
         values.update(figures(device, built, who))
     ours.update(handshake.figures(device, built))
+    try:
+        ours.update(places.figures(device, built))
+    except Missing as error:
+        return f"no figures of the library frozen: {error}"
     return None
 
 

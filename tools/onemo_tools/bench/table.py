@@ -18,6 +18,8 @@ paced_115200 paced_921600 stream_read_115200 stream_buffered_115200 stream_unbuf
 proof_extra proof_ms growth_upload
 chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in
 lost_921600_256 lost_921600_default lost_list_256 lost_list_1024 lost_list_default gap_out gap_in
+chip_live_import_files chip_live_import_rom chip_live_import_frozen
+chip_live_loaded_files chip_live_loaded_rom chip_live_loaded_frozen
 tls_module_ec_ms tls_module_ec_live tls_board_ec_ms tls_board_ec_peak tls_board_rsa_ms
 tls_board_rsa_peak
 """
