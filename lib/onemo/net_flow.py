@@ -21,6 +21,7 @@ HELD_MAX = const(1024)  # bytes of small writes that are held back
 
 _SEND_MS = const(15000)
 _REFUSED_MS = const(30000)  # for which a busy module may refuse, on a stream without a timeout
+_REFUSED_MAX_MS = const(600000)  # and on any; ticks are counted in days, not weeks
 _STALLED_MS = const(5000)  # a module sends what it has once it has waited 10 s for the rest
 _SILENCE_MAX_MS = const(
     600000
@@ -183,9 +184,10 @@ class ConnectionBuffer:
         # connection is over.
         connection = self._connection
         if connection.refused_until is None:
-            connection.refused_until = _port.ticks_add(
-                _port.ticks_ms(), self._timeout_ms or _REFUSED_MS
-            )
+            ms = min(self._timeout_ms or _REFUSED_MS, _REFUSED_MAX_MS)
+            if not self._ch.prompt_refused:  # a read times out by itself; the next one goes on
+                ms = max(ms, _REFUSED_MS)
+            connection.refused_until = _port.ticks_add(_port.ticks_ms(), ms)
         if not is_transient(error) or is_over(connection.refused_until):
             self._break(error)
         try:

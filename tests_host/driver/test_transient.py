@@ -332,3 +332,27 @@ def test_a_urc_held_back_until_what_it_counts_was_read_breaks_nothing(rigs, seri
     rig = rigs(series, network=network, answer_delay=delay, urc_during=during)
     rig.modem.attach()
     assert rig.modem.connect("a.example", 6).read() == b"".join(Pieces.PIECES)
+
+
+@pytest.mark.parametrize("timeout", [0.2, 1])
+def test_reads_of_less_time_than_a_module_is_busy_only_time_out(peers, timeout):
+    rig, _, stream = peers()
+    stream.settimeout(timeout)
+    rig.module.reply(b"AT+MIPRD=0,", BUSY[0], 12)
+    for _ in range(30):
+        try:
+            got = stream.read(10)
+            break
+        except Timeout:
+            pass
+    assert got == b"0123456789"
+
+
+@pytest.mark.parametrize("timeout", [1e6, 1e7])
+def test_a_streams_time_of_weeks_is_no_reason_to_give_up_at_once(peers, timeout):
+    rig, peer, stream = peers()
+    stream.settimeout(timeout)
+    rig.module.reply(b"AT+MIPSEND=0,", BUSY[0], 3)
+    stream.write(b"x")
+    rig.clock.advance(1)
+    assert peer.got == b"x"
