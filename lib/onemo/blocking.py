@@ -107,8 +107,8 @@ class Modem(_Methods):
             self.wait()
 
     def wait(self) -> None:
-        """Wait for the UART as long as the channel has nothing to do, and then for what comes
-        together. For the library's own parts."""
+        """Wait until the UART has something or the channel must look again, then a little longer
+        for what had better be taken together. For the library's own parts."""
         ch = self.channel
         for _ in self._poll(ch.max_sleep_ms()):
             pass

@@ -47,7 +47,7 @@ def _guarded(uart, act, payload=False):
         uart.unlock()
 
 
-def _no_wait(ms):
+def _no_wait():
     pass
 
 
