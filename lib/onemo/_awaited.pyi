@@ -61,8 +61,8 @@ class CertStore:
 
     async def remove(self, name: str, missing_ok: bool=False, *, in_use_ok: bool=False) -> bool:
         """Remove a certificate or key, and look whether it is gone (manual 3.6). Returns True if
-        it was there: without `missing_ok` a missing one is CommandError 762, and nothing is sent
-        that removes. VerifyError if it is still there.
+        it was there: without `missing_ok` a missing one is CommandError, 762 on most modules, and
+        nothing is sent that removes. VerifyError if it is still there.
 
         ValueError, before anything is sent, if an open connection uses it, for the manual warns of
         that; `in_use_ok` allows it."""

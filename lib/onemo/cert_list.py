@@ -6,7 +6,7 @@ from ._port import const, unload
 from .at_channel import DATA, DONE, LINE, STORE_MS
 from .at_syntax import PAYLOAD_MAX, check_range, check_text
 from .cert_digest import find_digest_op
-from .cert_store import CERT, KEY, MISSING, PSK, find_op, forget_sources, remove_op
+from .cert_store import CERT, KEY, PSK, find_op, forget_sources, remove_op
 from .errors import CommandError, ProtocolError
 
 MD5 = const(0)  # MSSLCHECK's algorithms (manual 3.8)
@@ -99,8 +99,8 @@ def remove_listed_op(modem, name, missing_ok):
 
 
 def _is_there_op(modem, name, missing_ok):
-    # One list that names it is enough. That it is missing is believed of two lists and of its
-    # check code, whose error is raised unless `missing_ok`.
+    # One list that names it is enough. That it is missing is believed of two lists, if its check
+    # code is refused as well: with what, modules disagree.
     ch = modem.channel
     for _ in range(2):
         for kind in (KEY, CERT, PSK) if modem.require_model().psk else (KEY, CERT):
@@ -108,8 +108,8 @@ def _is_there_op(modem, name, missing_ok):
                 return True
     try:
         yield from find_digest_op(ch, name)
-    except CommandError as error:
-        if not missing_ok or error.code != MISSING:
+    except CommandError:
+        if not missing_ok:
             raise
         return False
     return True

@@ -11,7 +11,7 @@ CERT = const(1)  # MSSLLIST's types (manual 3.5)
 KEY = const(2)
 PSK = const(3)
 
-MISSING = const(762)  # the code of an object that is not there (manual 5.2)
+_MISSING = const(762)  # the code of an object that is not there (manual 5.2)
 
 
 def find_op(ch, name, kind):
@@ -39,7 +39,7 @@ def remove_op(modem, name, missing_ok=True, forget=False):
         while ch.poll() != DONE:
             yield
     except CommandError as error:
-        if not missing_ok or error.code != MISSING:
+        if not missing_ok or error.code != _MISSING:
             raise
         removed = False
     # Not every model removes PSKs, and one that refuses it says that there is none.
@@ -51,7 +51,7 @@ def remove_op(modem, name, missing_ok=True, forget=False):
             raise VerifyError(
                 "%s is still in the module, which answered %s to its removal: compare "
                 "certs.list() with what you expect, then remove it again"
-                % (name, "OK" if removed else MISSING)
+                % (name, "OK" if removed else _MISSING)
             )
         kind -= 1
     if modem.partial_upload == name:

@@ -299,11 +299,13 @@ def removals(rig):
     return [c for c in rig.module.commands if c.startswith(b"AT+MSSLRM")]
 
 
-def test_what_is_missing_is_not_asked_to_go(rig, manual_ca):
+@pytest.mark.parametrize("refusal", [b"+CME ERROR: 762", b"+CME ERROR: 50", b"ERROR"])
+def test_what_is_missing_is_not_asked_to_go(rig, manual_ca, refusal):
     # A damaged name would be another object's.
     rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    rig.module.reply(b'AT+MSSLCHECK="cb', refusal, None)
     assert rig.modem.certs.remove("cb.pem", missing_ok=True) is False
-    with pytest.raises(CommandError, match="762"):
+    with pytest.raises(CommandError, match=r"cb\.pem"):
         rig.modem.certs.remove("cb.pem")
     assert removals(rig) == []
 

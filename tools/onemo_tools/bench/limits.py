@@ -177,7 +177,7 @@ OPEN: dict[str, float] = {
     "chip_command": 181000,
     "chip_byte_out": 800,
     "live_import": 30800,
-    "live_loaded": 60500,
+    "live_loaded": 60900,
     "live_loaded_rom": 34500,
     "tls_connection": 5200,
     "tls_message": 1320,
