@@ -212,7 +212,7 @@ class BaseModem(_Methods):
         # names.
         if (
             len(text) >= _SECRET_MIN
-            or not text.startswith(MARKS[0])
+            or not text.startswith(MARKS[0])  # type: ignore[arg-type]
             or MARKS[1] in text
             or MARKS[2] in text
         ):
