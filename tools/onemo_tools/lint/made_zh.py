@@ -129,6 +129,7 @@ CELLS = {
     "mutual TLS on the board, P-256: opened in": "MCU 做双向 TLS，P-256：建立用时",
     "mutual TLS on the board, P-256: heap at most": "MCU 做双向 TLS，P-256：堆的最大值",
     "mutual TLS on the board, RSA-2048: opened in": "MCU 做双向 TLS，RSA-2048：建立用时",
+    "mutual TLS on the board, RSA-2048: heap at most": "MCU 做双向 TLS，RSA-2048：堆的最大值",
     "longest gap of a 5 ms task: upload at 115200 bit/s": "5 ms 任务的最长间隔：115200 bit/s 写入",
     "longest gap of a 5 ms task: read-back at 115200 bit/s": "5 ms 任务的最长间隔：115200 bit/s 读回",
 }
