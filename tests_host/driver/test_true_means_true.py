@@ -91,7 +91,7 @@ def test_an_empty_answer_before_a_reboot_is_none(rigs, text, options):
 @pytest.mark.parametrize("matready", [True, False])
 @pytest.mark.parametrize("text", ["+MREBOOT", "AT+mreboot", "+CFUN=1,1", "+MPOF"])
 def test_what_restarts_the_module_needs_no_confirmation(rigs, text, matready):
-    rig = rigs(matready=matready)
+    rig = rigs(matready=matready, strict=text.isupper())
     assert rig.modem.command(text) == []
 
 

@@ -154,7 +154,7 @@ class FaultyUart:
         strikes = self._strikes[TO_MODULE]
         at = self.counts[TO_MODULE]
         self.counts[TO_MODULE] = at + len(data)
-        while strikes and strikes[-1].at < at + len(data):
+        while data and strikes and strikes[-1].at < at + len(data):
             strike = strikes.pop()
             n = max(0, strike.at - at)
             self._send(data[:n])
@@ -216,7 +216,7 @@ class FaultyUart:
         strikes = self._strikes[TO_HOST]
         at = self.counts[TO_HOST]
         self.counts[TO_HOST] = at + len(data)
-        while strikes and strikes[-1].at < at + len(data):
+        while data and strikes and strikes[-1].at < at + len(data):
             strike = strikes.pop()
             n = max(0, strike.at - at)
             self._come(data[:n])
