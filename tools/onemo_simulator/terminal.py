@@ -237,10 +237,12 @@ class Terminal:
             self._after_cr = False
             if data[at] == 10:
                 return at + 1
-        if data[at] == 13 and not (self._line or self._too_long or self.echo):
+        if data[at] == 13 and not (self._line or self._too_long):
             end = at + 1
             while end < len(data) and data[end] == 13:
                 end += 1
+            if self.echo:
+                self._put(data[at:end])
             # Empty lines: of filler that nobody waited for there are thousands.
             self._recoveries += [Recovery(self._moment, "lone-cr", b"\r")] * (end - at)
             self._after_cr = True
