@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from onemo_simulator import Line, LoopNetwork, Module, SystemNetwork, serve
-from onemo_simulator.serve import parse_port
+from onemo_simulator.serve import Signalled, parse_port
 from onemo_simulator.suites import SUITE_IDS
 
 PATIENCE = 20
@@ -279,3 +279,27 @@ def test_the_command_names_a_port_that_is_taken():
     assert done.returncode == 1
     assert done.stderr.startswith(f"simulate: {port} cannot be opened: Address already in use")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_signal_ends_the_wait_whenever_it_comes():
+    # With a threading.Event the handler waits for the lock that it interrupted, once in a while.
+    ended = Signalled()
+    former = signal.signal(signal.SIGUSR1, lambda *_: ended.set())
+    over = threading.Event()
+
+    def send():
+        while not over.is_set():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.0003)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for _ in range(300):
+            ended = Signalled()
+            while not ended.wait(0):
+                pass
+    finally:
+        over.set()
+        sender.join()
+        signal.signal(signal.SIGUSR1, former)

@@ -3,14 +3,13 @@
 
 import signal
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from onemo_simulator import Fault, FaultyLine, Line, Module, SystemNetwork
-from onemo_simulator.serve import identity_quirks, parse_host, reach
+from onemo_simulator.serve import Signalled, identity_quirks, parse_host, reach
 from onemo_tools.cli.parts import fail, need_extra, need_file
 
 from .chip.ports import PORTS
@@ -73,10 +72,9 @@ def run(
 
 def keep_on(board: "VirtualBoard | EmulatedBoard", show_output: bool) -> None:
     """Switches a board on until Ctrl-C or SIGTERM; prints its port. BoardError."""
-    ended = threading.Event()
+    ended = Signalled()
     previous = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, ended.set) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         with board:

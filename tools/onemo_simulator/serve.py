@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -65,7 +66,7 @@ def serve(
     *,
     faults: Iterable[str] = (),
     profile: str | None = None,
-    stop: threading.Event | None = None,
+    stop: threading.Event | Signalled | None = None,
     say: Callable[[str], None] = _say,
     **quirks: Any,
 ) -> None:
@@ -98,8 +99,25 @@ def serve(
             pass
 
 
+class Signalled:
+    """An event for a signal's handler to set. The handler of a `threading.Event` would wait for
+    ever for its lock when the signal came while `wait` had it."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self, *_: object) -> None:
+        self._is_set = True
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is set, after `seconds` at most."""
+        if not self._is_set:
+            time.sleep(seconds)
+        return self._is_set
+
+
 def serve_until_signalled(*args: Any, **kwargs: Any) -> None:
     """As `serve`, ended by SIGTERM as well: for a process of its own."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = Signalled()
+    signal.signal(signal.SIGTERM, stop.set)
     serve(*args, stop=stop, **kwargs)

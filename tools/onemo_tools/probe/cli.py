@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from onemo_board.errors import MpremoteError
 from onemo_simulator.profile_file import from_dict
+from onemo_simulator.serve import Signalled
 
 from onemo_tools.cli import exits
 from onemo_tools.cli.parts import fail, need_file
@@ -204,9 +204,9 @@ def probe_server(
     plain TCP, and a port that never answers a handshake. It takes no secrets and keeps nothing."""
     if not 1 <= port <= 65535 - PORTS:
         raise fail("probe-server", f"--port is 1 to {65535 - PORTS}, not {port}", 2)
-    stop = threading.Event()
+    stop = Signalled()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.set)
     try:
         with ProbeServer(name, port, bind) as serving:
             if ca_file is not None:
