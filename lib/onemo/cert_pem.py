@@ -187,7 +187,8 @@ class PemScanner:
             return at
         if end:
             self.seen[_COLUMN] = 0
-            self.seen[_LINE] += buf.count(b"\n", at, end)
+            end = buf.count(b"\n", at, end)  # apart, as above
+            self.seen[_LINE] += end
         else:
             self.seen[_COLUMN] += stop - at
         buf[at:stop] = b""
