@@ -627,17 +627,22 @@ class Channel:
             self._rx_pos = before
             self.data_remaining = 0
             return rx[:before]
-        wanted = min(before, self._rx_room)
-        while len(rx) < wanted:
+        wanted = before if before < self._rx_room else self._rx_room
+        size = len(rx)
+        while size < wanted:
             n = self.uart.any()
-            if n > wanted - len(rx):  # noqa: PLR1730 (min() takes twice as long)
-                n = wanted - len(rx)
-            if not n or self._read(n) != _CHUNK:
+            if n > wanted - size:  # noqa: PLR1730
+                n = wanted - size
+            if not n:
                 break
-        after = self.data_remaining = before - len(rx)
-        self.drained = len(rx) < wanted or (before ^ after) & _BURST_MAX != 0
-        if rx:
-            self._rx_pos = len(rx)
+            n = self._read(n)
+            size += n
+            if n != _CHUNK:
+                break
+        after = self.data_remaining = before - size
+        self.drained = size < wanted or (before ^ after) & _BURST_MAX != 0
+        if size:
+            self._rx_pos = size
         else:
             self._expire()
         return rx
@@ -676,7 +681,7 @@ class Channel:
     def _write(self):
         # True once all is written. A UART may take less than asked, or return None.
         n = self._stop - self._at
-        paced = self._write_piece and (self._pushing or self._line_open)
+        paced = (self._pushing or self._line_open) and self._write_piece
         if paced:
             left_ms = _port.ticks_diff(self._line_free, _port.ticks_ms())  # as _write_wait_ms()
             if self._piece_ms < left_ms <= _QUEUE_MAX_MS:

@@ -25,7 +25,7 @@ _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manu
 _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
-_TURN = const(2)  # buffers that are judged before others have their turn
+_TURN = const(4)  # buffers that are judged before others have their turn
 
 
 class Uploader:
