@@ -504,7 +504,7 @@ class World:
         waited = _DATA_MODE_S if len(self.uart.struck) > 1 else _SEND_S + _DATA_MODE_S
         return self.uart.send_cut or (
             any(
-                strike.kind == "late" and strike.where == TO_MODULE and LATE_S[strike.what] > waited
+                (strike.kind, strike.where) == ("late", TO_MODULE) and LATE_S[strike.what] > waited
                 for strike in self.uart.struck
             )
             and rest in b"AT+CMEE?\r" * len(rest)
