@@ -26,7 +26,7 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(4)  # buffers that are judged before others have their turn
-_KINDS = const(2)  # of objects that are uploaded
+_AGAIN = const(3)  # behind the kinds that are uploaded: the object's own once more
 
 
 class Uploader:
@@ -160,20 +160,20 @@ class Uploader:
         content, None if there is no such object, else False or its digest."""
         ch = self._ch
         stored = None
-        look = 0
+        kind = CERT
         # That it is missing is believed of two lists, for one line may have been damaged. A `for`
-        # would make the generator larger.
-        while look < _KINDS or (look == _KINDS and stored is None):
-            kind = self._kind if look == _KINDS else CERT + look
-            ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+        # would make the generator larger, and so would another local.
+        while kind <= KEY or (kind == _AGAIN and stored is None):
+            ch.command(b"+MSSLLIST=").number(self._kind if kind == _AGAIN else kind)
+            ch.send(STORE_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
                 elif ch.field_equals(0, self._name_bytes):
-                    if kind != self._kind:
+                    if kind <= KEY and kind != self._kind:
                         self._refuse_name()
                     stored = ch.value(1)
-            look += 1
+            kind += 1
         if stored is None:
             return None
         if stored not in (self._min_size, self._max_size):
