@@ -162,7 +162,7 @@ class Uploader:
                 if event != LINE:
                     yield
                 elif ch.field_equals(0, self._name_bytes):
-                    if kind != self._kind and kind != _AGAIN:
+                    if kind not in (self._kind, _AGAIN):
                         self._refuse_name()
                     stored = ch.value(1)
                     if stored is None:
@@ -186,7 +186,7 @@ class Uploader:
     def _has_own_size(self):
         # Whether the listed object may have this content: by its size, or if that is not readable.
         size = self._ch.value(1)
-        return size is None or size == self._min_size or size == self._max_size
+        return size is None or size == self._min_size or size == self._max_size  # noqa: PLR1714
 
     def _refuse_name(self):
         # MSSLCHECK and MSSLRM take no type: they would mix a certificate and a key up.
