@@ -26,7 +26,8 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(4)  # buffers that are judged before others have their turn
-_AGAIN = const(3)  # behind the kinds that are uploaded: the object's own once more
+_AGAIN = const(3)  # behind CERT and KEY: their own kind once more
+_UNSURE = const(-1)  # in place of a size
 
 
 class Uploader:
@@ -161,9 +162,8 @@ class Uploader:
         ch = self._ch
         stored = None
         kind = CERT
-        # That it is missing is believed of two lists, for one line may have been damaged. A `for`
-        # would make the generator larger, and so would another local.
-        while kind <= KEY or (kind == _AGAIN and stored is None):
+        # A `for`, or another local, would make the generator larger.
+        while kind <= KEY or (kind == _AGAIN and stored == _UNSURE):
             ch.command(b"+MSSLLIST=").number(self._kind if kind == _AGAIN else kind)
             ch.send(STORE_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
@@ -173,8 +173,12 @@ class Uploader:
                     if kind <= KEY and kind != self._kind:
                         self._refuse_name()
                     stored = ch.value(1)
+                    if stored is None:
+                        stored = _UNSURE
+                elif stored is None and kind == self._kind and self._has_own_size():
+                    stored = _UNSURE  # it may be its line, and damaged
             kind += 1
-        if stored is None:
+        if stored is None or stored == _UNSURE:
             return None
         if stored not in (self._min_size, self._max_size):
             return False
@@ -186,6 +190,11 @@ class Uploader:
             else:
                 yield
         return stored
+
+    def _has_own_size(self):
+        # Whether the listed object may have this content: by its size, or if that is not readable.
+        size = self._ch.value(1)
+        return size is None or size == self._min_size or size == self._max_size  # noqa: PLR1714
 
     def _refuse_name(self):
         # MSSLCHECK and MSSLRM take no type: they would mix a certificate and a key up.
