@@ -7,6 +7,8 @@ from onemo import AUTH_MUTUAL, AUTH_SERVER, TLS1_1, TLS_ANY
 from onemo.errors import CommandError, Unsupported, VerifyError
 from rigs import unknown
 
+from tests_host.sockets.conftest import HOST, network
+
 SET = [
     b'AT+MSSLCFG="auth",1,1',
     b'AT+MSSLCFG="cert",1,"ca.pem","",""',
@@ -77,6 +79,23 @@ def test_noted_settings_are_sent_when_they_are_needed(told):
     assert rig.module.commands == []
     assert tls.configured() is True
     assert tls.names() == ["ca.pem", "my.pem", "my.key"]
+
+
+def test_a_psk_is_among_the_names_that_are_used(rigs):
+    tls = rigs("MN316").modem.tls(1)
+    tls.configure(pskid="id", ca="ca.pem", send=False)
+    assert tls.names() == ["ca.pem", "id"]
+
+
+def test_a_psk_that_is_not_told_is_none_at_a_connection(told):
+    rig = told("MN316", network=network(), mipcfg_ssl=True)
+    rig.modem.attach()
+    tls = rig.modem.tls(1)
+    tls.configure(0)
+    rig.module.commands.clear()
+    rig.module.reply(b'AT+MSSLCFG="psk",1', b"OK")
+    rig.modem.connect(HOST, 7, tls)
+    assert [line for line in rig.module.commands if b'"psk"' in line] == [b'AT+MSSLCFG="psk",1']
 
 
 @pytest.mark.parametrize(

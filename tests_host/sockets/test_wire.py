@@ -477,6 +477,36 @@ def test_words_about_others_do_nothing(rigs, urc):
     assert since(rig) == [b"AT+CSQ", b"AT+MIPSEND=1,4", b"AT+MIPRD=1,256"]
 
 
+BEHIND = b"+CSCON: 1\r\n\r\n"  # another's line, which comes with ours
+
+
+def test_an_opening_that_is_told_right_behind_another_line(rigs):
+    rig = fresh(rigs)
+    rig.module.chatter(b"AT+MIPOPEN=0", BEHIND + b"+MIPOPEN: 0,558")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.connect(HOST, 7)
+    assert caught.value.code == 558
+
+
+@pytest.mark.parametrize(
+    ("urc", "text"),
+    [
+        (b'+MIPURC: "disconn",0,3', "the network is gone"),
+        (b"+MIPCLOSE: 0", "reset by its peer"),
+        (b"+MIPSEND: 0,2", "the module took 2 of 5 bytes"),
+    ],
+)
+def test_what_is_told_right_behind_another_line(rigs, urc, text):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 9)
+    stream.write(b"12345")
+    rig.module.chatter(b"AT+CSQ", BEHIND + urc)
+    rig.modem.command("+CSQ")
+    rig.module.reply(b"AT+MIPSTATE=0", b"OK", times=None, lines=[b'+MIPSTATE: 0,,,,"CLOSED"'])
+    with pytest.raises(ConnectionLost, match=text):
+        stream.read(1)
+
+
 @pytest.mark.parametrize(
     ("urc", "text"),
     [
@@ -770,6 +800,20 @@ def test_what_is_taken_after_the_ok_counts_for_the_next(rigs):
         for _ in range(3):
             stream.write(b"x" * 5)
             rig.modem.command("+CSQ")
+
+
+@pytest.mark.parametrize("count", [5, 4])
+def test_what_is_taken_between_the_next_command_and_its_prompt(rigs, count):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"12345")
+    rig.module.chatter(b"AT+MIPSEND=0,6", b"+MIPSEND: 0,%d" % count)
+    if count == 5:
+        assert stream.write(b"678901") == 6
+        assert stream.read(11) == b"12345678901"
+        return
+    with pytest.raises(ConnectionLost, match="the module took 4 of 5 bytes"):
+        stream.write(b"678901")
 
 
 @pytest.mark.parametrize("code", [50, 4])
