@@ -92,7 +92,7 @@ def test_what_a_connection_uses_is_written_only_when_that_is_said_to_be_right(to
     tls = rig.modem.tls(0)
     tls.configure(ca="ca.pem")
     rig.modem.connect(HOST, 7, tls)
-    with pytest.raises(ValueError, match="ca.pem is in use by connection 0"):
+    with pytest.raises(ValueError, match=r"ca\.pem is in use by connection 0"):
         write(rig)
     assert write(rig, in_use_ok=True) is True
     assert rig.module.store.certs == {"ca.pem": CA}

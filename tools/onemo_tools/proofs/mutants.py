@@ -45,7 +45,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .mutants_equivalent import EQUIVALENT
+from .mutants_equivalent import ANYWHERE, EQUIVALENT
 from .mutants_plugin import WORK
 
 ROOT = Path(__file__).parents[3]
@@ -288,9 +288,19 @@ def apart(every: dict[str, Mutant]) -> dict[str, str]:
     for name, mutant in every.items():
         if mutant.kind:
             found[name] = mutant.kind
-        elif (function(name), mutant.change) in EQUIVALENT:
+        elif (function(name), mutant.change) in EQUIVALENT or same_anywhere(mutant.change):
             found[name] = "equivalent"
     return found
+
+
+def same_anywhere(change: str) -> bool:
+    """Whether a change is one of those that change nothing wherever they stand."""
+    before, _, after = change.partition(" -> ")
+    return any(
+        after == before[: place.start()] + place.expand(put) + before[place.end() :]
+        for taken, put in ANYWHERE
+        for place in re.finditer(taken, before)
+    )
 
 
 def stale(every: dict[str, Mutant]) -> list[str]:

@@ -11,6 +11,13 @@ BEGINS_LINE = "what is looked for never begins the line: the command's name does
 NO_ZERO = "the loop is not entered with 0"
 STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
 
+# Wherever it stands: what is looked for in the line that goes, what comes in its place.
+ANYWHERE: dict[tuple[str, str], str] = {
+    (r"\b(value|text|raw|field_equals)\(0\b", r"\1(None"): (
+        "without a number the first parameter is meant, too"
+    ),
+}
+
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("at_resync._find_answer_op", "if elapsed >= timeout_ms: -> if elapsed > timeout_ms:"): (
         MILLISECOND
@@ -76,9 +83,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._result = None  # of the reader that ran last -> "
         'self._result = ""  # of the reader that ran last',
     ): "a reader sets it before anybody asks",
-    ("network._first_text", "return ch.text(0) -> return ch.text(None)"): (
-        "the first field is what is asked for without a number, too"
-    ),
     (
         "cert_psk.check_psk_bytes",
         """if byte in ('"', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~": -> """
