@@ -402,6 +402,12 @@ def test_contexts_are_made_once_and_only_where_there_are_some(rig):
             rig.modem.tls(number)
 
 
+def test_a_model_without_tls_has_none_and_is_named(rigs):
+    rig = rigs("MN318")
+    with pytest.raises(Unsupported, match="MN318 has no TLS"):
+        rig.modem.tls(0)
+
+
 def test_not_configured_is_an_error_that_says_so(rigs):
     rig = rigs()
     with pytest.raises(ValueError) as caught:

@@ -699,6 +699,17 @@ def test_readinto(rigs, size):
     assert bytes(buf) == (b"0123456789" * 100)[size : size + n] + bytes(10 - n)
 
 
+def test_nothing_of_a_secret_stays_where_it_was_read_ahead(rigs):
+    rig = fresh(rigs, network=talker(b"0123456789"))
+    stream = rig.modem.connect(HOST, 20)
+    rig.clock.advance(1)
+    stream.hide_received()
+    buf = bytearray(4)
+    assert stream.readinto(buf) == 4 and bytes(buf) == b"0123"
+    assert bytes(stream._readahead[:10]) == bytes(4) + b"456789"
+    assert stream.read(6) == b"456789"
+
+
 def test_what_a_reader_that_gave_up_had_comes_next(rigs):
     rig = fresh(rigs)
     stream = rig.modem.connect(HOST, 7)

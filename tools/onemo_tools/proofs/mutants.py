@@ -96,6 +96,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "driver/test_tls_option.py",
         "driver/test_told.py",
         "driver/test_tls.py",
+        "sockets/test_wire.py",
     ),
     "tls_configure": (
         "driver/test_tls_wire.py",
@@ -192,6 +193,11 @@ SLICES: dict[str, tuple[str, ...]] = {
     "aio": (
         "sockets/test_aio_naps.py",
         "sockets/test_aio.py",
+    ),
+    "supervisor": (
+        "driver/test_supervisor.py",
+        "application/test_recovery.py",
+        "application/test_patience.py",
     ),
     "aio_stream": (
         "sockets/test_aio_naps.py",

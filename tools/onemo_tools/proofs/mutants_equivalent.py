@@ -9,6 +9,9 @@ from __future__ import annotations
 MILLISECOND = "moves a deadline by the millisecond in which it ends"
 BEGINS_LINE = "what is looked for never begins the line: the command's name does"
 NO_ZERO = "the loop is not entered with 0"
+NEXT_COMMAND = "the query behind it announces its own, none"
+LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
+TESTED = "it is only asked whether it is true"
 STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
 
 # Wherever it stands: what is looked for in the line that goes, what comes in its place.
@@ -25,8 +28,19 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("at_resync._find_answer_op", 'bytes_before = None -> bytes_before = ""'): (
         "it only has to differ from any count"
     ),
-    ("at_resync._fill_payload_op", "ch.expect_payload(0) -> ch.expect_payload(1)"): (
-        "the probe behind it announces its own, none"
+    (
+        "at_resync._fill_payload_op",
+        "ch.expect_payload(0)  # it had enough before: its final result came in between -> "
+        "ch.expect_payload(1)  # it had enough before: its final result came in between",
+    ): NEXT_COMMAND,
+    (
+        "at_resync._fill_payload_op",
+        "ch.expect_payload(0)  # it had enough before: its final result came in between -> "
+        "ch.expect_payload(None)  # it had enough before: its final result came in between",
+    ): NEXT_COMMAND,
+    ("at_resync.outlast_payload_op", "ch.expect_payload(0) -> ch.expect_payload(1)"): NEXT_COMMAND,
+    ("at_resync.outlast_payload_op", "ch.expect_payload(0) -> ch.expect_payload(None)"): (
+        NEXT_COMMAND
     ),
     (
         "tls.TLSContext._is_listed_op",
@@ -38,15 +52,42 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "found = found or line.find(name) >= 0 -> found = found or line.find(name) > 0",
     ): BEGINS_LINE,
     (
-        "tls.TLSContext.apply_op",
-        "restores = self._boot >= 0 and not again and modem.require_model().volatile -> "
-        "restores = self._boot > 0 and not again and modem.require_model().volatile",
-    ): "boots are counted from 1",
+        "tls.TLSContext._apply_op",
+        "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
+        "restores = self._epoch > 0 and not again and modem.require_model().volatile",
+    ): "the first start begins epoch 1",
+    (
+        "tls.TLSContext._is_listed_op",
+        "found = found or line.find(name) >= 0 -> found = found or line.find(name) >= 1",
+    ): BEGINS_LINE,
+    (
+        "tls.TLSContext._is_listed_op",
+        """lists = lists or line.find(b'"auth"') >= 0 -> """
+        """lists = lists or line.find(b'"auth"') >= 1""",
+    ): BEGINS_LINE,
+    (
+        "tls.TLSContext._parse",
+        "if option.kind == HEX and number != 0: -> if option.kind == HEX and number != 1:",
+    ): "0 and 1 are the same in hexadecimal",
+    (
+        "tls.TLSContext.verify_op",
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, )',
+    ): LINE_OR_NOT,
     (
         "net_links.Connection.__init__",
         "self.changed = False  # a URC told something -> "
         "self.changed = None  # a URC told something",
     ): "has_news() gives it on, and is only asked whether it is true",
+    (
+        "net_links.Connection.__init__",
+        "self.error = None  # why nothing more can be had of it -> "
+        'self.error = ""  # why nothing more can be had of it',
+    ): TESTED,
+    (
+        "net_links.Connection.__init__",
+        'self.command = ""  # that opened it -> self.command = "XXXX"  # that opened it',
+    ): "open_op sets it before anybody asks",
     (
         "net_links.Connections._is_cooling",
         "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
@@ -64,6 +105,11 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._send_op",
+        'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False) -> '
+        'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=None)',
+    ): TESTED,
     ("net_flow.ConnectionBuffer.__init__", "self._have = 0 -> self._have = 1"): (
         "it counts only while a reader has a buffer, and each begins with 0"
     ),
@@ -108,6 +154,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._encoding_sent = None  # (boot, encoding) that the module was told -> "
         'self._encoding_sent = ""  # (boot, encoding) that the module was told',
     ): "it only has to differ from any pair",
+    ("cert_upload_inline.InlineUploader.close", "digits[i] = 0 -> digits[i] = 1"): (
+        "what matters is that nothing of a key is left"
+    ),
     (
         "cert_upload_inline.InlineUploader._push_encoded_op",
         "text_end = stop - 1 if stop > at and buffer[stop - 1] == _CR else stop -> "
@@ -118,6 +167,11 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "ch.send(FLASH_MS + (length + n) * 40000 // ch.baud, line_open=True) -> "
         "ch.send(FLASH_MS + (length + n) * 40001 // ch.baud, line_open=True)",
     ): "a wait that is longer by a forty-thousandth",
+    (
+        "aio_stream.Stream.read",
+        "return bytes(await self._run(self._read_steps(-1))) -> "
+        "return bytes(await self._run(self._read_steps(-2)))",
+    ): "any number below 0 means all",
     (
         "aio.AsyncModem.wait_news",
         "if left <= 0 or connections.has_news(connection): -> "
