@@ -61,6 +61,7 @@ _IDENTITY = (
     "identity/test_sync.py",
     "identity/test_rotate.py",
     "identity/test_proven.py",
+    "identity/test_fronts.py",
 )
 
 # Modules beyond the core, each with the tests that are about it.
@@ -194,11 +195,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_aio_naps.py",
         "sockets/test_aio.py",
     ),
-    "supervisor": (
-        "driver/test_supervisor.py",
-        "application/test_recovery.py",
-        "application/test_patience.py",
-    ),
+    "supervisor": ("driver/test_supervisor.py",),
     "aio_stream": (
         "sockets/test_aio_naps.py",
         "sockets/test_aio.py",
