@@ -105,14 +105,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "driver/test_told.py",
         "driver/test_tls_option.py",
     ),
-    "net_tls": (
-        "sockets/test_proof.py",
-        "sockets/test_connections.py",
-        "sockets/test_confirmed.py",
-        "sockets/test_failures.py",
-        "driver/test_told.py",
-        "driver/test_true_means_true.py",
-    ),
+    "net_tls": ("sockets/test_tls_stream.py",),
     "net_links": (
         "sockets/test_wire.py",
         "sockets/test_connections.py",
