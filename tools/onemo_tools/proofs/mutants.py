@@ -132,7 +132,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_stand_in.py",
     ),
     "net_stand_in": ("sockets/test_stand_in.py",),
-    "net_udp": ("sockets/test_udp.py",),
+    "net_udp": ("sockets/test_udp_wire.py",),
     "net_udp_socket": ("sockets/test_udp.py",),
     "error_numbers": ("sockets/test_stand_in.py",),
     "provisioning": _IDENTITY,
