@@ -368,10 +368,12 @@ def test_what_a_sync_found_comes_back_from_deep_sleep_too(tmp_path, device):
         assert rig.module.store.objects == before
 
 
-def test_what_was_removed_on_purpose_does_not_come_back_from_deep_sleep(device):
+@pytest.mark.parametrize("refusals", [0, 1])
+def test_what_was_removed_on_purpose_does_not_come_back_from_deep_sleep(device, refusals):
     with Rig("MN316", newline_storage="lf") as rig:
         rig.modem.start()
         rig.modem.sync(device.a, journal=device.journal)
+        rig.module.reply(b"AT+MSSLRM", b"+CME ERROR: 750", times=refusals)
         rig.modem.sync(device.b, remove_foreign=True, journal=device.journal)
         rig.module.deep_sleep()
         rig.modem.restore()
