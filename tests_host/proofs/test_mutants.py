@@ -303,6 +303,10 @@ held = State()
 def state():
     return held
 """
+CONFIGURATION = """
+def config():
+    pass
+"""
 TRAMPOLINE = """
 import os
 
@@ -322,6 +326,7 @@ def tried(tmp_path):
             ("test_lib.py", tests),
             ("mutmut/__init__.py", ""),
             ("mutmut/state.py", STATE),
+            ("mutmut/configuration.py", CONFIGURATION),
             ("mutmut/mutation/__init__.py", ""),
             ("mutmut/mutation/trampoline.py", TRAMPOLINE),
         ):

@@ -11,6 +11,7 @@ BEGINS_LINE = "what is looked for never begins the line: the command's name does
 NO_ZERO = "the loop is not entered with 0"
 NEXT_COMMAND = "the query behind it announces its own, none"
 LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
+SHORT_CUT = "names that are as wanted are only found out at a cost in heap, by what comes behind"
 TESTED = "it is only asked whether it is true"
 STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
 
@@ -65,6 +66,34 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         """lists = lists or line.find(b'"auth"') >= 0 -> """
         """lists = lists or line.find(b'"auth"') >= 1""",
     ): BEGINS_LINE,
+    (
+        "tls.TLSContext._is_listed_op",
+        """lists = lists or line.find(b'"auth"') >= 0 -> """
+        """lists = lists or line.rfind(b'"auth"') >= 0""",
+    ): "whether it is there, not where",
+    (
+        "tls.TLSContext._is_listed_op",
+        "found = found or line.find(name) >= 0 -> found = found or line.rfind(name) >= 0",
+    ): "whether it is there, not where",
+    (
+        "tls.TLSContext._apply_op",
+        "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
+        "restores = self._epoch >= 1 and not again and modem.require_model().volatile",
+    ): "the first start begins epoch 1",
+    ("tls.TLSContext._parse", "names = self._wanted(option) -> names = None"): SHORT_CUT,
+    (
+        "tls.TLSContext._is_line_with",
+        'or ch.field_equals(index, b"NULL") -> or ch.field_equals(index, b"XXNULLXX")',
+    ): SHORT_CUT,
+    (
+        "tls.TLSContext._is_line_with",
+        'or ch.field_equals(index, b"NULL") -> or ch.field_equals(index, b"null")',
+    ): SHORT_CUT,
+    (
+        "tls.TLSContext.verify_op",
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, None)',
+    ): LINE_OR_NOT,
     (
         "tls.TLSContext._parse",
         "if option.kind == HEX and number != 0: -> if option.kind == HEX and number != 1:",
