@@ -458,6 +458,10 @@ def test_a_failed_one_is_taken_back_and_says_so(rigs):
         b'+MIPURC: "rudp",1,4,4',
         b"+MIPCLOSE: 0",
         b"+MIPCLOSE: 9",
+        b"+MIPCLOSE: 6",
+        b'+MIPURC: "disconn",6,1',
+        b"+MIPOPEN: 6,0",
+        b"+MIPSEND: 6,1",
         b"+MIPCLOSE:",
         b"+MIPOPEN: 1,558",
         b"+MIPOPEN: 1",
@@ -641,6 +645,46 @@ def test_announced_bytes_that_do_not_come(rigs):
     rig.module.reply(b"AT+MIPRD=0", b"OK")
     with pytest.raises(ProtocolError, match="5 bytes had been announced, and none came"):
         stream.read(1)
+
+
+@pytest.mark.parametrize(("told", "more"), [(2, b""), (2, b"de"), (5, b"defgh"), (1, b"")])
+def test_a_urc_of_what_was_read_before_only_says_that_there_may_be_more(rigs, told, more):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 9)
+    stream.settimeout(1)
+    rig.module.urc(b'+MIPURC: "rtcp",0,1,1')
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=[b"+MIPRD: 0,0,3,abc"])
+    assert stream.read(3) == b"abc"  # of two no URC has told
+    rig.module.urc(b'+MIPURC: "rtcp",0,%d,%d' % (told, told))
+    lines = [b"+MIPRD: 0,0,%d,%s" % (len(more), more)] if more else []
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=lines)
+    if more:
+        assert stream.read(len(more)) == more
+    else:
+        with pytest.raises(Timeout):
+            stream.read(1)
+    late = told == 1  # there is one more of which no URC has told
+    rig.module.urc(b'+MIPURC: "rtcp",0,1,1' if late else b'+MIPURC: "rtcp",0,4,4')
+    rig.module.reply(b"AT+MIPRD=0", b"OK")
+    with pytest.raises(Timeout if late or more else ProtocolError):
+        stream.read(1)
+
+
+def test_an_answer_without_bytes_in_the_midst_of_a_read_does_not_end_it(rigs):
+    class Slow(EchoPeer):
+        def on_connect(self, conn):
+            conn.reply(b"y" * 100, 3)
+
+    net = network()
+    net.listen(HOST, 8, Slow())
+    rig = fresh(rigs, network=net)
+    stream = rig.modem.connect(HOST, 8)
+    most = rig.modem.require_model().read_max
+    rig.module.urc(b'+MIPURC: "rtcp",0,%d,%d' % (most, most))
+    whole = b"+MIPRD: 0,1,%d," % most + b"x" * most
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=[whole])
+    rig.module.reply(b"AT+MIPRD=0", b"OK")
+    assert stream.read(most + 100) == b"x" * most + b"y" * 100
 
 
 @pytest.mark.parametrize("size", [1, 100, 255, 256, 257, 1000, 5000])
@@ -838,6 +882,18 @@ def test_a_refused_send_breaks_the_connection(rigs, code):
     assert rig.modem.require_model().prompt  # this one is known to have it
     with pytest.raises(ConnectionLost, match="connection 0 is over"):
         stream.write(b"abc")
+
+
+@pytest.mark.parametrize(("seconds", "lasts"), [(5, 5), (60, 60), (None, 30), (700, 600)])
+def test_a_module_that_stays_busy_has_the_time_of_the_stream(rigs, seconds, lasts):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 7)
+    stream.settimeout(seconds)
+    rig.module.reply(b"AT+MIPSEND=0", b"+CME ERROR: 14", times=None)
+    began = rig.clock.now()
+    with pytest.raises(CommandError):
+        stream.write(b"x")
+    assert lasts <= rig.clock.now() - began < lasts + 3
 
 
 @pytest.mark.parametrize("code", [50, 4, 559])
