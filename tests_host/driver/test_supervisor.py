@@ -245,6 +245,19 @@ def test_where_the_ladder_stands_is_on_file(ladders, tmp_path, text, step, count
     assert rig.supervisor.counts == counts
 
 
+def test_what_was_rested_before_a_reset_is_not_known(ladders, tmp_path):
+    (tmp_path / "onemo.recovery").write_text("1 0")
+    rig = ladders("context", "radio", recovery={"pause_s": 6})
+    assert [rig.fail(), rig.fail()] == [None, "radio"]  # 5 s each
+
+
+def test_progress_forgets_failures(ladders):
+    rig = ladders("context", recovery={"after": 2})
+    assert rig.fail() is None
+    rig.supervisor.progress()
+    assert [rig.fail(), rig.fail()] == [None, "context"]
+
+
 def test_another_file(ladders, tmp_path):
     rig = ladders()
     supervisor = Supervisor(rig.modem, {"after": 1}, RETRY, file="other")
@@ -284,27 +297,32 @@ def test_a_long_pause_is_made_of_short_ones(ladders, seconds):
 class Dog:
     """A watchdog that counts its meals."""
 
-    period_s = 100
     meals = 0
+
+    def __init__(self, period_s):
+        self.period_s = period_s
 
     def feed(self):
         self.meals += 1
 
 
 @pytest.mark.parametrize("sign", ["alive", "progress", "failed", "slices"])
-def test_a_watchdog_is_fed_as_long_as_there_are_signs_of_life(ladders, monkeypatch, sign):
+@pytest.mark.parametrize(("period_s", "more"), [(100, 8), (299.9, 3)])
+def test_a_watchdog_is_fed_as_long_as_there_are_signs_of_life(
+    ladders, monkeypatch, period_s, more, sign
+):
     rig = ladders()
-    dog = Dog()
+    dog = Dog(period_s)
 
     async def sleep(seconds):
-        assert seconds == 100
-        if dog.meals == 5:
+        assert seconds == period_s
+        if dog.meals == 2:
             given = getattr(rig.supervisor, sign)(*[1] * (sign == "slices"))
             assert sign != "slices" or list(given) == [1]
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     asyncio.run(rig.supervisor.feed(dog))
-    assert dog.meals == 5 + 8  # 900 s from the last sign on, this period is the first of them
+    assert dog.meals == 2 + more  # 900 s from the last sign on, this period is the first of them
 
 
 @pytest.mark.parametrize(
