@@ -29,7 +29,7 @@ def ladders(rigs, tmp_path, monkeypatch):
     def make(*steps, recovery=None, reopens=True, **quirks):
         rig = rigs(strict=False, **quirks)
         rig.told = []
-        rig.modem.on_event(lambda kind, text: rig.told.append(text))
+        rig.modem.on_event(lambda kind, text: rig.told.append(f"{kind}: {text}"))
 
         def reopen(baud):
             rig.uart.init()
@@ -168,9 +168,9 @@ def test_a_step_that_fails_is_told_and_the_next_one_taken(ladders, error):
     rig.supervisor._reopen = reopen
     assert rig.fail() == "module"
     assert rig.told[:3] == [
-        "no progress: the UART was opened anew",
-        f"that failed: {error}",
-        "no progress: the module was rebooted (AT+MREBOOT)",
+        "recovery: no progress: the UART was opened anew",
+        f"recovery: that failed: {error}",
+        "recovery: no progress: the module was rebooted (AT+MREBOOT)",
     ]
 
 
@@ -270,7 +270,9 @@ def test_a_ladder_without_a_place_for_its_file_works_all_the_same(ladders, tmp_p
     rig = ladders("context")
     (tmp_path / "onemo.recovery.new").mkdir()
     assert rig.fail() == "context"
-    assert any("cannot be written" in text for text in rig.told)
+    assert any(
+        text.startswith("recovery: onemo.recovery cannot be written: ") for text in rig.told
+    )
 
 
 def test_pauses_double_up_to_the_most(ladders):

@@ -594,6 +594,38 @@ def test_whose_objects_are_in_use(rigs):
     assert links.user_of("ca.pem") is None
 
 
+@pytest.mark.parametrize("end", ["broken", "ended", "reboot"])
+def test_objects_of_a_connection_that_is_over_are_not_in_use(rigs, end):
+    rig = fresh(rigs)
+    tls = rig.modem.tls(1)
+    tls.configure(0, ca="ca.pem")
+    rig.module.store.objects[1, "ca.pem"] = b"x"
+    stream = rig.modem.connect(HOST, 7, tls)
+    if end == "broken":
+        rig.module.reply(b"AT+MIPSEND=0", b"+CME ERROR: 50")
+        with pytest.raises(CommandError):
+            stream.write(b"x")
+    elif end == "ended":
+        rig.module.urc(b'+MIPURC: "disconn",0,1')
+    else:
+        rig.module.reboot()
+        rig.clock.advance(5)
+    rig.modem.command("+CSQ")
+    assert rig.modem.connections.user_of("ca.pem") is None
+
+
+def test_what_a_finaliser_could_not_close_is_closed_before_the_next_one(rigs):
+    rig = fresh(rigs)
+    connection = rig.modem.connect(HOST, 7)._connection
+    rig.modem.connect(HOST, 7)
+    connection.abandoned = True
+    since(rig)
+    rig.modem.connect(HOST, 7)
+    assert since(rig)[0] == b"AT+MIPCLOSE=0"
+    rig.modem.connect(HOST, 7)
+    assert b"AT+MIPCLOSE=0" not in since(rig)
+
+
 # Receiving
 
 
@@ -855,6 +887,16 @@ def test_what_is_taken_after_the_ok_counts_for_the_next(rigs):
         for _ in range(3):
             stream.write(b"x" * 5)
             rig.modem.command("+CSQ")
+
+
+def test_what_is_taken_is_told_once(rigs):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"12345")
+    for count in (5, 4, 0):  # the others are about nothing
+        rig.module.urc(b"+MIPSEND: 0,%d" % count)
+        rig.modem.command("+CSQ")
+    assert stream.read(5) == b"12345"
 
 
 @pytest.mark.parametrize("count", [5, 4])

@@ -115,6 +115,22 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): TESTED,
     (
         "net_links.Connection.__init__",
+        "self.last_sent = 0  # bytes that were sent last, until the module says how many it took "
+        "-> self.last_sent = None  # bytes that were sent last, until the module says how many it "
+        "took",
+    ): TESTED,
+    (
+        "net_links.Connection.__init__",
+        "self.last_read = 0  # bytes that were received last -> "
+        "self.last_read = 1  # bytes that were received last",
+    ): "a read sets it before anybody asks",
+    (
+        "net_links.Connection.__init__",
+        "self.last_read = 0  # bytes that were received last -> "
+        "self.last_read = None  # bytes that were received last",
+    ): "a read sets it before anybody asks",
+    (
+        "net_links.Connection.__init__",
         'self.command = ""  # that opened it -> self.command = "XXXX"  # that opened it',
     ): "open_op sets it before anybody asks",
     (
@@ -131,6 +147,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "net_flow.ConnectionBuffer._read_steps",
         "got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room) -> "
         "got += bytearray(min(n - have, _GROW_MAX) if n > 0 else 4 * room)",
+    ): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._read_steps",
+        "if line and n < 0 and have >= self.line_max: -> "
+        "if line and n < 1 and have >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._read_steps",
+        "if line and n < 0 and have >= self.line_max: -> "
+        "if line and n <= 0 and have >= self.line_max:",
     ): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
