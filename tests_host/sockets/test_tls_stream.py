@@ -246,6 +246,13 @@ def test_readinto(opened):
     assert stream.readinto(buf) == 0
 
 
+def test_ssl_may_ask_for_less_than_its_buffer_holds(opened):
+    rig, _, sock = opened(Greeter(b"0123456789"))
+    rig.clock.advance(2)
+    buf = bytearray(5)
+    assert sock.transport.readinto(buf, 2) == 2 and bytes(buf) == b"01\0\0\0"
+
+
 def test_readinto_with_nothing_kept(opened):
     rig, stream, _ = opened(Greeter(b"0123456789", end=1))
     rig.clock.advance(2)
@@ -269,6 +276,19 @@ def test_without_waiting_there_is_none(opened):
     assert stream.read(5) is None
     stream.setblocking(True)
     assert stream._timeout_ms is None
+
+
+def test_a_line_of_as_many_bytes_as_there_are(opened):
+    rig, stream, _ = opened(Greeter(b"abc"))
+    rig.clock.advance(2)
+    stream.settimeout(0)
+    assert stream.readline(3) == b"abc"
+
+
+def test_without_a_word_about_it_a_read_waits_a_minute(opened):
+    rig, stream, _ = opened(Greeter())
+    lasted, error = waited(rig, lambda: stream.read(1))
+    assert isinstance(error, Timeout) and lasted == pytest.approx(60, abs=0.5)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2])

@@ -104,6 +104,9 @@ def test_without_waiting_there_is_none(rigs):
     there.send(b"x")
     rig.clock.advance(0.1)
     assert there.recv() == b"x"  # what is there is taken without waiting
+    since(rig)
+    assert there.recv() is None
+    assert since(rig) == []  # the module has told that there is no more
 
 
 def test_an_end_is_told_and_gives_the_id_back(rigs):

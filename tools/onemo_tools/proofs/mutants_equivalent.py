@@ -223,6 +223,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "ch.send(FLASH_MS + (length + n) * 40001 // ch.baud, line_open=True)",
     ): "a wait that is longer by a forty-thousandth",
     (
+        "net_tls.open_stream",
+        "transport.begin(max(1, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start))) -> "
+        "transport.begin(max(2, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)))",
+    ): MILLISECOND,
+    (
+        "net_udp.DatagramBuffer._receive_packet_op",
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3) -> '
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 / ch.baud, b"+MIPRD:", 3)',
+    ): MILLISECOND,
+    (
         "aio_stream.Stream.read",
         "return bytes(await self._run(self._read_steps(-1))) -> "
         "return bytes(await self._run(self._read_steps(-2)))",
