@@ -281,6 +281,7 @@ def test_the_options_are_listed_in_either_form(rigs, form, series):
         (b"+MSSLCFG: (auth,cert,encoding,negotime)", ["auth", "cert", "encoding", "negotime"]),
         (b'+MSSLCFG:"auth"', ["auth"]),
         (b'+MSSLCFG: "auth",(0:5),"cert"', ["auth", "cert"]),
+        (b"+MSSLCFG:auth,cert", ["auth", "cert"]),
         (b"+MSSLCFG: ()", []),
         (b"+MSSLCFG: (((0-5),(1,2", []),
         (b'+MSSLCFG: "au\xffth",(0-5),"sni"', ["sni"]),

@@ -358,6 +358,19 @@ def test_what_could_not_be_sent_before_closing_is_told_once(aios, way, error):
     assert commands(rig, b"AT+MIPCLOSE") == [b"AT+MIPCLOSE=0"]
 
 
+def test_a_close_that_is_not_confirmed_is_told(aios):
+    rig = aios()
+
+    async def go():
+        stream = await rig.aio.connect(HOST, 7)
+        rig.module.power_off()
+        with pytest.raises(Timeout):
+            await stream.wait_closed()
+        await stream.wait_closed()  # once
+
+    rig.run(go())
+
+
 def test_a_line_that_does_not_end(aios):
     rig = aios(network=talker(b"x" * 500))
 

@@ -45,6 +45,13 @@ def test_a_life(rigs):
     assert since(rig) == [b"AT+MIPCLOSE=0"]
 
 
+def test_an_opening_has_a_minute(rigs):
+    rig = fresh(rigs, open_urc="never")
+    lasted, error = waited(rig, lambda: rig.modem.udp(HOST, 7))
+    assert isinstance(error, Timeout) and str(error).endswith("no +MIPOPEN within 60000 ms")
+    assert lasted == pytest.approx(60, abs=0.5)
+
+
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 1459, 1460])
 @pytest.mark.parametrize("room", [1, 256, 300, 2000])
 def test_as_much_as_there_is_room_for(rigs, size, room):
@@ -56,7 +63,8 @@ def test_as_much_as_there_is_room_for(rigs, size, room):
     buf = bytearray(room)
     assert there.recv_into(buf) == min(size, room)
     assert bytes(buf) == data[:room] + bytes(max(0, room - size))
-    assert there.recv() == b"next"
+    lasted, found = waited(rig, there.recv)
+    assert found == b"next" and lasted < 1
 
 
 def test_a_slow_line_has_the_time_that_its_bytes_take(rigs):

@@ -228,6 +228,23 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "transport.begin(max(2, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)))",
     ): MILLISECOND,
     (
+        "net_tls.TlsStream.readline",
+        "if n < 0 and seen >= self.line_max: -> if n <= 0 and seen >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_tls.TlsStream.readline",
+        "if n < 0 and seen >= self.line_max: -> if n < 1 and seen >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_udp.DatagramBuffer._receive_packet_op",
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3) -> '
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10001 // ch.baud, b"+MIPRD:", 3)',
+    ): MILLISECOND,
+    (
+        "net_udp.DatagramBuffer._receive_packet_steps",
+        "if left_ms is None or left_ms > 0: -> if left_ms is None or left_ms > 1:",
+    ): MILLISECOND,
+    (
         "net_udp.DatagramBuffer._receive_packet_op",
         'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3) -> '
         'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 / ch.baud, b"+MIPRD:", 3)',
