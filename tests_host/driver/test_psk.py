@@ -20,7 +20,7 @@ ROOM = 1024 - len('AT+MSSLPSK="",""\r')  # for pskid and psk in the default line
 def test_a_psk_is_written_and_verified_by_its_digest(rigs, series, psk):
     rig = rigs(series)
     certs = rig.modem.certs
-    certs.write_psk("123", psk)
+    assert certs.write_psk("123", psk) is True
     stored = psk.encode() if isinstance(psk, str) else bytes(psk)
     assert rig.module.store.psks == {"123": stored}
     assert certs.psk_verified == "MSSLCHECK"
