@@ -323,6 +323,20 @@ def test_what_is_there_already_differs_in_nothing(told, tmp_path, absent):
     assert modem.sync(profile, journal=journal) == [("configure", 1)]
 
 
+def test_what_is_looked_at_is_asked_for_once_and_again_where_it_is_refused(told, tmp_path):
+    rig = told()
+    profile = {"objects": [], "contexts": [{"ssl_id": 1, "auth": "none"}]}
+    journal = str(tmp_path / "onemo.rotate")
+    rig.modem.sync(profile, journal=journal)
+    rig.module.commands.clear()
+    rig.module.reply(b'AT+MSSLCFG="version",1', b"+CME ERROR: 50")
+    assert rig.modem.sync(profile, journal=journal) == []
+    at = READ.index(b'AT+MSSLCFG="version",1')
+    asked = [line for line in rig.module.commands if b"MSSLCFG" in line]
+    assert asked == [*READ[: at + 1], *READ[at:]]
+    assert rig.modem.absent == () and rig.told == []
+
+
 def test_a_name_that_is_refused_is_not_left_out(told):
     rig = told()
     full = b'AT+MSSLCFG="cert",1,"ca.pem","my.pem","my.key"'

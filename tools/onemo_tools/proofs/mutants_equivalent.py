@@ -264,4 +264,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "if left <= 0 or connections.has_news(connection): -> "
         "if left < 0 or connections.has_news(connection):",
     ): MILLISECOND,
+    (
+        "tls.TLSContext._is_line_with",
+        'ch.field_equals(index, b"") / or ch.field_equals(index, b"NULL") -> ch.field_equals(index, b"") and ch.field_equals(index, b"NULL")',
+    ): SHORT_CUT,
 }
