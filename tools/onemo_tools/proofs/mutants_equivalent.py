@@ -266,6 +266,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): MILLISECOND,
     (
         "tls.TLSContext._is_line_with",
-        'ch.field_equals(index, b"") / or ch.field_equals(index, b"NULL") -> ch.field_equals(index, b"") and ch.field_equals(index, b"NULL")',
+        'ch.field_equals(index, b"") / or ch.field_equals(index, b"NULL") -> '
+        'ch.field_equals(index, b"") and ch.field_equals(index, b"NULL")',
     ): SHORT_CUT,
 }
