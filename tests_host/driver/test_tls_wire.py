@@ -323,6 +323,14 @@ def test_what_is_there_already_differs_in_nothing(told, tmp_path, absent):
     assert modem.sync(profile, journal=journal) == [("configure", 1)]
 
 
+def test_names_like_numbers_are_compared_where_they_stand(told):
+    rig = told()
+    other = b'+MSSLCFG: "cert",1,"ca.pem","2","2"'
+    rig.module.reply(b'AT+MSSLCFG="cert",1', b"OK", times=None, lines=[other])
+    with pytest.raises(VerifyError, match="keeps cert of TLS context 1 at"):
+        rig.modem.tls(1).configure(AUTH_MUTUAL, ca="ca.pem", cert="1", key="1")
+
+
 def test_what_is_looked_at_is_asked_for_once_and_again_where_it_is_refused(told, tmp_path):
     rig = told()
     profile = {"objects": [], "contexts": [{"ssl_id": 1, "auth": "none"}]}

@@ -235,6 +235,34 @@ def test_an_old_object_that_our_own_connection_uses(synced):
     assert synced.identity(synced.a, synced.b) == 1
 
 
+class Arriving(io.BytesIO):
+    """A source that brings what comes through the module, and has all of it."""
+
+    fetch = None
+
+    @property
+    def ready(self):
+        return len(self.getbuffer()) - self.tell()
+
+
+def test_what_arrives_over_a_connection_that_uses_old_objects(synced):
+    # It may be open until all has arrived, and no longer.
+    stream = synced.modem.connect(HOST, PORT, synced.modem.tls(1))
+    new = copy.deepcopy(synced.b)
+    content = Path(new["objects"][1]["source"]).read_bytes()
+    new["objects"][1].update(source=Arriving(content), size=len(content))
+    before = len(synced.rig.module.commands)
+    with pytest.raises(ValueError, match="in use by connection 0"):
+        synced.modem.rotate(new, journal=synced.journal)
+    written = [line for line in synced.rig.module.commands[before:] if b"WR=" in line]
+    assert len({line.split(b",")[0] for line in written}) == len(new["objects"])
+    assert synced.identity(synced.a, synced.b) == 0
+    stream.close()
+    new["objects"][1]["source"].seek(0)
+    assert synced.modem.rotate(new, journal=synced.journal) is True
+    assert synced.identity(synced.a, synced.b) == 1
+
+
 # The journal
 
 

@@ -380,14 +380,17 @@ def test_what_was_removed_on_purpose_does_not_come_back_from_deep_sleep(device, 
         assert rig.module.store.objects == stored(device.b)
 
 
-def test_a_psk_from_a_stream_is_read_from_its_beginning(nb):
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_psk_is_read_from_its_beginning_without_line_ends(nb, stream):
     wanted, journal, folder = nb
-    wanted["objects"][0]["source"] = io.BytesIO((folder / "psk").read_bytes())
+    (folder / "psk").write_bytes(b"0123456789abcdeX\r\n\n")
+    if stream:
+        wanted["objects"][0]["source"] = io.BytesIO((folder / "psk").read_bytes())
     with Rig("MN316-S", check_psk=True) as rig:
         rig.modem.start()
         for done in ([("write", "device"), ("configure", 0)], []):
             assert rig.modem.sync(wanted, journal=journal) == done
-        assert rig.module.store.psks == {"device": b"0123456789abcdef"}
+        assert rig.module.store.psks == {"device": b"0123456789abcdeX"}
 
 
 @pytest.mark.parametrize("gone", [False, True])
