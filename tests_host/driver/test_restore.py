@@ -143,6 +143,15 @@ def test_a_tape_is_named_once_all_else_is_back(provisioned):
     assert rig.modem.tls(1).read()["cert"] == "client.pem"
 
 
+def test_tapes_are_named_one_after_the_other(rigs):
+    rig = rigs("MN316")
+    for name in ("one.pem", "two.pem"):
+        rig.modem.certs.write(name, Tape(pem(300)), size=300)
+    rig.module.deep_sleep()
+    with pytest.raises(ValueError, match=r"^one\.pem, two\.pem: the source cannot be rewound"):
+        rig.modem.restore()
+
+
 def test_a_source_that_is_gone_is_named(provisioned, tmp_path):
     rig = provisioned("MN316")
     (tmp_path / "ca.pem").unlink()

@@ -270,4 +270,5 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'ch.field_equals(index, b"") and ch.field_equals(index, b"NULL")',
     ): SHORT_CUT,
     ("tls.TLSContext._is_listed_op", "lists = found = False -> lists = found = None"): TESTED,
+    ("cert_restore.restore_op", 'certs = None -> certs = ""'): TESTED,
 }
