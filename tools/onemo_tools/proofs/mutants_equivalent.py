@@ -271,4 +271,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): SHORT_CUT,
     ("tls.TLSContext._is_listed_op", "lists = found = False -> lists = found = None"): TESTED,
     ("cert_restore.restore_op", 'certs = None -> certs = ""'): TESTED,
+    (
+        "net_links.Connection.__init__",
+        "self.boot = -1  # of the module, in which it was opened -> "
+        "self.boot = +1  # of the module, in which it was opened",
+    ): "it is set as it gets its id, before anybody asks",
+    (
+        "net_links._value",
+        "return None if at < 0 else at_syntax.number(buf, at, end) -> "
+        "return None if at < 1 else at_syntax.number(buf, at, end)",
+    ): "a parameter stands behind a name, never at 0",
 }
