@@ -149,6 +149,12 @@ def test_behind_the_last_step_the_ladder_rests(ladders):
     assert rig.supervisor.counts["context"] == len(moments)
 
 
+def test_failures_of_the_same_moment_are_no_rest(ladders):
+    rig = ladders("context", "radio", recovery={"pause_s": 60})
+    assert rig.fail() == "context"
+    assert [rig.supervisor.failed() for _ in range(3)] == [None] * 3
+
+
 def test_days_without_a_failure_are_a_rest(ladders):
     rig = ladders("context", recovery={"rest_s": 80000})
     assert rig.fail() == "context"

@@ -26,6 +26,10 @@ def entry(device):
     return json.loads(Path(device.journal).read_text())
 
 
+def interrupted(modem):
+    raise KeyboardInterrupt
+
+
 def test_it_switches_and_cleans_up(synced):
     assert synced.modem.rotate(synced.b, journal=synced.journal) is True
     assert synced.identity(synced.a, synced.b) == 1
@@ -233,6 +237,19 @@ def test_an_old_object_that_our_own_connection_uses(synced):
     stream.close()
     assert synced.modem.rotate(synced.b, journal=synced.journal) is True
     assert synced.identity(synced.a, synced.b) == 1
+
+
+@pytest.mark.parametrize("half_way", [False, True])
+def test_what_is_in_force_already_is_made_whole(synced, tmp_path, half_way):
+    third = profile("C", tmp_path)
+    if half_way:  # another one was on its way
+        with pytest.raises(KeyboardInterrupt):
+            synced.modem.rotate(third, interrupted, journal=synced.journal)
+        start(synced)
+        synced.modem.profile = synced.a
+    synced.store.objects.pop((1, "client-A.pem"))
+    assert synced.modem.rotate(synced.a, journal=synced.journal) is False
+    assert synced.identity(synced.a, third) == 0
 
 
 class Arriving(io.BytesIO):
