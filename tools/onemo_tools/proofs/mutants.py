@@ -138,7 +138,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     "provisioning": _IDENTITY,
     "provisioning_entry": _IDENTITY,
     "provisioning_identity": _IDENTITY,
-    "provisioning_journal": _IDENTITY,
+    "provisioning_journal": (*_IDENTITY, "identity/test_journal.py"),
     "provisioning_objects": _IDENTITY,
     "provisioning_rotate": _IDENTITY,
     "schema": ("pure/test_schema.py",),

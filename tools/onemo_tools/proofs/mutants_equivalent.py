@@ -281,4 +281,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "return None if at < 0 else at_syntax.number(buf, at, end) -> "
         "return None if at < 1 else at_syntax.number(buf, at, end)",
     ): "a parameter stands behind a name, never at 0",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, "NAME")',
+    ): "it is caught, and its words with it",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, "XXnameXX")',
+    ): "it is caught, and its words with it",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, None)',
+    ): "it is caught, and its words with it",
 }
