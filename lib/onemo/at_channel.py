@@ -659,6 +659,8 @@ class Channel:
             self._discarded = True  # noise: what follows cannot be told from the rest
             count = 0
         self.data_remaining = count
+        if not count:
+            self._skipping = 2
         return True
 
     # Inside

@@ -119,8 +119,16 @@ def remove_copies_op(modem, name, codes):
     """Remove what a write left under a name that was damaged on the line: objects whose names are
     almost `name`, and which nobody could have named so, or whose check code is one of `codes`, of
     what was being written."""
+    for _ in range(2):
+        if (yield from _remove_copies_op(modem, name, codes)):
+            return
+
+
+def _remove_copies_op(modem, name, codes):
+    # True if all that the list named is there; else it was damaged itself.
     ch = modem.channel
     found = []
+    whole = True
     for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
         ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
         while (event := ch.poll()) != DONE:
@@ -134,6 +142,7 @@ def remove_copies_op(modem, name, codes):
         try:
             code = yield from find_digest_op(ch, listed)
         except CommandError:
+            whole = False
             continue
         if code in codes or not _is_text(listed):
             yield from remove_op(modem, listed)
@@ -148,6 +157,7 @@ def remove_copies_op(modem, name, codes):
                 "%s, which is almost %s, is in the module as well: if nobody wrote it, it is what "
                 "the line made of that name; certs.remove() removes it" % (_shown(listed), name),
             )
+    return whole
 
 
 def _is_text(listed):

@@ -24,6 +24,7 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(2)  # buffers that are judged before others have their turn
+_KINDS = const(2)  # of objects that are uploaded
 
 
 class Uploader:
@@ -151,8 +152,11 @@ class Uploader:
         content, None if there is no such object, else False or its digest."""
         ch = self._ch
         stored = None
-        kind = CERT
-        while kind <= KEY:  # a `for` would make the generator larger
+        look = 0
+        # That it is missing is believed of two lists, for one line may have been damaged. A `for`
+        # would make the generator larger.
+        while look < _KINDS or (look == _KINDS and stored is None):
+            kind = self._kind if look == _KINDS else CERT + look
             ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
@@ -161,7 +165,7 @@ class Uploader:
                     if kind != self._kind:
                         self._refuse_name()
                     stored = ch.value(1)
-            kind += 1
+            look += 1
         if stored is None:
             return None
         if stored not in (self._min_size, self._max_size):

@@ -102,15 +102,15 @@ class ConnectionBuffer:
             while (event := ch.poll()) != DONE:
                 if event == DATA:
                     self._check_id()
-                    unread = ch.value(1) or 0
+                    unread = ch.value(1)
                     count = ch.data_remaining
-                    if count > size or (
+                    if unread is None or count > size or (
                         not self._modem.require_model().packet_reads
                         and ((unread and count < size) or (known > 1 and count < min(size, known)))
                     ):
                         ch.lose_sync()
                         raise ProtocolError(
-                            "%d bytes came, and %d are left, where %d were asked for"
+                            "%d bytes came, and %s are left, where %d were asked for"
                             % (count, unread, size)
                         )
                     known = max(known, connection.unread)  # a URC came before the answer
@@ -286,7 +286,7 @@ class ConnectionBuffer:
                         connection.on_sent(ch.value(1))
                     else:
                         accepted = ch.value(1)
-                if accepted is not None and accepted < n:
+                if accepted is None or accepted < n:
                     self._check_stalled(began, size)
             except ModemError as error:
                 self._break_sending(error)

@@ -556,8 +556,12 @@ class Connections:
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
-                else:
-                    closed = ch.value(0) == number and ch.text(4) in _CLOSED
+                else:  # without its last field the line may have been cut
+                    closed = (
+                        ch.value(0) == number
+                        and ch.text(4) in _CLOSED
+                        and not (ch.text(4) is None and ch.text(1))
+                    )
         except CommandError as error:
             closed = error.code is not None  # there is none; a plain ERROR is a damaged line's
         return closed

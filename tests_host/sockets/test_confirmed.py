@@ -66,9 +66,10 @@ def test_a_partial_send_counts_once_the_total_agrees(rigs, total):
     assert stream.read(8) == b"12345678"
 
 
-@pytest.mark.parametrize("count", ["before", "after"])
-def test_more_sent_than_was_written_ends_the_connection(rigs, monkeypatch, count):
-    # A CR inside its MIPSEND: the rest of the command goes to the peer.
+@pytest.mark.parametrize(("count", "told"), [("before", "15"), ("after", "lost on their way")])
+def test_more_sent_than_was_written_ends_the_connection(rigs, monkeypatch, count, told):
+    # A CR inside its MIPSEND: the rest of the command goes to the peer, once the module has waited
+    # for more. Where the count comes after the OK, that time tells it.
     rig = rigs(strict=False, send_line=count)
     stream = rig.modem.connect(HOST, 7)
     feed = rig.module.feed
@@ -77,7 +78,7 @@ def test_more_sent_than_was_written_ends_the_connection(rigs, monkeypatch, count
         feed(bytes(data).replace(b"=0,11", b"=0\r,11"))
 
     monkeypatch.setattr(rig.module, "feed", damaged)
-    with pytest.raises(ConnectionLost, match="15"):
+    with pytest.raises(ConnectionLost, match=told):
         stream.write(b"hello world")
         stream.read(1)
 
@@ -91,6 +92,23 @@ def test_an_end_before_all_that_was_announced_is_none(rigs, answer):
     rig.modem.channel.ready()
     rig.module.reply(b"AT+MIPRD", answer, None)
     with pytest.raises((ConnectionLost, ProtocolError, CommandError)):
+        stream.read(17)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"0,,0,17,readings of today", b"0,,17,readings of today", b"0,0,0,readings of today"],
+)
+@pytest.mark.parametrize("announced", [True, False])
+def test_data_behind_damaged_counts_is_no_end(rigs, answer, announced):
+    rig = rigs()
+    rig.network.listen(HOST, 20, Talker(b"readings of today"))
+    stream = rig.modem.connect(HOST, 20)
+    if announced:
+        rig.clock.advance(5)
+        rig.modem.channel.ready()
+    rig.module.reply(b"AT+MIPRD", b"OK", lines=[b"+MIPRD: " + answer])
+    with pytest.raises((ConnectionLost, ProtocolError)):
         stream.read(17)
 
 

@@ -346,6 +346,7 @@ def test_a_close_without_its_word_is_looked_at(rigs, shown):
     "line",
     [
         b'+MIPSTATE: 0,"TCP","%b",7,"CONNECTED"' % HOST.encode(),
+        b'+MIPSTATE: 0,"TCP","%b' % HOST[:3].encode(),  # cut
         b'+MIPSTATE: 1,"","",,"INITIAL"',
         None,
     ],

@@ -264,10 +264,12 @@ class Terminal:
         return end + 1
 
     def _whole_line(self, line: bytes, too_long: bool) -> None:
-        parts = line.split(b'"')
-        step = 2 if self.quirks.quoted_lf == "keep" else 1
-        parts[::step] = [part.replace(_LF, b"") for part in parts[::step]]
-        text = b'"'.join(parts)
+        text = line
+        if _LF in line:
+            parts = line.split(b'"')
+            step = 2 if self.quirks.quoted_lf == "keep" else 1
+            parts[::step] = [part.replace(_LF, b"") for part in parts[::step]]
+            text = b'"'.join(parts)
         start = _LINE_START.match(text)
         lead = start.end() if start else 0
         if lead:

@@ -74,6 +74,7 @@ class FaultyUart:
         self._late = {TO_MODULE: 0.0, TO_HOST: 0.0}
         self._muted = False
         self._rx = bytearray()
+        self._quiet_at = -1.0  # when all that the module had said was taken, and nothing was sent
 
     def arm(self, strikes: list[Strike]) -> None:
         """From now on bytes and writes count."""
@@ -91,7 +92,7 @@ class FaultyUart:
     # As machine.UART
 
     def any(self) -> int:
-        if not self._rx:
+        if not self._rx and self._quiet_at != self.clock.now():
             self._pump()
         return len(self._rx)
 
@@ -145,6 +146,7 @@ class FaultyUart:
 
     def _feed(self, data: bytes) -> None:
         self._note(TO_MODULE, data)
+        self._quiet_at = -1.0
         self._deliver()
         if not self._armed:
             self._give(data)
@@ -207,6 +209,8 @@ class FaultyUart:
         while held and held[0][0] <= self.clock.now():
             self._hear(held.pop(0)[1])
         data = module.take()
+        if not module._out:
+            self._quiet_at = self.clock.now()
         if not data:
             return
         if not self._armed:

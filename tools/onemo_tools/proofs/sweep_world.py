@@ -28,6 +28,8 @@ STEP_S = 900.0  # virtual; all deadlines of one call of the driver are far below
 WAITS_MAX = 60_000  # of a run
 TRIES = 4  # of a step: at once, at once again, after a minute, after modem.reboot()
 NAP_S = 10.0
+_SEND_S = 15.0  # the prompt of a MIPSEND is waited for
+_DATA_MODE_S = 10.0  # a module leaves it by itself then
 LEFT_OPEN_S = 60.0
 _NO_PDP = 570
 _TICK = 0.0002
@@ -497,10 +499,12 @@ class World:
 
     def _cannot_know(self, rest: bytes) -> bool:
         # Whether no driver could keep these bytes from a peer: a CR cut the size off its MIPSEND,
-        # or all that was sent came later than anybody waits.
+        # or all that was sent came later than anybody waits: than a MIPSEND and then the end of
+        # its data mode, or than the latter, if another fault ended the wait for the prompt.
+        waited = _DATA_MODE_S if len(self.uart.struck) > 1 else _SEND_S + _DATA_MODE_S
         return self.uart.send_cut or (
             any(
-                (strike.kind, strike.where, strike.what) == ("late", TO_MODULE, len(LATE_S) - 1)
+                (strike.kind, strike.where) == ("late", TO_MODULE) and LATE_S[strike.what] > waited
                 for strike in self.uart.struck
             )
             and rest in b"AT+CMEE?\r" * len(rest)
