@@ -104,9 +104,16 @@ class ConnectionBuffer:
                     self._check_id()
                     unread = ch.value(1)
                     count = ch.data_remaining
-                    if unread is None or count > size or (
-                        not self._modem.require_model().packet_reads
-                        and ((unread and count < size) or (known > 1 and count < min(size, known)))
+                    if (
+                        unread is None
+                        or count > size
+                        or (
+                            not self._modem.require_model().packet_reads
+                            and (
+                                (unread and count < size)
+                                or (known > 1 and count < min(size, known))
+                            )
+                        )
                     ):
                         ch.lose_sync()
                         raise ProtocolError(

@@ -18,10 +18,11 @@ Four kinds are counted apart, as neither killed nor survived, and are not tried:
   value, the way out) is for the tests of that sentence; its wording is free.
 - what only changes which modules are let go of (`unload`): on a PC, where these tests run, that
   does nothing; on a board the heap's figures show it.
-- what makes a name begin with another false value (None for False) where the library never asks
-  anything of that name but whether it is true.
-- what changes nothing that anybody could see: mutants_equivalent.py has each, with why. An entry
-  that matches no mutant any more is printed.
+- what makes a name begin with another false value (None for False) where the library, or for a
+  local name its function, never asks anything of that name but whether it is true.
+- what changes nothing that anybody could see: mutants_equivalent.py has each, or the form of those
+  that change nothing wherever they stand, with why. An entry that matches no mutant any more is
+  printed.
 """
 
 from __future__ import annotations
