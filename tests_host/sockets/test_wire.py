@@ -444,6 +444,17 @@ def test_a_failed_one_is_taken_back_and_says_so(rigs):
         assert streams[number].write(b"x") == 1
 
 
+@pytest.mark.parametrize("under_way", [None, KeyError])
+def test_an_error_of_closing_gives_way_to_the_one_that_is_under_way(rigs, under_way):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 7)
+    rig.module.power_off()
+    with pytest.raises(under_way or Timeout), stream as same:
+        assert same is stream
+        if under_way:
+            raise under_way
+
+
 # What URCs tell
 
 

@@ -124,6 +124,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_idle.py",
     ),
     "net_stream": (
+        "sockets/test_socket_module.py",
         "sockets/test_wire.py",
         "sockets/test_streams.py",
         "sockets/test_failures.py",
