@@ -8,7 +8,7 @@ import pytest
 from onemo import provisioning_journal
 from onemo.provisioning_journal import Journal
 
-NONE = {"objects": [], "contexts": []}
+NONE: dict[str, list[dict]] = {"objects": [], "contexts": []}
 DONE = {"state": "done", "new": NONE}
 
 
