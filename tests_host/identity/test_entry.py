@@ -51,6 +51,36 @@ def test_what_is_in_force(state):
     assert entries.proven_digests(it) == (it["digests"], entries.credential_names(base))
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_what_a_journal_holds_needs_no_sources(state):
+    found = entries.checked_entry(entry(state))
+    assert found["new"]["contexts"][0]["key"] == "C.key"
+    assert ("old" in found) is (state != "done")
+    assert found["replaced"] == OF_A + OF_B and found["old_replaced"] == OF_A
+    assert found["since"] == "new since" and found["old_since"] == "old since"
+    assert found["digests"] == {"B.key": "0" * 32}
+    assert found["old_proven"] is True and found["kept"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "parts"),
+    [
+        ("add", {"state": "almost"}),
+        ("add", {"old": None}),
+        ("drop", {"new": {"objects": 5}}),
+        ("done", {"replaced": ['a"b']}),
+        ("done", {"kept": [5]}),
+        ("done", {"digests": {"a": "0" * 33}}),
+        ("done", {"digests": {'a"': "0"}}),
+        ("done", {"since": 5}),
+        ("done", {"old_since": 'a"b'}),
+    ],
+)
+def test_what_is_no_entry(state, parts):
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        entries.checked_entry(entry(state, **parts))
+
+
 def test_what_was_not_proven_protects_nothing():
     it = entry("add", old_proven=False)
     assert entries.is_proven(it) is False
