@@ -293,4 +293,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "provisioning_journal.Journal.open_series",
         'check_text(name, "name") -> check_text(name, None)',
     ): "it is caught, and its words with it",
+    (
+        "cert_restore.restore_op",
+        "yield from certs.uploader().write_op(name, source, kind, size, False, None) -> "
+        "yield from certs.uploader().write_op(name, source, kind, size, None, None)",
+    ): TESTED,
 }
