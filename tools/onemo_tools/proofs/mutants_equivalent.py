@@ -298,4 +298,5 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "yield from certs.uploader().write_op(name, source, kind, size, False, None) -> "
         "yield from certs.uploader().write_op(name, source, kind, size, None, None)",
     ): TESTED,
+    ("provisioning_journal.Journal.read", 'fault = None -> fault = ""'): TESTED,
 }
