@@ -24,7 +24,8 @@ _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
 _TURN = const(2)  # buffers that are judged before others have their turn
-_KINDS = const(2)  # of objects that are uploaded
+_AGAIN = const(3)  # behind CERT and KEY: their own kind once more
+_UNSURE = const(-1)  # in place of a size
 
 
 class Uploader:
@@ -152,21 +153,24 @@ class Uploader:
         content, None if there is no such object, else False or its digest."""
         ch = self._ch
         stored = None
-        look = 0
-        # That it is missing is believed of two lists, for one line may have been damaged. A `for`
-        # would make the generator larger.
-        while look < _KINDS or (look == _KINDS and stored is None):
-            kind = self._kind if look == _KINDS else CERT + look
-            ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+        kind = CERT
+        # A `for`, or another local, would make the generator larger.
+        while kind <= KEY or (kind == _AGAIN and stored == _UNSURE):
+            ch.command(b"+MSSLLIST=").number(self._kind if kind == _AGAIN else kind)
+            ch.send(STORE_MS, b"+MSSLLIST:")
             while (event := ch.poll()) != DONE:
                 if event != LINE:
                     yield
                 elif ch.field_equals(0, self._name_bytes):
-                    if kind != self._kind:
+                    if kind not in (self._kind, _AGAIN):
                         self._refuse_name()
                     stored = ch.value(1)
-            look += 1
-        if stored is None:
+                    if stored is None:
+                        stored = _UNSURE
+                elif stored is None and kind == self._kind and self._has_own_size():
+                    stored = _UNSURE  # it may be its line, and damaged
+            kind += 1
+        if stored is None or stored == _UNSURE:
             return None
         if stored not in (self._min_size, self._max_size):
             return False
@@ -178,6 +182,11 @@ class Uploader:
             else:
                 yield
         return stored
+
+    def _has_own_size(self):
+        # Whether the listed object may have this content: by its size, or if that is not readable.
+        size = self._ch.value(1)
+        return size is None or size == self._min_size or size == self._max_size  # noqa: PLR1714
 
     def _refuse_name(self):
         # MSSLCHECK and MSSLRM take no type: they would mix a certificate and a key up.
