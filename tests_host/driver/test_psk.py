@@ -365,3 +365,15 @@ def test_a_key_is_in_no_trace_and_no_error(rigs, series, encoding, fault, manual
         if b"-----" not in piece:
             assert piece.split(b"\n")[0] not in everything or len(piece.split(b"\n")[0]) < 8
             assert piece.hex().encode() not in everything
+
+
+def test_a_psk_that_is_there_after_its_removal_is_told(rigs):
+    rig = rigs("MN316")
+    rig.modem.certs.write_psk("123", "first")
+    rig.module.reply(b"AT+MSSLRM", b"OK")  # said, and not done
+    with pytest.raises(VerifyError) as caught:
+        rig.modem.certs.remove("123")
+    assert str(caught.value).startswith(
+        "123 is still in the module, which answered OK to its removal"
+    )
+    assert rig.modem.certs.remove("123") is True
