@@ -95,7 +95,6 @@ class DatagramBuffer(ConnectionBuffer):
                     return
             self._connections.check(connection)
             if connection.close_reason:
-                connection.user_saw_error = True
                 raise ConnectionLost("the module has ended %r: make another" % self)
             connection.changed = False
             left_ms = timeout_ms

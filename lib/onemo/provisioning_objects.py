@@ -178,7 +178,6 @@ def write_object_op(modem, item, progress, journal):
                 "cut off (765), and nobody knows its name",
             )
             yield from reboot_op(modem, RESYNC_MS)
-            broken_off = None
 
 
 def _write_once_op(modem, item, progress):

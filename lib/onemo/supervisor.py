@@ -220,7 +220,7 @@ class Supervisor:
                     self.counts[step] = int(count)
         except (OSError, ValueError, IndexError):
             pass  # none, or the rest of one: from the bottom
-        if self._rules and self._next >= len(self._rules["steps"]):
+        if self._rules and not 0 <= self._next < len(self._rules["steps"]):
             self._next = 0
 
     def _store(self):

@@ -334,6 +334,7 @@ def test_a_busy_sim_has_not_tried_the_pin(told, tmp_path):
         ({"user": "u", "password": "p"}, "pass apn="),
         ({"apn": "a", "user": "u", "password": "p", "auth": "md5"}, "auth is 'md5'"),
         ({"pin": "123"}, "4 to 8 digits"),
+        ({"pin": "123456789"}, "8"),
         ({"pin": "12a4"}, "4 to 8 digits"),
         ({"pin": 1234}, "pin must be a str"),
     ],

@@ -290,6 +290,14 @@ def test_a_source_that_cannot_be_rewound(rigs, source, end, packet):
     assert all(data for _, _, data in packets(rig))
 
 
+def test_reads_that_end_between_cr_and_lf(rigs):
+    # Lines of 66 bytes: each read but the first begins with the LF, and ends with the next CR.
+    rig = rigs("MN316", driver={"buffer": 132})
+    content = b"x" * 37 + b"\n" + pem(1261, end=b"\r\n")
+    assert content[131:133] == content[263:265] == b"\r\n"
+    assert rig.modem.certs.write("ca.pem", io.BytesIO(content)) is True
+
+
 def test_a_source_that_never_goes_on_ends_in_a_timeout(rigs):
     class Stuck:
         def readinto(self, buf):

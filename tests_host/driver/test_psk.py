@@ -20,7 +20,7 @@ ROOM = 1024 - len('AT+MSSLPSK="",""\r')  # for pskid and psk in the default line
 def test_a_psk_is_written_and_verified_by_its_digest(rigs, series, psk):
     rig = rigs(series)
     certs = rig.modem.certs
-    certs.write_psk("123", psk)
+    assert certs.write_psk("123", psk) is True
     stored = psk.encode() if isinstance(psk, str) else bytes(psk)
     assert rig.module.store.psks == {"123": stored}
     assert certs.psk_verified == "MSSLCHECK"
@@ -365,3 +365,15 @@ def test_a_key_is_in_no_trace_and_no_error(rigs, series, encoding, fault, manual
         if b"-----" not in piece:
             assert piece.split(b"\n")[0] not in everything or len(piece.split(b"\n")[0]) < 8
             assert piece.hex().encode() not in everything
+
+
+def test_a_psk_that_is_there_after_its_removal_is_told(rigs):
+    rig = rigs("MN316")
+    rig.modem.certs.write_psk("123", "first")
+    rig.module.reply(b"AT+MSSLRM", b"OK")  # said, and not done
+    with pytest.raises(VerifyError) as caught:
+        rig.modem.certs.remove("123")
+    assert str(caught.value).startswith(
+        "123 is still in the module, which answered OK to its removal"
+    )
+    assert rig.modem.certs.remove("123") is True

@@ -99,7 +99,8 @@ def test_a_reboot_that_loses_no_certificates_needs_no_restore(provisioned, serie
     with rig.modem.connect(HOST, PORT, tls) as stream:
         stream.write(b"hello")
         assert stream.read(5) == b"hello"
-    assert tls.read()["cert"] == "client.pem"
+    found = tls.read()
+    assert (found["cert"], found["negotime_s"]) == ("client.pem", 45)  # all that was asked for
 
 
 def test_what_was_removed_stays_removed(provisioned):
@@ -141,6 +142,38 @@ def test_a_tape_is_named_once_all_else_is_back(provisioned):
         rig.modem.restore()
     assert set(rig.module.store.certs) == {"ca.pem", "client.pem"}
     assert rig.modem.tls(1).read()["cert"] == "client.pem"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_store_in_ram_is_filled_again_by_connect_if_its_sources_are_known(rigs, known):
+    network = LoopNetwork()
+    network.listen(HOST, PORT, EchoPeer())
+    rig = rigs("ML307H", network=network, mipcfg_ssl=True)
+    assert rig.modem.require_model().ram_store
+    rig.modem.certs.write("ca.pem", io.BytesIO(pem(700)))
+    tls = rig.modem.tls(1)
+    tls.configure(ca="ca.pem", ignorestamp=True)
+    rig.module.reboot()
+    rig.clock.advance(5)
+    assert rig.module.store.certs == {}
+    if not known:
+        rig.modem.sources.clear()
+        with pytest.raises(ModemReset, match=r"lost ca\.pem: call modem\.restore"):
+            rig.modem.connect(HOST, PORT, tls)
+        return
+    with rig.modem.connect(HOST, PORT, tls) as stream:
+        stream.write(b"x")
+        assert stream.read(1) == b"x"
+    assert rig.module.store.certs == {"ca.pem": pem(700)}
+
+
+def test_tapes_are_named_one_after_the_other(rigs):
+    rig = rigs("MN316")
+    for name in ("one.pem", "two.pem"):
+        rig.modem.certs.write(name, Tape(pem(300)), size=300)
+    rig.module.deep_sleep()
+    with pytest.raises(ValueError, match=r"^one\.pem, two\.pem: the source cannot be rewound"):
+        rig.modem.restore()
 
 
 def test_a_source_that_is_gone_is_named(provisioned, tmp_path):

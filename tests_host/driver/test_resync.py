@@ -128,6 +128,15 @@ def test_reboots_in_a_recovery(rig, times):
     assert rig.modem.command("+CSQ") == RESULT[1]
 
 
+@pytest.mark.parametrize(("silent", "filled"), [(1, False), (2, True)])
+def test_a_module_that_has_rebooted_is_in_no_data_mode_at_first(rig, silent, filled):
+    heard = lost_answer(rig)
+    rig.module.reply(b"AT+CMEE?", b"+MATREADY")
+    rig.module.reply(b"AT+CMEE?", None, times=silent)
+    assert rig.modem.command("+CSQ") == RESULT[1]
+    assert (b"\r\r\r" in b"".join(data for _, data in heard)) is filled
+
+
 @pytest.mark.parametrize("setting", [b"ATE0", b"AT+CMEE=1"])
 def test_a_setting_that_is_refused_for_a_moment_is_made_all_the_same(rig, setting):
     heard = lost_answer(rig)

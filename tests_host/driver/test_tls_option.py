@@ -3,7 +3,7 @@
 
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, HEX, TLS1_0, TLS1_1, TLS1_2, TLS_ANY
-from onemo.errors import CommandError, Unsupported, VerifyError
+from onemo.errors import CommandError, ProtocolError, Unsupported, VerifyError
 from onemo.tls_rows import OPTIONS
 
 from tests_host.sockets.conftest import AioRig
@@ -213,6 +213,22 @@ def test_an_option_that_the_firmware_lacks(rigs):
     assert "version" not in tls.options()
 
 
+def test_every_context_of_an_option_that_the_firmware_lacks(rigs):
+    tls = rigs(absent_options=frozenset({"version"})).modem.tls(0)
+    tls.configure(ca="ca.pem")
+    with pytest.raises(Unsupported, match=r"the module's firmware has no version \(MSSLCFG\)"):
+        tls.read_all("version")
+
+
+def test_a_value_that_is_another_each_time_is_none(rig):
+    for value in (0, 1, 2, 3):
+        rig.module.reply(
+            b'AT+MSSLCFG="version",0', b"OK", lines=[b'+MSSLCFG: "version",0,%d' % value]
+        )
+    with pytest.raises(ProtocolError, match="the module says 3 of version, then something else"):
+        rig.modem.tls(0).get("version")
+
+
 def test_an_encoding_is_one_for_all(rigs):
     rig = rigs("MN316-S")
     tls = rig.modem.tls(0)
@@ -264,6 +280,8 @@ def test_the_options_are_listed_in_either_form(rigs, form, series):
         (b'+MSSLCFG: "auth",(0-5),(0-2)\r\n+MSSLCFG: "cert",(0-5)', ["auth", "cert"]),
         (b"+MSSLCFG: (auth,cert,encoding,negotime)", ["auth", "cert", "encoding", "negotime"]),
         (b'+MSSLCFG:"auth"', ["auth"]),
+        (b'+MSSLCFG: "auth",(0:5),"cert"', ["auth", "cert"]),
+        (b"+MSSLCFG:auth,cert", ["auth", "cert"]),
         (b"+MSSLCFG: ()", []),
         (b"+MSSLCFG: (((0-5),(1,2", []),
         (b'+MSSLCFG: "au\xffth",(0-5),"sni"', ["sni"]),

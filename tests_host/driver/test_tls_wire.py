@@ -7,6 +7,8 @@ from onemo import AUTH_MUTUAL, AUTH_SERVER, TLS1_1, TLS_ANY
 from onemo.errors import CommandError, Unsupported, VerifyError
 from rigs import unknown
 
+from tests_host.sockets.conftest import HOST, network
+
 SET = [
     b'AT+MSSLCFG="auth",1,1',
     b'AT+MSSLCFG="cert",1,"ca.pem","",""',
@@ -77,6 +79,23 @@ def test_noted_settings_are_sent_when_they_are_needed(told):
     assert rig.module.commands == []
     assert tls.configured() is True
     assert tls.names() == ["ca.pem", "my.pem", "my.key"]
+
+
+def test_a_psk_is_among_the_names_that_are_used(rigs):
+    tls = rigs("MN316").modem.tls(1)
+    tls.configure(pskid="id", ca="ca.pem", send=False)
+    assert tls.names() == ["ca.pem", "id"]
+
+
+def test_a_psk_that_is_not_told_is_none_at_a_connection(told):
+    rig = told("MN316", network=network(), mipcfg_ssl=True)
+    rig.modem.attach()
+    tls = rig.modem.tls(1)
+    tls.configure(0)
+    rig.module.commands.clear()
+    rig.module.reply(b'AT+MSSLCFG="psk",1', b"OK")
+    rig.modem.connect(HOST, 7, tls)
+    assert [line for line in rig.module.commands if b'"psk"' in line] == [b'AT+MSSLCFG="psk",1']
 
 
 @pytest.mark.parametrize(
@@ -304,6 +323,28 @@ def test_what_is_there_already_differs_in_nothing(told, tmp_path, absent):
     assert modem.sync(profile, journal=journal) == [("configure", 1)]
 
 
+def test_names_like_numbers_are_compared_where_they_stand(told):
+    rig = told()
+    other = b'+MSSLCFG: "cert",1,"ca.pem","2","2"'
+    rig.module.reply(b'AT+MSSLCFG="cert",1', b"OK", times=None, lines=[other])
+    with pytest.raises(VerifyError, match="keeps cert of TLS context 1 at"):
+        rig.modem.tls(1).configure(AUTH_MUTUAL, ca="ca.pem", cert="1", key="1")
+
+
+def test_what_is_looked_at_is_asked_for_once_and_again_where_it_is_refused(told, tmp_path):
+    rig = told()
+    profile = {"objects": [], "contexts": [{"ssl_id": 1, "auth": "none"}]}
+    journal = str(tmp_path / "onemo.rotate")
+    rig.modem.sync(profile, journal=journal)
+    rig.module.commands.clear()
+    rig.module.reply(b'AT+MSSLCFG="version",1', b"+CME ERROR: 50")
+    assert rig.modem.sync(profile, journal=journal) == []
+    at = READ.index(b'AT+MSSLCFG="version",1')
+    asked = [line for line in rig.module.commands if b"MSSLCFG" in line]
+    assert asked == [*READ[: at + 1], *READ[at:]]
+    assert rig.modem.absent == () and rig.told == []
+
+
 def test_a_name_that_is_refused_is_not_left_out(told):
     rig = told()
     full = b'AT+MSSLCFG="cert",1,"ca.pem","my.pem","my.key"'
@@ -381,6 +422,12 @@ def test_contexts_are_made_once_and_only_where_there_are_some(rig):
     for number in (-1, 6):
         with pytest.raises(ValueError, match=f"ssl_id is {number}; it must be 0 to 5"):
             rig.modem.tls(number)
+
+
+def test_a_model_without_tls_has_none_and_is_named(rigs):
+    rig = rigs("MN318")
+    with pytest.raises(Unsupported, match="MN318 has no TLS"):
+        rig.modem.tls(0)
 
 
 def test_not_configured_is_an_error_that_says_so(rigs):

@@ -9,7 +9,9 @@ from onemo import ASCII, CERT, ESCAPED, HEX, KEY
 from onemo.errors import CommandError, Unsupported
 from rigs import unknown
 
-from .conftest import pem
+from tests_host.sockets.conftest import HOST, network
+
+from .conftest import Tape, pem
 
 CA = pem(300, end=b"\r\n")
 WRITES = (b"AT+MSSLCERTWR", b"AT+MSSLKEYWR")
@@ -81,6 +83,25 @@ def test_the_size_and_in_use_ok_are_passed_on(told):
     with pytest.raises(ValueError, match=r"ca\.pem"):
         write(rig, size=299)
     assert write(rig, size=300, in_use_ok=True) is True
+
+
+def test_a_source_that_cannot_be_rewound_is_written_all_the_same(told):
+    rig = told(data_mode=False)
+    assert rig.modem.certs.write("ca.pem", Tape(CA), size=len(CA)) is True
+    assert rig.module.store.certs == {"ca.pem": CA}
+
+
+def test_what_a_connection_uses_is_written_only_when_that_is_said_to_be_right(told):
+    rig = told(data_mode=False, network=network())
+    rig.module.store.objects[CERT, "ca.pem"] = pem(400)
+    rig.modem.attach()
+    tls = rig.modem.tls(0)
+    tls.configure(ca="ca.pem")
+    rig.modem.connect(HOST, 7, tls)
+    with pytest.raises(ValueError, match=r"ca\.pem is in use by connection 0"):
+        write(rig)
+    assert write(rig, in_use_ok=True) is True
+    assert rig.module.store.certs == {"ca.pem": CA}
 
 
 @pytest.mark.parametrize("code", [3, 764, 769])

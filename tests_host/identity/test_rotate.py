@@ -26,6 +26,10 @@ def entry(device):
     return json.loads(Path(device.journal).read_text())
 
 
+def interrupted(modem):
+    raise KeyboardInterrupt
+
+
 def test_it_switches_and_cleans_up(synced):
     assert synced.modem.rotate(synced.b, journal=synced.journal) is True
     assert synced.identity(synced.a, synced.b) == 1
@@ -232,6 +236,47 @@ def test_an_old_object_that_our_own_connection_uses(synced):
     assert not os.path.exists(synced.journal)
     stream.close()
     assert synced.modem.rotate(synced.b, journal=synced.journal) is True
+    assert synced.identity(synced.a, synced.b) == 1
+
+
+@pytest.mark.parametrize("half_way", [False, True])
+def test_what_is_in_force_already_is_made_whole(synced, tmp_path, half_way):
+    third = profile("C", tmp_path)
+    if half_way:  # another one was on its way
+        with pytest.raises(KeyboardInterrupt):
+            synced.modem.rotate(third, interrupted, journal=synced.journal)
+        start(synced)
+        synced.modem.profile = synced.a
+    synced.store.objects.pop((1, "client-A.pem"))
+    assert synced.modem.rotate(synced.a, journal=synced.journal) is False
+    assert synced.identity(synced.a, third) == 0
+
+
+class Arriving(io.BytesIO):
+    """A source that brings what comes through the module, and has all of it."""
+
+    fetch = None
+
+    @property
+    def ready(self):
+        return len(self.getbuffer()) - self.tell()
+
+
+def test_what_arrives_over_a_connection_that_uses_old_objects(synced):
+    # It may be open until all has arrived, and no longer.
+    stream = synced.modem.connect(HOST, PORT, synced.modem.tls(1))
+    new = copy.deepcopy(synced.b)
+    content = Path(new["objects"][1]["source"]).read_bytes()
+    new["objects"][1].update(source=Arriving(content), size=len(content))
+    before = len(synced.rig.module.commands)
+    with pytest.raises(ValueError, match="in use by connection 0"):
+        synced.modem.rotate(new, journal=synced.journal)
+    written = [line for line in synced.rig.module.commands[before:] if b"WR=" in line]
+    assert len({line.split(b",")[0] for line in written}) == len(new["objects"])
+    assert synced.identity(synced.a, synced.b) == 0
+    stream.close()
+    new["objects"][1]["source"].seek(0)
+    assert synced.modem.rotate(new, journal=synced.journal) is True
     assert synced.identity(synced.a, synced.b) == 1
 
 

@@ -2,11 +2,12 @@
 """Desired state: what differs is made right, and nothing else is touched."""
 
 import copy
+import io
 import os
 
 import pytest
 from onemo.errors import CommandError, ModemReset, Unsupported, VerifyError
-from onemo_tools.proofs.outage import FOREIGN, pem, stored
+from onemo_tools.proofs.outage import FOREIGN, HOST, PORT, pem, stored
 from onemo_tools.proofs.rig import Rig
 
 from .conftest import start
@@ -365,6 +366,63 @@ def test_what_a_sync_found_comes_back_from_deep_sleep_too(tmp_path, device):
         rig.module.deep_sleep()
         modem.restore()
         assert rig.module.store.objects == before
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+def test_what_was_removed_on_purpose_does_not_come_back_from_deep_sleep(device, refusals):
+    with Rig("MN316", newline_storage="lf") as rig:
+        rig.modem.start()
+        rig.modem.sync(device.a, journal=device.journal)
+        rig.module.reply(b"AT+MSSLRM", b"+CME ERROR: 750", times=refusals)
+        rig.modem.sync(device.b, remove_foreign=True, journal=device.journal)
+        rig.module.deep_sleep()
+        rig.modem.restore()
+        assert rig.module.store.objects == stored(device.b)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_psk_is_read_from_its_beginning_without_line_ends(nb, stream):
+    wanted, journal, folder = nb
+    (folder / "psk").write_bytes(b"0123456789abcdeX\r\n\n")
+    if stream:
+        wanted["objects"][0]["source"] = io.BytesIO((folder / "psk").read_bytes())
+    with Rig("MN316-S", check_psk=True) as rig:
+        rig.modem.start()
+        for done in ([("write", "device"), ("configure", 0)], []):
+            assert rig.modem.sync(wanted, journal=journal) == done
+        assert rig.module.store.psks == {"device": b"0123456789abcdeX"}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_connection_of_before_the_hosts_reset_is_closed_for_a_removal(device, gone):
+    device.modem.sync(device.a, journal=device.journal)
+    device.modem.connect(HOST, PORT, device.modem.tls(1))
+    modem = device.rig.new_driver()
+    modem.start()
+    module = device.rig.module
+    module.reply(b'AT+MSSLRM="ca-A.pem"', b"+CME ERROR: 750")
+    feed = device.rig.line.feed
+
+    def listen(data):
+        if gone and b"MIPCLOSE" in bytes(data):
+            module.store.objects.pop((1, "ca-A.pem"), None)
+        return feed(data)
+
+    device.rig.line.feed = listen
+    module.commands.clear()
+    modem.sync(device.b, remove_foreign=True, journal=device.journal)
+    closed = [line for line in module.commands if b"MIPCLOSE" in line.upper()]
+    assert closed == [b"AT+MIPCLOSE=%d" % number for number in range(6)]
+    assert module.store.objects == stored(device.b)
+
+
+def test_a_removal_that_is_refused_closes_none_of_our_connections(device):
+    device.modem.sync(device.a, journal=device.journal)
+    device.modem.connect(HOST, PORT, device.modem.tls(1))
+    device.rig.module.reply(b'AT+MSSLRM="foreign.pem"', b"+CME ERROR: 750")
+    with pytest.raises(CommandError):
+        device.modem.sync(device.a, remove_foreign=True, journal=device.journal)
+    assert not [line for line in device.rig.module.commands if b"MIPCLOSE" in line]
 
 
 def test_a_series_that_no_reboot_ends_is_an_error(device, monkeypatch):

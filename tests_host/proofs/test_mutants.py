@@ -143,12 +143,35 @@ def test_each_entry_of_the_equivalent_names_a_function_and_says_why():
         assert " -> " in change and len(why) > 10
 
 
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ("if ch.value(0) == 1: -> if ch.value(None) == 1:", True),
+        ("f(ch.text(1), ch.text(0)) -> f(ch.text(1), ch.text(None))", True),
+        ('ch.field_equals(0, b"x") -> ch.field_equals(None, b"x")', True),
+        ("if ch.value(0) == 0: -> if ch.value(0) == None:", False),
+        ("ch.value(0) -> ch.value(1)", False),
+        ("ch.value(01) -> ch.value(None1)", False),
+        ("ch.number(0) -> ch.number(None)", False),
+    ],
+)
+def test_what_changes_nothing_wherever_it_stands(change, same):
+    assert mutants.same_anywhere(change) is same
+
+
 # What mutmut would make
 
 MUTATED = """
 def x_ask__mutmut_orig(modem, text):
     modem.waits = None
     modem.found = None
+    told = kept = said = None
+    told = False
+    kept = False
+    said = False
+    while kept is None or not (told and text):
+        told = told or kept
+        kept = [text or said]
     unload("tls")
     if text == "not a word more":
         raise ValueError("the %s is missing: " "give one" % text)
@@ -183,6 +206,9 @@ def mutated(old, new, function="x_ask"):
         ('"tls"', "None", "unloading"),
         ("waits = None", 'waits = ""', "falsy"),
         ("found = None", 'found = ""', ""),  # for it is asked whether it is None
+        ("told = False", "told = None", "falsy"),
+        ("kept = False", "kept = None", ""),  # it is compared
+        ("said = False", "said = None", ""),  # it is handed on
     ],
 )
 def test_kinds_of_mutants(old, new, kind):
@@ -277,6 +303,10 @@ held = State()
 def state():
     return held
 """
+CONFIGURATION = """
+def config():
+    pass
+"""
 TRAMPOLINE = """
 import os
 
@@ -296,6 +326,7 @@ def tried(tmp_path):
             ("test_lib.py", tests),
             ("mutmut/__init__.py", ""),
             ("mutmut/state.py", STATE),
+            ("mutmut/configuration.py", CONFIGURATION),
             ("mutmut/mutation/__init__.py", ""),
             ("mutmut/mutation/trampoline.py", TRAMPOLINE),
         ):

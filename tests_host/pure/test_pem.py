@@ -18,6 +18,7 @@ from tests_host.pure.pem_files import (
     EC,
     ENCRYPTED,
     LONG_REQUEST,
+    OID,
     PARAMETERS,
     PKCS7,
     PKCS8,
@@ -462,6 +463,13 @@ def test_a_list_of_revoked_certificates_is_no_certificate(date, algorithm):
         for sizes in ([31], [3, 7]):
             assert judge(listed, CERT, sizes) == said
             assert judge(armour("CERTIFICATE", real, width), CERT, sizes).blocks == 1
+
+
+@pytest.mark.parametrize("size", range(1, 23))
+def test_a_serial_number_of_any_length(size):
+    content = der(der(b"\2" + bytes([size]) + b"\5" * size + der(OID) + bytes(300)) + bytes(65))
+    for sizes in ([1], [31], [20000]):
+        assert judge(armour("CERTIFICATE", content), CERT, sizes).blocks == 1
 
 
 def test_a_list_of_revoked_certificates_that_says_so():

@@ -255,7 +255,7 @@ def test_timeouts(aios, seconds, lasts):
         stream = await rig.aio.connect(HOST, 7)
         stream.settimeout(seconds)
         began = rig.clock.now()
-        with pytest.raises(Timeout):
+        with pytest.raises(Timeout, match=f"within {round(lasts * 1000)} ms"):
             await stream.readexactly(1)
         took = rig.clock.now() - began
         stream.settimeout(None)
@@ -264,6 +264,45 @@ def test_timeouts(aios, seconds, lasts):
         return took
 
     assert rig.run(go()) == pytest.approx(lasts, abs=0.03)
+
+
+@pytest.mark.parametrize("way", ["read", "drain", "wait_closed"])
+def test_a_stream_gets_in_step_before_it_says_anything(aios, way):
+    rig = aios()
+
+    async def go():
+        stream = await rig.aio.connect(HOST, 7)
+        await stream.awrite(b"x")
+        rig.module.reply(b"AT+CSQ", None)
+        with pytest.raises(Timeout):
+            await rig.aio.command("+CSQ", timeout_ms=100)
+        if way == "drain":
+            stream.write(b"y")
+        rig.module.commands.clear()
+        await getattr(stream, way)(*[1] * (way == "read"))
+
+    rig.run(go())
+    assert rig.module.commands[0] == b"AT+CMEE?"
+    said = {"read": b"AT+MIPRD=0", "drain": b"AT+MIPSEND=0", "wait_closed": b"AT+MIPCLOSE=0"}
+    assert rig.module.commands[-1].startswith(said[way])
+
+
+def test_a_task_that_is_cancelled_while_it_closes_has_closed(aios):
+    rig = aios()
+
+    async def go():
+        stream = await rig.aio.connect(HOST, 7)
+        rig.module.delay(b"AT+MIPCLOSE", 0.2)
+        task = asyncio.create_task(stream.wait_closed())
+        await rig.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        rig.module.commands.clear()
+        await rig.aio.connect(HOST, 7)
+
+    rig.run(go())
+    assert rig.module.commands[0].startswith(b"AT+MIPCFG")  # nothing has to be found out before
 
 
 def test_what_is_written_goes_with_the_next_drain_read_or_close(aios):
@@ -317,6 +356,19 @@ def test_what_could_not_be_sent_before_closing_is_told_once(aios, way, error):
 
     rig.run(go())
     assert commands(rig, b"AT+MIPCLOSE") == [b"AT+MIPCLOSE=0"]
+
+
+def test_a_close_that_is_not_confirmed_is_told(aios):
+    rig = aios()
+
+    async def go():
+        stream = await rig.aio.connect(HOST, 7)
+        rig.module.power_off()
+        with pytest.raises(Timeout):
+            await stream.wait_closed()
+        await stream.wait_closed()  # once
+
+    rig.run(go())
 
 
 def test_a_line_that_does_not_end(aios):

@@ -444,6 +444,17 @@ def test_a_failed_one_is_taken_back_and_says_so(rigs):
         assert streams[number].write(b"x") == 1
 
 
+@pytest.mark.parametrize("under_way", [None, KeyError])
+def test_an_error_of_closing_gives_way_to_the_one_that_is_under_way(rigs, under_way):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 7)
+    rig.module.power_off()
+    with pytest.raises(under_way or Timeout), stream as same:
+        assert same is stream
+        if under_way:
+            raise under_way
+
+
 # What URCs tell
 
 
@@ -459,6 +470,10 @@ def test_a_failed_one_is_taken_back_and_says_so(rigs):
         b'+MIPURC: "rudp",1,4,4',
         b"+MIPCLOSE: 0",
         b"+MIPCLOSE: 9",
+        b"+MIPCLOSE: 6",
+        b'+MIPURC: "disconn",6,1',
+        b"+MIPOPEN: 6,0",
+        b"+MIPSEND: 6,1",
         b"+MIPCLOSE:",
         b"+MIPOPEN: 1,558",
         b"+MIPOPEN: 1",
@@ -476,6 +491,36 @@ def test_words_about_others_do_nothing(rigs, urc):
     assert stream.write(b"mine") == 4
     assert stream.read(4) == b"mine"
     assert since(rig) == [b"AT+CSQ", b"AT+MIPSEND=1,4", b"AT+MIPRD=1,256"]
+
+
+BEHIND = b"+CSCON: 1\r\n\r\n"  # another's line, which comes with ours
+
+
+def test_an_opening_that_is_told_right_behind_another_line(rigs):
+    rig = fresh(rigs)
+    rig.module.chatter(b"AT+MIPOPEN=0", BEHIND + b"+MIPOPEN: 0,558")
+    with pytest.raises(CommandError) as caught:
+        rig.modem.connect(HOST, 7)
+    assert caught.value.code == 558
+
+
+@pytest.mark.parametrize(
+    ("urc", "text"),
+    [
+        (b'+MIPURC: "disconn",0,3', "the network is gone"),
+        (b"+MIPCLOSE: 0", "reset by its peer"),
+        (b"+MIPSEND: 0,2", "the module took 2 of 5 bytes"),
+    ],
+)
+def test_what_is_told_right_behind_another_line(rigs, urc, text):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 9)
+    stream.write(b"12345")
+    rig.module.chatter(b"AT+CSQ", BEHIND + urc)
+    rig.modem.command("+CSQ")
+    rig.module.reply(b"AT+MIPSTATE=0", b"OK", times=None, lines=[b'+MIPSTATE: 0,,,,"CLOSED"'])
+    with pytest.raises(ConnectionLost, match=text):
+        stream.read(1)
 
 
 @pytest.mark.parametrize(
@@ -561,6 +606,38 @@ def test_whose_objects_are_in_use(rigs):
     assert links.user_of("ca.pem") is None
 
 
+@pytest.mark.parametrize("end", ["broken", "ended", "reboot"])
+def test_objects_of_a_connection_that_is_over_are_not_in_use(rigs, end):
+    rig = fresh(rigs)
+    tls = rig.modem.tls(1)
+    tls.configure(0, ca="ca.pem")
+    rig.module.store.objects[1, "ca.pem"] = b"x"
+    stream = rig.modem.connect(HOST, 7, tls)
+    if end == "broken":
+        rig.module.reply(b"AT+MIPSEND=0", b"+CME ERROR: 50")
+        with pytest.raises(CommandError):
+            stream.write(b"x")
+    elif end == "ended":
+        rig.module.urc(b'+MIPURC: "disconn",0,1')
+    else:
+        rig.module.reboot()
+        rig.clock.advance(5)
+    rig.modem.command("+CSQ")
+    assert rig.modem.connections.user_of("ca.pem") is None
+
+
+def test_what_a_finaliser_could_not_close_is_closed_before_the_next_one(rigs):
+    rig = fresh(rigs)
+    connection = rig.modem.connect(HOST, 7)._connection
+    rig.modem.connect(HOST, 7)
+    connection.abandoned = True
+    since(rig)
+    rig.modem.connect(HOST, 7)
+    assert since(rig)[0] == b"AT+MIPCLOSE=0"
+    rig.modem.connect(HOST, 7)
+    assert b"AT+MIPCLOSE=0" not in since(rig)
+
+
 # Receiving
 
 
@@ -612,6 +689,46 @@ def test_announced_bytes_that_do_not_come(rigs):
     rig.module.reply(b"AT+MIPRD=0", b"OK")
     with pytest.raises(ProtocolError, match="5 bytes had been announced, and none came"):
         stream.read(1)
+
+
+@pytest.mark.parametrize(("told", "more"), [(2, b""), (2, b"de"), (5, b"defgh"), (1, b"")])
+def test_a_urc_of_what_was_read_before_only_says_that_there_may_be_more(rigs, told, more):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 9)
+    stream.settimeout(1)
+    rig.module.urc(b'+MIPURC: "rtcp",0,1,1')
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=[b"+MIPRD: 0,0,3,abc"])
+    assert stream.read(3) == b"abc"  # of two no URC has told
+    rig.module.urc(b'+MIPURC: "rtcp",0,%d,%d' % (told, told))
+    lines = [b"+MIPRD: 0,0,%d,%s" % (len(more), more)] if more else []
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=lines)
+    if more:
+        assert stream.read(len(more)) == more
+    else:
+        with pytest.raises(Timeout):
+            stream.read(1)
+    late = told == 1  # there is one more of which no URC has told
+    rig.module.urc(b'+MIPURC: "rtcp",0,1,1' if late else b'+MIPURC: "rtcp",0,4,4')
+    rig.module.reply(b"AT+MIPRD=0", b"OK")
+    with pytest.raises(Timeout if late or more else ProtocolError):
+        stream.read(1)
+
+
+def test_an_answer_without_bytes_in_the_midst_of_a_read_does_not_end_it(rigs):
+    class Slow(EchoPeer):
+        def on_connect(self, conn):
+            conn.reply(b"y" * 100, 3)
+
+    net = network()
+    net.listen(HOST, 8, Slow())
+    rig = fresh(rigs, network=net)
+    stream = rig.modem.connect(HOST, 8)
+    most = rig.modem.require_model().read_max
+    rig.module.urc(b'+MIPURC: "rtcp",0,%d,%d' % (most, most))
+    whole = b"+MIPRD: 0,1,%d," % most + b"x" * most
+    rig.module.reply(b"AT+MIPRD=0", b"OK", lines=[whole])
+    rig.module.reply(b"AT+MIPRD=0", b"OK")
+    assert stream.read(most + 100) == b"x" * most + b"y" * 100
 
 
 @pytest.mark.parametrize("size", [1, 100, 255, 256, 257, 1000, 5000])
@@ -668,6 +785,17 @@ def test_readinto(rigs, size):
     n = stream.readinto(buf, 4)
     assert n == (1 if size == 255 else 4)  # what was read ahead, at once
     assert bytes(buf) == (b"0123456789" * 100)[size : size + n] + bytes(10 - n)
+
+
+def test_nothing_of_a_secret_stays_where_it_was_read_ahead(rigs):
+    rig = fresh(rigs, network=talker(b"0123456789"))
+    stream = rig.modem.connect(HOST, 20)
+    rig.clock.advance(1)
+    stream.hide_received()
+    buf = bytearray(4)
+    assert stream.readinto(buf) == 4 and bytes(buf) == b"0123"
+    assert bytes(stream._readahead[:10]) == bytes(4) + b"456789"
+    assert stream.read(6) == b"456789"
 
 
 def test_what_a_reader_that_gave_up_had_comes_next(rigs):
@@ -773,6 +901,30 @@ def test_what_is_taken_after_the_ok_counts_for_the_next(rigs):
             rig.modem.command("+CSQ")
 
 
+def test_what_is_taken_is_told_once(rigs):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"12345")
+    for count in (5, 4, 0):  # the others are about nothing
+        rig.module.urc(b"+MIPSEND: 0,%d" % count)
+        rig.modem.command("+CSQ")
+    assert stream.read(5) == b"12345"
+
+
+@pytest.mark.parametrize("count", [5, 4])
+def test_what_is_taken_between_the_next_command_and_its_prompt(rigs, count):
+    rig = fresh(rigs, send_line="absent")
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"12345")
+    rig.module.chatter(b"AT+MIPSEND=0,6", b"+MIPSEND: 0,%d" % count)
+    if count == 5:
+        assert stream.write(b"678901") == 6
+        assert stream.read(11) == b"12345678901"
+        return
+    with pytest.raises(ConnectionLost, match="the module took 4 of 5 bytes"):
+        stream.write(b"678901")
+
+
 @pytest.mark.parametrize("code", [50, 4])
 def test_a_refused_send_breaks_the_connection(rigs, code):
     rig = fresh(rigs)
@@ -784,6 +936,18 @@ def test_a_refused_send_breaks_the_connection(rigs, code):
     assert rig.modem.require_model().prompt  # this one is known to have it
     with pytest.raises(ConnectionLost, match="connection 0 is over"):
         stream.write(b"abc")
+
+
+@pytest.mark.parametrize(("seconds", "lasts"), [(5, 5), (60, 60), (None, 30), (700, 600)])
+def test_a_module_that_stays_busy_has_the_time_of_the_stream(rigs, seconds, lasts):
+    rig = fresh(rigs)
+    stream = rig.modem.connect(HOST, 7)
+    stream.settimeout(seconds)
+    rig.module.reply(b"AT+MIPSEND=0", b"+CME ERROR: 14", times=None)
+    began = rig.clock.now()
+    with pytest.raises(CommandError):
+        stream.write(b"x")
+    assert lasts <= rig.clock.now() - began < lasts + 3
 
 
 @pytest.mark.parametrize("code", [50, 4, 559])

@@ -9,7 +9,18 @@ from __future__ import annotations
 MILLISECOND = "moves a deadline by the millisecond in which it ends"
 BEGINS_LINE = "what is looked for never begins the line: the command's name does"
 NO_ZERO = "the loop is not entered with 0"
+NEXT_COMMAND = "the query behind it announces its own, none"
+LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
+SHORT_CUT = "names that are as wanted are only found out at a cost in heap, by what comes behind"
+TESTED = "it is only asked whether it is true"
 STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
+
+# Wherever it stands: what is looked for in the line that goes, what comes in its place.
+ANYWHERE: dict[tuple[str, str], str] = {
+    (r"\b(value|text|raw|field_equals)\(0\b", r"\1(None"): (
+        "without a number the first parameter is meant, too"
+    ),
+}
 
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("at_resync._find_answer_op", "if elapsed >= timeout_ms: -> if elapsed > timeout_ms:"): (
@@ -18,8 +29,19 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("at_resync._find_answer_op", 'bytes_before = None -> bytes_before = ""'): (
         "it only has to differ from any count"
     ),
-    ("at_resync._fill_payload_op", "ch.expect_payload(0) -> ch.expect_payload(1)"): (
-        "the probe behind it announces its own, none"
+    (
+        "at_resync._fill_payload_op",
+        "ch.expect_payload(0)  # it had enough before: its final result came in between -> "
+        "ch.expect_payload(1)  # it had enough before: its final result came in between",
+    ): NEXT_COMMAND,
+    (
+        "at_resync._fill_payload_op",
+        "ch.expect_payload(0)  # it had enough before: its final result came in between -> "
+        "ch.expect_payload(None)  # it had enough before: its final result came in between",
+    ): NEXT_COMMAND,
+    ("at_resync.outlast_payload_op", "ch.expect_payload(0) -> ch.expect_payload(1)"): NEXT_COMMAND,
+    ("at_resync.outlast_payload_op", "ch.expect_payload(0) -> ch.expect_payload(None)"): (
+        NEXT_COMMAND
     ),
     (
         "tls.TLSContext._is_listed_op",
@@ -31,15 +53,86 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "found = found or line.find(name) >= 0 -> found = found or line.find(name) > 0",
     ): BEGINS_LINE,
     (
-        "tls.TLSContext.apply_op",
-        "restores = self._boot >= 0 and not again and modem.require_model().volatile -> "
-        "restores = self._boot > 0 and not again and modem.require_model().volatile",
-    ): "boots are counted from 1",
+        "tls.TLSContext._apply_op",
+        "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
+        "restores = self._epoch > 0 and not again and modem.require_model().volatile",
+    ): "the first start begins epoch 1",
+    (
+        "tls.TLSContext._is_listed_op",
+        "found = found or line.find(name) >= 0 -> found = found or line.find(name) >= 1",
+    ): BEGINS_LINE,
+    (
+        "tls.TLSContext._is_listed_op",
+        """lists = lists or line.find(b'"auth"') >= 0 -> """
+        """lists = lists or line.find(b'"auth"') >= 1""",
+    ): BEGINS_LINE,
+    (
+        "tls.TLSContext._is_listed_op",
+        """lists = lists or line.find(b'"auth"') >= 0 -> """
+        """lists = lists or line.rfind(b'"auth"') >= 0""",
+    ): "whether it is there, not where",
+    (
+        "tls.TLSContext._is_listed_op",
+        "found = found or line.find(name) >= 0 -> found = found or line.rfind(name) >= 0",
+    ): "whether it is there, not where",
+    (
+        "tls.TLSContext._apply_op",
+        "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
+        "restores = self._epoch >= 1 and not again and modem.require_model().volatile",
+    ): "the first start begins epoch 1",
+    ("tls.TLSContext._parse", "names = self._wanted(option) -> names = None"): SHORT_CUT,
+    (
+        "tls.TLSContext._is_line_with",
+        'or ch.field_equals(index, b"NULL") -> or ch.field_equals(index, b"XXNULLXX")',
+    ): SHORT_CUT,
+    (
+        "tls.TLSContext._is_line_with",
+        'or ch.field_equals(index, b"NULL") -> or ch.field_equals(index, b"null")',
+    ): SHORT_CUT,
+    (
+        "tls.TLSContext.verify_op",
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, None)',
+    ): LINE_OR_NOT,
+    (
+        "tls.TLSContext._parse",
+        "if option.kind == HEX and number != 0: -> if option.kind == HEX and number != 1:",
+    ): "0 and 1 are the same in hexadecimal",
+    (
+        "tls.TLSContext.verify_op",
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, b"+MSSLCHECK:") -> '
+        'ch.command(b"+MSSLCHECK=").quote(name).send(STORE_MS, )',
+    ): LINE_OR_NOT,
     (
         "net_links.Connection.__init__",
         "self.changed = False  # a URC told something -> "
         "self.changed = None  # a URC told something",
     ): "has_news() gives it on, and is only asked whether it is true",
+    (
+        "net_links.Connection.__init__",
+        "self.error = None  # why nothing more can be had of it -> "
+        'self.error = ""  # why nothing more can be had of it',
+    ): TESTED,
+    (
+        "net_links.Connection.__init__",
+        "self.last_sent = 0  # bytes that were sent last, until the module says how many it took "
+        "-> self.last_sent = None  # bytes that were sent last, until the module says how many it "
+        "took",
+    ): TESTED,
+    (
+        "net_links.Connection.__init__",
+        "self.last_read = 0  # bytes that were received last -> "
+        "self.last_read = 1  # bytes that were received last",
+    ): "a read sets it before anybody asks",
+    (
+        "net_links.Connection.__init__",
+        "self.last_read = 0  # bytes that were received last -> "
+        "self.last_read = None  # bytes that were received last",
+    ): "a read sets it before anybody asks",
+    (
+        "net_links.Connection.__init__",
+        'self.command = ""  # that opened it -> self.command = "XXXX"  # that opened it',
+    ): "open_op sets it before anybody asks",
     (
         "net_links.Connections._is_cooling",
         "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
@@ -55,8 +148,23 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "got += bytearray(min(n - have, _GROW_MAX) if n >= 0 else 4 * room) -> "
         "got += bytearray(min(n - have, _GROW_MAX) if n > 0 else 4 * room)",
     ): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._read_steps",
+        "if line and n < 0 and have >= self.line_max: -> "
+        "if line and n < 1 and have >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._read_steps",
+        "if line and n < 0 and have >= self.line_max: -> "
+        "if line and n <= 0 and have >= self.line_max:",
+    ): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
+    (
+        "net_flow.ConnectionBuffer._send_op",
+        'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False) -> '
+        'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=None)',
+    ): TESTED,
     ("net_flow.ConnectionBuffer.__init__", "self._have = 0 -> self._have = 1"): (
         "it counts only while a reader has a buffer, and each begins with 0"
     ),
@@ -76,9 +184,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._result = None  # of the reader that ran last -> "
         'self._result = ""  # of the reader that ran last',
     ): "a reader sets it before anybody asks",
-    ("network._first_text", "return ch.text(0) -> return ch.text(None)"): (
-        "the first field is what is asked for without a number, too"
-    ),
     (
         "cert_psk.check_psk_bytes",
         """if byte in ('"', "\\\\", b'"', b"\\\\") or not b" " <= as_buffer(byte) <= b"~": -> """
@@ -104,6 +209,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._encoding_sent = None  # (boot, encoding) that the module was told -> "
         'self._encoding_sent = ""  # (boot, encoding) that the module was told',
     ): "it only has to differ from any pair",
+    ("cert_upload_inline.InlineUploader.close", "digits[i] = 0 -> digits[i] = 1"): (
+        "what matters is that nothing of a key is left"
+    ),
     (
         "cert_upload_inline.InlineUploader._push_encoded_op",
         "text_end = stop - 1 if stop > at and buffer[stop - 1] == _CR else stop -> "
@@ -115,6 +223,38 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "ch.send(FLASH_MS + (length + n) * 40001 // ch.baud, line_open=True)",
     ): "a wait that is longer by a forty-thousandth",
     (
+        "net_tls.open_stream",
+        "transport.begin(max(1, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start))) -> "
+        "transport.begin(max(2, timeout_ms - _port.ticks_diff(_port.ticks_ms(), start)))",
+    ): MILLISECOND,
+    (
+        "net_tls.TlsStream.readline",
+        "if n < 0 and seen >= self.line_max: -> if n <= 0 and seen >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_tls.TlsStream.readline",
+        "if n < 0 and seen >= self.line_max: -> if n < 1 and seen >= self.line_max:",
+    ): NO_ZERO,
+    (
+        "net_udp.DatagramBuffer._receive_packet_op",
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3) -> '
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10001 // ch.baud, b"+MIPRD:", 3)',
+    ): MILLISECOND,
+    (
+        "net_udp.DatagramBuffer._receive_packet_steps",
+        "if left_ms is None or left_ms > 0: -> if left_ms is None or left_ms > 1:",
+    ): MILLISECOND,
+    (
+        "net_udp.DatagramBuffer._receive_packet_op",
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 // ch.baud, b"+MIPRD:", 3) -> '
+        'ch.send(REPLY_MS + DATAGRAM_MAX * 10000 / ch.baud, b"+MIPRD:", 3)',
+    ): MILLISECOND,
+    (
+        "aio_stream.Stream.read",
+        "return bytes(await self._run(self._read_steps(-1))) -> "
+        "return bytes(await self._run(self._read_steps(-2)))",
+    ): "any number below 0 means all",
+    (
         "aio.AsyncModem.wait_news",
         "if left <= 0 or connections.has_news(connection): -> "
         "if left <= 1 or connections.has_news(connection):",
@@ -124,4 +264,39 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "if left <= 0 or connections.has_news(connection): -> "
         "if left < 0 or connections.has_news(connection):",
     ): MILLISECOND,
+    (
+        "tls.TLSContext._is_line_with",
+        'ch.field_equals(index, b"") / or ch.field_equals(index, b"NULL") -> '
+        'ch.field_equals(index, b"") and ch.field_equals(index, b"NULL")',
+    ): SHORT_CUT,
+    ("tls.TLSContext._is_listed_op", "lists = found = False -> lists = found = None"): TESTED,
+    ("cert_restore.restore_op", 'certs = None -> certs = ""'): TESTED,
+    (
+        "net_links.Connection.__init__",
+        "self.boot = -1  # of the module, in which it was opened -> "
+        "self.boot = +1  # of the module, in which it was opened",
+    ): "it is set as it gets its id, before anybody asks",
+    (
+        "net_links._value",
+        "return None if at < 0 else at_syntax.number(buf, at, end) -> "
+        "return None if at < 1 else at_syntax.number(buf, at, end)",
+    ): "a parameter stands behind a name, never at 0",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, "NAME")',
+    ): "it is caught, and its words with it",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, "XXnameXX")',
+    ): "it is caught, and its words with it",
+    (
+        "provisioning_journal.Journal.open_series",
+        'check_text(name, "name") -> check_text(name, None)',
+    ): "it is caught, and its words with it",
+    (
+        "cert_restore.restore_op",
+        "yield from certs.uploader().write_op(name, source, kind, size, False, None) -> "
+        "yield from certs.uploader().write_op(name, source, kind, size, None, None)",
+    ): TESTED,
+    ("provisioning_journal.Journal.read", 'fault = None -> fault = ""'): TESTED,
 }

@@ -76,19 +76,40 @@ def shape(function: ast.AST) -> str:
     return text
 
 
-def only_begins_otherwise(lines: list[str], library: str) -> bool:
+def only_begins_otherwise(lines: list[str], function: ast.AST, library: str) -> bool:
     """Whether a name merely begins with another false value, and all that the library ever asks
-    of it is whether it is true."""
+    of it is whether it is true; of a local name, all that its function asks."""
     if [line[0] for line in lines] != ["-", "+"]:
         return False
     before, after = (BEGINS.match(line[2:]) for line in lines)
     if not (before and after and {before[2], after[2]} <= set(FALSY)):
         return False
+    if "." not in before[1]:
+        return only_tested(function, before[1])
     name = re.escape(before[1].rpartition(".")[2])
     asked = (
         rf"\b{name}\b (is|==|!=|in|<|>|%|\+)|(is|==|!=|in|<|>|%|\+|return|yield) (\w+\.)*{name}\b"
     )
     return not re.search(asked, library)
+
+
+def only_tested(function: ast.AST, name: str) -> bool:
+    """Whether a function asks nothing of a local name but whether it is true."""
+
+    def passed_on(node: ast.AST, tested: bool) -> bool:
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            return name in node.names
+        if isinstance(node, ast.Name) and node.id == name:
+            return isinstance(node.ctx, ast.Load) and not tested
+        conditions = [getattr(node, "test", None)]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            conditions.append(node.operand)
+        if isinstance(node, ast.BoolOp):
+            # What is false before an `or` does not come out of it.
+            conditions += node.values if tested else node.values[: -isinstance(node.op, ast.Or)]
+        return any(passed_on(child, child in conditions) for child in ast.iter_child_nodes(node))
+
+    return not passed_on(function, False)
 
 
 def code(text: str) -> str:
@@ -133,7 +154,7 @@ def listed(name: str, mutated: str, library: str = "") -> dict[str, dict[str, An
             kind = "unloading"
         elif only_rewords(original, tree):
             kind = "reworded"
-        elif only_begins_otherwise(lines_of, library):
+        elif only_begins_otherwise(lines_of, original, library):
             kind = "falsy"
         found[f"{name}.{function}"] = {"lines": lines_of, "kind": kind}
     return found

@@ -95,9 +95,11 @@ def run(session: Any, items: list[Any], after: Callable[[Any], None]) -> list[tu
 
 def measure(session: Any, told: Any) -> int:
     """Every test on the unharmed driver: seconds and functions of each, or what failed."""
+    from mutmut.configuration import config
     from mutmut.mutation.trampoline import set_mutant_under_test
     from mutmut.state import state
 
+    config()  # it is found where we are now, which tests may leave
     set_mutant_under_test("stats")
     found: dict[str, tuple[float, list[str]]] = {}
     began = time.process_time()
