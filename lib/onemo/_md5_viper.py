@@ -5,6 +5,7 @@
 # it for its own. Updating allocates nothing.
 
 from binascii import unhexlify
+from builtins import len  # noqa: A004 (as in at_channel)
 
 import micropython
 
@@ -27,36 +28,40 @@ class MD5:
     """As hashlib.md5: update(buffer), then digest() once."""
 
     def __init__(self):
-        self._state = bytearray(_START)
-        self._block = bytearray(_BLOCK)
-        self._size = 0  # bytes so far
+        # Four words of state, the bytes so far, nothing, and what is there of a block: 64 bytes,
+        # and once more when it is added.
+        self._work = bytearray(32 + 2 * _BLOCK)
+        self._work[:16] = _START
 
     def update(self, data):
-        _feed(0, 0, 0, self._state, self._block, self._size, data, len(data))
-        self._size += len(data)
+        _feed(0, 0, self._work, data, len(data))
 
     def digest(self):
         """The 16 bytes; nothing can be added afterwards."""
-        size = self._size
+        work = self._work
+        size = work[16] | work[17] << 8 | work[18] << 16 | work[19] << 24
         self.update(b"\x80" + bytes((_BLOCK - 9 - size) % _BLOCK))
         self.update((size * 8).to_bytes(8, "little"))
-        return bytes(self._state)
+        return bytes(work[:16])
 
 
 @micropython.viper
-def _feed(b: uint, c: uint, d: uint, state_in, block_in, size: int, data_in, count: int):
-    # Viper keeps the first three locals in registers, so that these are arguments without being
-    # given. Its words are the machine's, 64 bits on a PC: what is rotated is cut to 32 before. And
-    # ~ would change the register that it is asked of.
-    state = ptr32(state_in)
-    block = ptr8(block_in)
+def _feed(b: uint, c: uint, work_in, data_in, count: int):
+    # Viper keeps the first two locals in registers, so these are arguments without being given. An
+    # index costs the least if it is a constant: words and sines are pointers that move on, and the
+    # block lies there twice, for the later rounds go around in it. Viper's words are the
+    # machine's, 64 bits on a PC: what is rotated is cut to 32 before. And ~ would change the
+    # register that it is asked of.
+    work = ptr32(work_in)
+    block = ptr8(int(work) + 32)
     data = ptr8(data_in)
-    sines = ptr32(_SINES)
+    first = int(ptr32(_SINES))
     mask = (uint(1) << 31 << 1) - uint(1)
-    filled = size & 63
+    filled = int(work[4]) & 63
+    work[4] = int(work[4]) + count
     at = 0
     while at < count:
-        words = ptr32(block_in)
+        words = ptr32(block)
         if filled == 0 and count - at >= 64 and (int(data) + at) & 3 == 0:
             words = ptr32(int(data) + at)  # as they lie there
             at += 64
@@ -67,57 +72,73 @@ def _feed(b: uint, c: uint, d: uint, state_in, block_in, size: int, data_in, cou
             if filled < 64:
                 continue
             filled = 0
-        a = uint(state[0])
-        b = uint(state[1])
-        c = uint(state[2])
-        d = uint(state[3])
-        i = 0
-        while i < 16:
-            x = (a + (d ^ (b & (c ^ d))) + uint(sines[i]) + uint(words[i])) & mask
-            a = b + ((x << 7) | (x >> 25))
-            x = (d + (c ^ (a & (b ^ c))) + uint(sines[i + 1]) + uint(words[i + 1])) & mask
-            d = a + ((x << 12) | (x >> 20))
-            x = (c + (b ^ (d & (a ^ b))) + uint(sines[i + 2]) + uint(words[i + 2])) & mask
-            c = d + ((x << 17) | (x >> 15))
-            x = (b + (a ^ (c & (d ^ a))) + uint(sines[i + 3]) + uint(words[i + 3])) & mask
-            b = c + ((x << 22) | (x >> 10))
-            i += 4
-        while i < 32:
-            x = (a + (c ^ (d & (b ^ c))) + uint(sines[i]) + uint(words[(5 * i + 1) & 15])) & mask
-            a = b + ((x << 5) | (x >> 27))
-            x = d + (b ^ (c & (a ^ b))) + uint(sines[i + 1])
-            x = (x + uint(words[(5 * i + 6) & 15])) & mask
-            d = a + ((x << 9) | (x >> 23))
-            x = c + (a ^ (b & (d ^ a))) + uint(sines[i + 2])
-            x = (x + uint(words[(5 * i + 11) & 15])) & mask
-            c = d + ((x << 14) | (x >> 18))
-            x = (b + (d ^ (a & (c ^ d))) + uint(sines[i + 3]) + uint(words[5 * i & 15])) & mask
-            b = c + ((x << 20) | (x >> 12))
-            i += 4
-        while i < 48:
-            x = (a + (b ^ c ^ d) + uint(sines[i]) + uint(words[(3 * i + 5) & 15])) & mask
-            a = b + ((x << 4) | (x >> 28))
-            x = (d + (a ^ b ^ c) + uint(sines[i + 1]) + uint(words[(3 * i + 8) & 15])) & mask
-            d = a + ((x << 11) | (x >> 21))
-            x = (c + (d ^ a ^ b) + uint(sines[i + 2]) + uint(words[(3 * i + 11) & 15])) & mask
-            c = d + ((x << 16) | (x >> 16))
-            x = (b + (c ^ d ^ a) + uint(sines[i + 3]) + uint(words[(3 * i + 14) & 15])) & mask
-            b = c + ((x << 23) | (x >> 9))
-            i += 4
-        while i < 64:
-            x = (a + (c ^ (b | (d ^ mask))) + uint(sines[i]) + uint(words[7 * i & 15])) & mask
-            a = b + ((x << 6) | (x >> 26))
-            x = d + (b ^ (a | (c ^ mask))) + uint(sines[i + 1])
-            x = (x + uint(words[(7 * i + 7) & 15])) & mask
-            d = a + ((x << 10) | (x >> 22))
-            x = c + (a ^ (d | (b ^ mask))) + uint(sines[i + 2])
-            x = (x + uint(words[(7 * i + 14) & 15])) & mask
-            c = d + ((x << 15) | (x >> 17))
-            x = b + (d ^ (c | (a ^ mask))) + uint(sines[i + 3])
-            x = (x + uint(words[(7 * i + 5) & 15])) & mask
-            b = c + ((x << 21) | (x >> 11))
-            i += 4
-        state[0] = uint(state[0]) + a
-        state[1] = uint(state[1]) + b
-        state[2] = uint(state[2]) + c
-        state[3] = uint(state[3]) + d
+        a = uint(work[0])
+        b = uint(work[1])
+        c = uint(work[2])
+        d = uint(work[3])
+        sines = ptr32(first)
+        twice = ptr32(block)
+        turns = 4
+        while turns:
+            a = ((((c ^ d) & b) ^ d) + a + uint(words[0]) + uint(sines[0])) & mask
+            a = ((a << 7) | (a >> 25)) + b
+            d = ((((b ^ c) & a) ^ c) + d + uint(words[1]) + uint(sines[1])) & mask
+            d = ((d << 12) | (d >> 20)) + a
+            c = ((((a ^ b) & d) ^ b) + c + uint(words[2]) + uint(sines[2])) & mask
+            c = ((c << 17) | (c >> 15)) + d
+            b = ((((d ^ a) & c) ^ a) + b + uint(words[3]) + uint(sines[3])) & mask
+            b = ((b << 22) | (b >> 10)) + c
+            twice[0] = twice[16] = words[0]
+            twice[1] = twice[17] = words[1]
+            twice[2] = twice[18] = words[2]
+            twice[3] = twice[19] = words[3]
+            twice = ptr32(int(twice) + 16)
+            words = ptr32(int(words) + 16)
+            sines = ptr32(int(sines) + 16)
+            turns -= 1
+        words = ptr32(block)
+        turns = 4
+        while turns:
+            a = ((((b ^ c) & d) ^ c) + a + uint(words[1]) + uint(sines[0])) & mask
+            a = ((a << 5) | (a >> 27)) + b
+            d = ((((a ^ b) & c) ^ b) + d + uint(words[6]) + uint(sines[1])) & mask
+            d = ((d << 9) | (d >> 23)) + a
+            c = ((((d ^ a) & b) ^ a) + c + uint(words[11]) + uint(sines[2])) & mask
+            c = ((c << 14) | (c >> 18)) + d
+            b = ((((c ^ d) & a) ^ d) + b + uint(words[0]) + uint(sines[3])) & mask
+            b = ((b << 20) | (b >> 12)) + c
+            words = ptr32(int(words) + 16)
+            sines = ptr32(int(sines) + 16)
+            turns -= 1
+        words = ptr32(int(block) + 64)
+        turns = 4
+        while turns:
+            a = (((b ^ c) ^ d) + a + uint(words[5]) + uint(sines[0])) & mask
+            a = ((a << 4) | (a >> 28)) + b
+            d = (((a ^ b) ^ c) + d + uint(words[8]) + uint(sines[1])) & mask
+            d = ((d << 11) | (d >> 21)) + a
+            c = (((d ^ a) ^ b) + c + uint(words[11]) + uint(sines[2])) & mask
+            c = ((c << 16) | (c >> 16)) + d
+            b = (((c ^ d) ^ a) + b + uint(words[14]) + uint(sines[3])) & mask
+            b = ((b << 23) | (b >> 9)) + c
+            words = ptr32(int(words) - 16)
+            sines = ptr32(int(sines) + 16)
+            turns -= 1
+        words = ptr32(int(block) + 64)
+        turns = 4
+        while turns:
+            a = ((((d ^ mask) | b) ^ c) + a + uint(words[0]) + uint(sines[0])) & mask
+            a = ((a << 6) | (a >> 26)) + b
+            d = ((((c ^ mask) | a) ^ b) + d + uint(words[7]) + uint(sines[1])) & mask
+            d = ((d << 10) | (d >> 22)) + a
+            c = ((((b ^ mask) | d) ^ a) + c + uint(words[14]) + uint(sines[2])) & mask
+            c = ((c << 15) | (c >> 17)) + d
+            b = ((((a ^ mask) | c) ^ d) + b + uint(words[5]) + uint(sines[3])) & mask
+            b = ((b << 21) | (b >> 11)) + c
+            words = ptr32(int(words) - 16)
+            sines = ptr32(int(sines) + 16)
+            turns -= 1
+        work[0] = uint(work[0]) + a
+        work[1] = uint(work[1]) + b
+        work[2] = uint(work[2]) + c
+        work[3] = uint(work[3]) + d

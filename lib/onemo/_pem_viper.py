@@ -11,39 +11,37 @@ def run(buf: ptr8, at: int, stop: int, seen: ptr32) -> int:
     """Take base64 and line ends from buf[at:stop]; returns where something else stands, a blank
     line, or a CR without its LF. seen: an array of 32-bit ints, to which are added [0] characters
     and [2] lines; [1] is the column."""
+    first = int(buf)
+    at += first  # addresses from here on: `at` is in a register, and needs no sum
+    stop += first
     begin = at
     line = at - int(seen[1])  # where the line begins, perhaps before the buffer
     ends = 0  # bytes
     lines = 0
     while at < stop:
-        byte = int(buf[at]) | 0x20
-        if byte >= 0x61:
-            if byte > 0x7A:
-                break
-        else:
-            byte = int(buf[at])
-            if byte <= 0x0D:
-                if at == line:
-                    break
-                if byte == 0x0D:
-                    if at + 1 == stop:
+        # One comparison tells a range, for what is below it is large without a sign.
+        if uint((int(ptr8(at)[0]) | 0x20) - 0x61) > uint(25):
+            byte = int(ptr8(at)[0])
+            if uint(byte - 0x2F) > uint(10):
+                if byte <= 0x0D:
+                    if at == line:
                         break
-                    if int(buf[at + 1]) != 0x0A:
+                    if byte == 0x0D:
+                        if at + 1 == stop:
+                            break
+                        if int(ptr8(at)[1]) != 0x0A:
+                            break
+                        at += 1
+                        ends += 1
+                    elif byte != 0x0A:
                         break
-                    at += 1
                     ends += 1
-                elif byte != 0x0A:
+                    lines += 1
+                    line = at + 1
+                elif byte != 0x2B:
                     break
-                ends += 1
-                lines += 1
-                line = at + 1
-            elif byte < 0x2F:
-                if byte != 0x2B:
-                    break
-            elif byte > 0x39:
-                break
         at += 1
     seen[0] = int(seen[0]) + at - begin - ends
     seen[1] = at - line
     seen[2] = int(seen[2]) + lines
-    return at
+    return at - first

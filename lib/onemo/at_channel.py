@@ -481,7 +481,11 @@ class Channel:
         # Of much that came some is read before what is there is looked at, line after line: the
         # UART must not overflow meanwhile. But no more than there is room for.
         n = len(self._rx) - self._rx_pos
-        if not n or (n < self._rx_room and self.uart.any() >= _CHUNK):
+        if not n:
+            n = self.uart.any()
+            if n:
+                n = self._read(n)
+        elif n < self._rx_room and self.uart.any() >= _CHUNK:
             n = self._read(_CHUNK)
         else:
             n = _NOT_READ
@@ -494,7 +498,9 @@ class Channel:
                 return event
             if 0 < n < _CHUNK or not reads:
                 break  # less was all there was: what comes meanwhile is for the next call
-            n = self._read(_CHUNK)
+            n = self.uart.any()
+            if n:
+                n = self._read(n)
             reads -= 1
         if self._pushing:
             self._pushing = False
@@ -621,13 +627,22 @@ class Channel:
             self._rx_pos = before
             self.data_remaining = 0
             return rx[:before]
-        wanted = min(before, self._rx_room)
-        while len(rx) < wanted and self._read(wanted - len(rx)) == _CHUNK:
-            pass
-        after = self.data_remaining = before - len(rx)
-        self.drained = len(rx) < wanted or (before ^ after) & _BURST_MAX != 0
-        if rx:
-            self._rx_pos = len(rx)
+        wanted = before if before < self._rx_room else self._rx_room
+        size = len(rx)
+        while size < wanted:
+            n = self.uart.any()
+            if n > wanted - size:  # noqa: PLR1730
+                n = wanted - size
+            if not n:
+                break
+            n = self._read(n)
+            size += n
+            if n != _CHUNK:
+                break
+        after = self.data_remaining = before - size
+        self.drained = size < wanted or (before ^ after) & _BURST_MAX != 0
+        if size:
+            self._rx_pos = size
         else:
             self._expire()
         return rx
@@ -670,10 +685,11 @@ class Channel:
         n = self._stop - self._at
         paced = (self._pushing or self._line_open) and self._write_piece
         if paced:
-            wait_ms = self._write_wait_ms()
-            if wait_ms > 0:
+            left_ms = _port.ticks_diff(self._line_free, _port.ticks_ms())  # as _write_wait_ms()
+            if self._piece_ms < left_ms <= _QUEUE_MAX_MS:
                 return False
-            n = min(n, paced)
+            if n > self._write_piece:  # noqa: PLR1730 (min() takes twice as long)
+                n = self._write_piece
         if self._write_takes_offset:
             n = self.uart.write(self._source, self._at, n)
         else:
@@ -687,7 +703,7 @@ class Channel:
             left = self.payload_remaining - n
             self.payload_remaining = left if left > 0 else 0
         if paced:
-            if wait_ms <= -self._piece_ms:  # all that was written before is out
+            if left_ms <= 0 or left_ms > _QUEUE_MAX_MS:  # all that was written before is out
                 self._line_free = _port.ticks_ms()
                 self._line_rest = 0
             # What is left of whole milliseconds counts: the UART would wait for room, awake.
@@ -696,13 +712,8 @@ class Channel:
             self._line_free = _port.ticks_add(self._line_free, n // self.baud)
         return self._at >= self._stop
 
-    def _read(self, size):
-        # Append what the UART has, at most `size` bytes and a piece. Returns how much that was.
-        n = self.uart.any()
-        if not n:
-            return 0
-        if n > size:  # noqa: PLR1730 (min() takes twice as long)
-            n = size
+    def _read(self, n):
+        # Append `n` bytes, which the UART has, or a piece of them. Returns how much that was.
         if n > _CHUNK:  # noqa: PLR1730
             n = _CHUNK
         piece = self._piece
@@ -727,7 +738,8 @@ class Channel:
         self._end_command()
         self._next_event()
         for _ in range(_READS_PER_FLUSH):
-            if not self._read(_CHUNK):
+            size = self.uart.any()
+            if not size or not self._read(size):
                 break
             self._next_event()
 

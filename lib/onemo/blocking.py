@@ -110,8 +110,10 @@ class Modem(_Methods):
         """Wait until the UART has something or the channel must look again, then a little longer
         for what had better be taken together. For the library's own parts."""
         ch = self.channel
-        for _ in self._poll(ch.max_sleep_ms()):
-            pass
-        ms = ch.min_sleep_ms()
-        if ms:
-            _port.sleep_ms(ms)
+        ms = ch.max_sleep_ms()
+        if ms:  # else others had their turn, of whom there are none
+            for _ in self._poll(ms):
+                pass
+            ms = ch.min_sleep_ms()
+            if ms:
+                _port.sleep_ms(ms)

@@ -48,6 +48,11 @@ _HEAD_BYTES = const(30)
 _MORE = const(44)  # with those that tell a list of revoked certificates from one of version 1
 _TEXT_MAX = const(1 << 20)  # bytes outside blocks: so that an endless source ends
 
+# What run() counts
+_COUNT = const(0)  # base64 characters of this block, padding included
+_COLUMN = const(1)  # bytes of this line so far
+_LINE = const(2)  # the line now being read, for messages
+
 # Verdicts, as coarse as they can be told here. cert_pem_faults.py, which is loaded only when a
 # file is refused, looks closer and has the words.
 _BIG = const(1)
@@ -76,7 +81,7 @@ class PemScanner:
     def __init__(self, kind):
         self.line = bytearray(_LINE_MAX + 1)  # of a line that is not base64: what is there so far
         self.head = bytearray(_MORE)  # of the block; before the first one: of the file
-        self._seen = array("i", (0, 0, 0))  # see _pem_plain.run()
+        self.seen = array("i", (0, 0, 1))  # what run() counts, by these indexes
         self.begin(kind)
 
     def begin(self, kind):
@@ -89,14 +94,15 @@ class PemScanner:
         self.block = self.last = -1  # index into _LABELS while inside a block; the block before
         self.length = 0  # of this block, bytes, as its DER says; negative: a fault
         self.dates_at = 0  # of the byte of its DER that is to be kept behind the head; 0: none
-        self.count = 0  # base64 characters of this block, padding included
         self.pads = 0
-        self.lines = 1  # the line now being read, for messages
-        self.column = 0  # bytes of this line so far
+        seen = self.seen
+        seen[_COUNT] = seen[_COLUMN] = 0
+        seen[_LINE] = 1
         self.boundary = False  # this line began with a dash
         self.byte = 0  # the byte at fault; while it is 0: none
         self._cr = False  # a CR was the last byte
         self._tail = False  # spaces were: only the line's end may follow
+        self._plain = False  # within base64, and nothing else is to be looked at
         self.line[:] = self.head[:] = b""  # which overwrites them, for they may be a key's
 
     def feed(self, buf, n=None):
@@ -105,10 +111,20 @@ class PemScanner:
 
         A BEGIN line that was begun in the buffer before is put in front, so that `buf` may get
         longer than it was, by 33 bytes."""
-        if n is not None:
+        if n is not None and n < len(buf):
             buf[n:] = b""
-        self.size += len(buf)
-        at = 0
+        n = len(buf)
+        self.size += n
+        at = run(buf, 0, n, self.seen) if self._plain else 0
+        if at < n:
+            at = self._feed_special(buf, at)
+        self.kept += at
+        if self.kept > PAYLOAD_MAX:
+            self.fault = _BIG
+            self._plain = False
+
+    def _feed_special(self, buf, at):
+        # What is not just more base64. Returns how much is left of the buffer.
         while at < len(buf) and not self.fault:
             n = at
             if self.boundary:
@@ -120,12 +136,13 @@ class PemScanner:
                 if self.block == _EC_PARAMETERS:
                     buf[n:at] = b""
                     at = n
-        self.kept += at
         buf[at:] = b""
-        if self.kept > PAYLOAD_MAX:
-            self.fault = _BIG
-        elif self.size - self.kept > _TEXT_MAX and not self.fault:
+        if self.size - self.kept - at > _TEXT_MAX and not self.fault:
             self.fault = _ENDLESS
+        self._plain = 0 <= self.block < _EC_PARAMETERS and not (
+            self.boundary or self._cr or self._tail or self.pads or self._missing() or self.fault
+        )
+        return at
 
     def finish(self, name=None):
         """The file, which is to be `name`, is complete: ValueError says what is wrong with it, and
@@ -143,7 +160,7 @@ class PemScanner:
     def _text(self, buf, at):
         # Lines outside blocks, or the part of one that is there.
         end = buf.find(b"\n", at) + 1
-        if self.column == 0:
+        if self.seen[_COLUMN] == 0:
             self.line[:] = b""
             if buf[at] == _DASH:
                 self.boundary = True
@@ -158,7 +175,7 @@ class PemScanner:
         stop = end or len(buf)
         if not self.blocks:
             _keep(self.head, _HEAD, buf, at, stop)
-        if self.column or not end:
+        if self.seen[_COLUMN] or not end:
             _keep(self.line, _LINE_MAX, buf, at, stop)
             if end:
                 self.look(self.line, 0, _LINE_MAX)
@@ -169,11 +186,11 @@ class PemScanner:
         if self.fault:
             return at
         if end:
-            self.column = 0
-            end = buf.count(b"\n", at, end)
-            self.lines += end
+            self.seen[_COLUMN] = 0
+            end = buf.count(b"\n", at, end)  # apart, as above
+            self.seen[_LINE] += end
         else:
-            self.column += stop - at
+            self.seen[_COLUMN] += stop - at
         buf[at:stop] = b""
         return at
 
@@ -185,7 +202,7 @@ class PemScanner:
         while where > at and buf[where - 1] == _DASH:
             where -= 1
         if not self.hint:
-            self.hint = self.lines << 8 | (buf[where - 1] if where > at else _DASH)
+            self.hint = self.seen[_LINE] << 8 | (buf[where - 1] if where > at else _DASH)
         while buf[at] in b" \t":
             at += 1
             if at == where:
@@ -213,7 +230,7 @@ class PemScanner:
             self._end_of_boundary()
             if self.fault:
                 return start if block < 0 else at
-            self.lines += 1
+            self.seen[_LINE] += 1
             at += 1
             if block < self.block:
                 self.line.append(_LF)
@@ -238,7 +255,7 @@ class PemScanner:
                     self._keep_head(b"A", 0, 1)
                 if self.length < 0:
                     self.fault = -self.length
-                elif self.count % 4 or self.length != self.count // 4 * 3 - self.pads:
+                elif (count := self.seen[_COUNT]) % 4 or self.length != count // 4 * 3 - self.pads:
                     self.fault = _LENGTH
             self.last = self.block
             self.block = -1
@@ -271,7 +288,7 @@ class PemScanner:
             or (self.last == _EC_PARAMETERS and self.block != _EC_KEY)
         ):
             self.fault = _KIND
-        self.count = self.pads = self.dates_at = 0
+        self.seen[_COUNT] = self.pads = self.dates_at = 0
         self.head[:] = b""
 
     def _missing(self):
@@ -281,7 +298,7 @@ class PemScanner:
             return _HEAD - size
         if not self.dates_at:
             return 0
-        skip = self.count - self.dates_at // 3 * 4
+        skip = self.seen[_COUNT] - self.dates_at // 3 * 4
         return skip if skip < 0 else _MORE - size
 
     def _keep_head(self, buf, at, stop):
@@ -308,45 +325,39 @@ class PemScanner:
         # Base64 and line ends, as far as nothing is special about them; else one byte.
         if self._cr or self._tail or self.pads:
             return self._byte(buf, at)
-        seen = self._seen
-        seen[0] = seen[2] = 0
-        seen[1] = self.column
         end = len(buf)
         missing = self._missing()
         if missing:
             end = min(end, at + abs(missing))
-        end = run(buf, at, end, seen)
-        if missing > 0:
-            if seen[2]:
-                return self._byte(buf, at)
-            self._keep_head(buf, at, end)
+            if missing > 0 and buf.find(b"\n", at, end) >= 0:  # the head is kept without it
+                end = buf.find(b"\n", at, end)
+        end = run(buf, at, end, self.seen)
         if end == at:
             return self._byte(buf, at)
-        self.count += seen[0]
-        self.column = seen[1]
-        self.lines += seen[2]
+        if missing > 0:
+            self._keep_head(buf, at, end)
         return end
 
     def _byte(self, buf, at):
         # One byte of a block, whatever it is.
         byte = self.byte = buf[at]
         if byte == _LF:
-            if self.column == 0:
+            if self.seen[_COLUMN] == 0:
                 self.fault = _BLANK
                 return at
             self._cr = self._tail = False
-            self.lines += 1
-            self.column = 0
+            self.seen[_LINE] += 1
+            self.seen[_COLUMN] = 0
         elif self._cr:
             self.fault = _LINE_END
-        elif byte == _DASH and self.column == 0:
+        elif byte == _DASH and self.seen[_COLUMN] == 0:
             self.boundary = True
             self.line[:] = b""
             return at
         elif byte == _CR:
             self._cr = True
         elif byte in b" \t":
-            if self.column:
+            if self.seen[_COLUMN]:
                 self._tail = True
                 buf[at : at + 1] = b""
             else:
@@ -359,18 +370,18 @@ class PemScanner:
             self.pads += 1
             if self.pads > 2:
                 self.fault = _BAD_PADDING
-        elif run(buf, at, at + 1, self._seen) == at:
-            self.fault = _NOT_BASE64
-        elif self.pads:
-            self.fault = _BAD_PADDING
-        elif self._missing() > 0:
-            self._keep_head(buf, at, at + 1)
-        if self.fault:
-            return at
-        if byte > _SPACE:
-            self.count += 1
-            self.column += 1
-        return at + 1
+            else:
+                self.seen[_COUNT] += 1
+                self.seen[_COLUMN] += 1
+        else:
+            missing = self._missing()
+            if run(buf, at, at + 1, self.seen) == at:
+                self.fault = _NOT_BASE64
+            elif self.pads:
+                self.fault = _BAD_PADDING
+            elif missing > 0:
+                self._keep_head(buf, at, at + 1)
+        return at if self.fault else at + 1
 
 
 def _keep(kept, size, buf, at, stop):

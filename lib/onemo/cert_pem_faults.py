@@ -8,6 +8,9 @@ from ._port import const
 _CERT = const(1)
 _EC_PARAMETERS = const(4)  # index of a label, as in cert_pem.py
 _LINE_MAX = const(64)
+_COUNT = const(0)  # indexes into `seen`, as in cert_pem.py
+_COLUMN = const(1)
+_LINE = const(2)
 
 # Indexes into _TEXTS
 _BIG = const(0)
@@ -184,13 +187,13 @@ def text(scanner, name):
     scanner.fault = scanner.fault or 100 + fault
     words = _TEXTS[fault]
     if fault == _DER_LENGTH:
-        words %= _der_length(scanner.head), scanner.count // 4 * 3 - scanner.pads
+        words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads
     elif fault == _OTHER_CONTENT:
         words %= _other_content(scanner)
     if fault in (_BIG, _ENDLESS):
         words = "PEM refused: " + words
     else:
-        line = 1 if fault in _WHOLE_FILE else scanner.lines
+        line = 1 if fault in _WHOLE_FILE else scanner.seen[_LINE]
         words = "PEM refused at line %d: %s" % (line, words)
     return name + ": " + words if name else words
 
@@ -209,7 +212,7 @@ def _verdict(scanner):
     elif verdict == _KIND:
         verdict = _kind(scanner)
     elif verdict == _LENGTH:
-        verdict = _BAD_LENGTH if scanner.count % 4 else _DER_LENGTH
+        verdict = _BAD_LENGTH if scanner.seen[_COUNT] % 4 else _DER_LENGTH
     elif verdict == _FOREIGN:
         verdict = _not_base64(scanner)
     elif verdict == _HEAD:
@@ -219,7 +222,7 @@ def _verdict(scanner):
 
 def _not_pem(scanner):
     # No block at all: what the file begins with, or the first thing like a BEGIN, tells.
-    if scanner.column:
+    if scanner.seen[_COLUMN]:
         scanner.look(scanner.line, 0, _LINE_MAX)  # the last line
         if scanner.fault:
             return _INDENTED
@@ -254,7 +257,7 @@ def _not_pem(scanner):
 
 def _hinted(scanner):
     # The first thing like a BEGIN.
-    scanner.lines = scanner.hint >> 8
+    scanner.seen[_LINE] = scanner.hint >> 8
     byte = scanner.hint & 0xFF
     if byte in b"\"'`":
         return _QUOTED
@@ -290,7 +293,7 @@ def _boundary(scanner):
 def _not_base64(scanner):
     byte = scanner.byte
     # The first line of a block may be such as "Proc-Type: 4,ENCRYPTED".
-    if byte in b":-" and scanner.count == scanner.column and scanner.column < 24:
+    if byte in b":-" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24:
         return _HEADER
     if byte == 0x5C:
         return _ESCAPED
@@ -348,7 +351,7 @@ def _label(scanner):
 
 
 def _not_der(scanner):
-    if not scanner.count:
+    if not scanner.seen[_COUNT]:
         return _NO_CONTENT
     head = bytes(scanner.head)  # decoded
     if head.startswith(b"-----BEGIN"):

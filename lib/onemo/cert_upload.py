@@ -7,7 +7,9 @@
 # write replaces what was there; the module's digest is compared with that.
 #
 # The scanner cuts the channel's buffer down to the blocks, in place; it grows again for the next
-# read. Both allocate nothing, and need no view of a part of the buffer, which would.
+# read. Both allocate nothing, and need no view of a part of the buffer, which would. What runs for
+# each buffer is written out where it is needed: a call of one's own costs a chip as much as
+# hashing 30 bytes.
 
 from builtins import len, min  # noqa: A004 (as in at_channel)
 
@@ -23,7 +25,7 @@ _LEFT_OVER = const((763, 765))  # codes of an earlier write that broke off (manu
 _ZEROS = const(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 _LINE = const(48)  # bytes by which the scanner may make the buffer longer: a BEGIN line
 _RETRIES = const(1000)  # 10 ms apart
-_TURN = const(2)  # buffers that are judged before others have their turn
+_TURN = const(4)  # buffers that are judged before others have their turn
 _AGAIN = const(3)  # behind CERT and KEY: their own kind once more
 _UNSURE = const(-1)  # in place of a size
 
@@ -51,7 +53,8 @@ class Uploader:
         self._raw_left = 0  # bytes of a source that cannot be rewound, not read yet
         self._position = None  # where the source begins; None: it cannot be rewound
         self._cut = False  # it has more than its blocks
-        self._hash = None
+        self._as_read = False  # what is read is sent, and was looked at before
+        self._hash = self._hasher = None  # what counts in the end; what gets all buffers
         self._digests = ()  # that the object may have in the module
         self._min_size = self._max_size = None  # likewise
         self._given_size = None  # bytes of the source, as the caller says
@@ -132,17 +135,22 @@ class Uploader:
         ch.busy = False
         if self._retries < 0:
             return False
+        buffer = ch.buffer
+        scanner = self._scanner
         for _ in range(_TURN):
-            n = self._read(self._room)
-            if n < 0:  # the front waits a while
+            n = self._stream.readinto(buffer)
+            if n is None:  # the front waits a while
                 self._retries -= 1
                 if self._retries < 0:
                     self._refuse("silent")
                 return True
             self._retries = _RETRIES
             if n:
-                self._scan(n)
-            if n == 0 or self._scanner.fault:  # it is known to be bad, however long it is
+                scanner.feed(buffer, n)
+                self._hasher.update(buffer)
+                if len(buffer) != self._room:
+                    self._restore_room()
+            if n == 0 or scanner.fault:  # it is known to be bad, however long it is
                 self._end_reading()
                 return False
         ch.busy = True
@@ -162,7 +170,7 @@ class Uploader:
                 if event != LINE:
                     yield
                 elif ch.field_equals(0, self._name_bytes):
-                    if kind not in (self._kind, _AGAIN):
+                    if kind <= KEY and kind != self._kind:
                         self._refuse_name()
                     stored = ch.value(1)
                     if stored is None:
@@ -204,8 +212,7 @@ class Uploader:
             self._opened = False
         self._stream = None
         self._ch.busy = False
-        self._extend()
-        self._ch.buffer[self._room :] = b""
+        self._restore_room()
         if self._kind == KEY:
             self._ch.wipe()
             self._scanner.begin(KEY)
@@ -262,65 +269,52 @@ class Uploader:
         self._cut = scanner.kept != scanner.size
         self._end_hash()
 
-    def _read(self, size):
-        # Reads up to `size` bytes; how many, -1 for none yet, 0 at the source's end.
-        buffer = self._ch.buffer
-        if len(buffer) > size:
-            buffer[size:] = b""
-        n = self._stream.readinto(buffer)
-        return -1 if n is None else n
-
-    def _scan(self, n):
-        # Judges the first n bytes of the buffer and leaves what is to be sent, which is hashed
-        # once; how many bytes.
-        buffer = self._ch.buffer
-        self._scanner.feed(buffer, n)
-        n = len(buffer)
-        if n and (self._size is None or self._position is None):
-            self._update_hash(buffer)
-        if n != self._room:
-            self._extend()
-        return n
-
-    def _extend(self):
+    def _restore_room(self):
         # Gives the buffer its size back. It has its room, so that nothing is allocated.
         buffer = self._ch.buffer
         while len(buffer) < self._room:
             buffer.extend(_ZEROS)
+        buffer[self._room :] = b""
 
     def _fill(self, wanted):
         # Finds up to `wanted` bytes to be sent, buffer[_start:_stop]; how many, 0 for none yet.
-        while self._stop == self._ready:
-            self._start = self._stop = self._ready = 0
-            n = self._refill()
-            if n < 0:
+        if self._stop != self._ready:
+            self._start = self._stop
+            n = self._ready - self._stop
+        else:
+            n = self._stream.readinto(self._ch.buffer) if self._as_read else self._refill()
+            if n is None:
                 return 0
             if n == 0:
                 if self._position is None and not self._raw_left:
                     self._refuse("mixed")
                 self._refuse("short", self._size)
+            self._start = 0
             self._ready = n
-        self._start = self._stop
-        self._stop = min(self._ready, self._start + wanted)
-        return self._stop - self._start
+        if n > wanted:  # noqa: PLR1730 (min() takes twice as long)
+            n = wanted
+        self._stop = self._start + n
+        return n
 
     def _refill(self):
-        # Reads what is to be sent next into the buffer; how many bytes, -1 for none yet, 0 at the
-        # source's end.
+        # Reads and judges what is to be sent next; how many bytes of the buffer that is, None for
+        # nothing yet, 0 at the source's end. A source that was not read through before is hashed.
         scanner = self._scanner
-        size = self._room
+        buffer = self._ch.buffer
         while True:
+            self._restore_room()
             if self._position is None:
-                size = min(size, self._raw_left)
-                if not size:
+                buffer[self._raw_left :] = b""
+                if not self._raw_left:
                     return 0
-            n = self._read(size)
-            if n <= 0 or (self._position is not None and not self._cut):
-                if n != self._room:
-                    self._extend()
+            n = self._stream.readinto(buffer)
+            if not n:
                 return n
             self._raw_left -= n
-            n = self._scan(n)
+            scanner.feed(buffer, n)
+            n = len(buffer)
+            if self._position is None:
+                self._hasher.update(buffer)
             if scanner.fault or scanner.kept == self._size:
                 scanner.finish(self._name)  # before the last byte goes out
             if n:
@@ -329,10 +323,7 @@ class Uploader:
     # What depends on the form of an upload; cert_upload_inline has the other one
 
     def _begin_hash(self):
-        self._hash = md5()
-
-    def _update_hash(self, data):
-        self._hash.update(data)
+        self._hasher = self._hash = md5()
 
     def _end_hash(self):
         # All is hashed: the digests and sizes that it may have in the module.
@@ -401,6 +392,7 @@ class Uploader:
             self._stream.seek(self._position)
             self._scanner.begin(self._kind)
         self._start = self._stop = self._ready = 0
+        self._as_read = self._position is not None and not self._cut
         self._modem.partial_upload = self._modem.unverified = self._name
         return self._size
 

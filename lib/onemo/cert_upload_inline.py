@@ -44,6 +44,7 @@ class InlineUploader(Uploader):
                 % (self._modem.require_model(), encoding)
             )
         self._hash = md5()
+        self._hasher = self
         self._crlf_hash = md5() if encoding == ESCAPED else None
         self._line_end = b"\\r\\n" if encoding == ESCAPED else b"\n"
         self._lf_size = 0  # bytes without CR
@@ -51,7 +52,8 @@ class InlineUploader(Uploader):
         # Most line ends in a window of a buffer's size or more: tells how few packets are enough.
         self._max_newlines = self._window = self._newlines = 0
 
-    def _update_hash(self, data):
+    def update(self, data):
+        """Hash what is to be sent: as it may be stored, and so line by line."""
         if self._encoding == HEX:
             self._hash.update(data)
             return

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
-# MD5, which is what MSSLCHECK answers on every model (manual 3.8).
+# MD5, which is what MSSLCHECK answers on every model (manual 3.8). md5() is a new one, with
+# update(buffer) and digest(): the port's own, else one in viper; Unsupported if the port can
+# compile neither. Which one it is, is found out once: a chip looks for `hashlib` in its file
+# system first, for as long as hashing 4 KB takes.
 
-
-def md5():
-    """A new MD5: update(buffer), digest(). The port's own, else one in viper; Unsupported if the
-    port can compile neither."""
-    import hashlib
-
+try:
+    from hashlib import md5
+except ImportError:
     try:
-        return hashlib.md5()
-    except AttributeError:
-        pass
-    try:
-        from ._md5_viper import MD5
+        from ._md5_viper import MD5 as md5
     except (ImportError, SyntaxError, ValueError):
-        from .errors import Unsupported
 
-        raise Unsupported(
-            "this port's hashlib has no MD5 and _md5_viper.py, as source, is not there or does "
-            "not compile, so an upload could not be verified"
-        )
-    return MD5()
+        def md5():
+            from .errors import Unsupported
+
+            raise Unsupported(
+                "this port's hashlib has no MD5 and _md5_viper.py, as source, is not there or "
+                "does not compile, so an upload could not be verified"
+            )

@@ -312,9 +312,11 @@ class Buffered(Script):
         return "UART(1, baudrate=115200, bits=8, parity=None, stop=1, txbuf=512, rxbuf=256)"
 
 
-def test_a_payload_fills_the_line_and_never_waits_for_room_in_the_uart(monkeypatch):
+@pytest.mark.parametrize("silent_ms", [0, 10000, (1 << 29) + 10000])  # then ticks have wrapped
+def test_a_payload_fills_the_line_and_never_waits_for_room_in_the_uart(monkeypatch, silent_ms):
     size, room, per_ms = 8192, 512 + 32, 11.52  # with the chip's own FIFO; 115200 bit/s
     talk = Talk(monkeypatch, Buffered(), buffer=256)
+    talk.now += silent_ms
     talk.ch.command(b"+X=").number(size).send(1000, payload=size)
     assert talk.poll(b"\r\n>") == ["prompt"]
     talk.uart.written.clear()
