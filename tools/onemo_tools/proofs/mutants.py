@@ -190,10 +190,6 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_aio_naps.py",
         "sockets/test_aio.py",
     ),
-    "clock": ("sockets/test_clock.py",),
-    "baud": ("driver/test_baud.py",),
-    "power": ("driver/test_power.py",),
-    "power_sleep": ("driver/test_sleep.py",),
     "supervisor": ("driver/test_supervisor.py",),
     "aio_stream": (
         "sockets/test_aio_naps.py",
