@@ -58,7 +58,7 @@ demo: $(READY)
 
 # More processes than two cores: half of the time tests wait, for a board or a deadline.
 test: $(READY) $(LIBRARIES) lint
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 # Ten thousand messages through a real broker, the connection cut and restored in between.
 soak: $(READY)
