@@ -2,7 +2,7 @@
 """`make bench`: measures, prints the table, writes docs/bench.json, docs/bench.svg and the section
 of the README. `--show` only prints the last run's table; `--render` makes all three anew from
 that run, beside what is promised today; `--chip` measures the RP2040's rows only, `--heap` those
-of heap and flash."""
+of heap and flash, `--speed` those of this machine's time, which must do nothing else then."""
 
 import json
 import platform
@@ -24,9 +24,15 @@ JSON = ROOT / "docs" / "bench.json"
 SVG = ROOT / "docs" / "bench.svg"
 
 
-def main(show: bool = False, render: bool = False, chip: bool = False, heap: bool = False) -> None:
+def main(
+    show: bool = False,
+    render: bool = False,
+    chip: bool = False,
+    heap: bool = False,
+    speed: bool = False,
+) -> None:
     """Measures what the library costs."""
-    if chip or heap:
+    if chip or heap or speed:
         with tempfile.TemporaryDirectory(prefix="onemo-bench-") as folder:
             found = report.refreshed(json.loads(JSON.read_text(encoding="utf-8")))
             device = Device(Path(folder))
@@ -34,6 +40,8 @@ def main(show: bool = False, render: bool = False, chip: bool = False, heap: boo
                 found = report.with_chip(found, device)
             if heap:
                 found = report.with_heap(found, device, lambda text: typer.echo(text, err=True))
+            if speed:
+                found = report.with_speed(found, device)
     elif show or render:
         found = report.refreshed(json.loads(JSON.read_text(encoding="utf-8")))
     else:

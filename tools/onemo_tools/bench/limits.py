@@ -174,7 +174,6 @@ FIGURES = (
 
 # key -> what the tests guard as long as the promise is not kept.
 OPEN: dict[str, float] = {
-    "chip_byte_out": 655,
     "live_import": 30800,
     "live_loaded": 60600,
     "live_loaded_rom": 34500,

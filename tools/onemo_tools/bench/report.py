@@ -51,6 +51,23 @@ def with_heap(report: dict[str, Any], device: Device, say: Say) -> dict[str, Any
     ours: Values = {}
     plain: Values = {}
     found = _heap(device, ours, plain, say)
+    return _renewed(report, ours, plain, found)
+
+
+def with_speed(report: dict[str, Any], device: Device) -> dict[str, Any]:
+    """A report with all that is told of this machine's time measured anew, and nothing else."""
+    ours: Values = {}
+    plain: Values = {}
+    packets = report["packets"]
+    _paced(device, ours, plain, packets)
+    return _renewed(
+        report, ours, plain, {"packets": packets, "speed": _speed(device, ours, plain)}
+    )
+
+
+def _renewed(
+    report: dict[str, Any], ours: Values, plain: Values, found: dict[str, Any]
+) -> dict[str, Any]:
     old = {row["key"]: row for row in report["figures"] if row["key"] not in ours}
     rows = [
         _row(f, ours, plain) if f.key in ours else old[f.key]
