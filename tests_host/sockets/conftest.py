@@ -132,5 +132,15 @@ def sends(rig):
     ]
 
 
+def waited(rig, work):
+    """Seconds that it takes, and what it gives or raises."""
+    began = rig.clock.now()
+    try:
+        found = work()
+    except Exception as error:
+        found = error
+    return round(rig.clock.now() - began, 1), found
+
+
 def commands(rig, prefix):
     return [command for command in rig.module.commands if command.startswith(prefix)]

@@ -9,7 +9,7 @@ import pytest
 from onemo.errors import ConnectionLost, ModemError, ProtocolError, Timeout, Unsupported
 from onemo_simulator import EchoPeer, Peer
 
-from .conftest import HOST, commands, network, sends
+from .conftest import HOST, commands, network, sends, waited
 
 POLL, FLUSH, CLOSE = 3, 1, 4
 READ, WRITE, HUNG_UP = 1, 4, 16
@@ -95,16 +95,6 @@ def opened(rigs):
         return rig, stream, context.sockets[0]
 
     return make
-
-
-def waited(rig, work):
-    """Seconds that it takes, and what it gives or raises."""
-    began = rig.clock.now()
-    try:
-        found = work()
-    except Exception as error:
-        found = error
-    return round(rig.clock.now() - began, 1), found
 
 
 # The handshake

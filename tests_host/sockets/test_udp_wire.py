@@ -4,7 +4,7 @@
 import pytest
 from onemo.errors import CommandError, ConnectionLost, ProtocolError, Timeout
 
-from .conftest import HOST, commands, talker
+from .conftest import HOST, commands, talker, waited
 from .test_wire import fresh, since
 
 LOOKS = [b"AT+MIPSTATE=0", b"AT+MIPRD=0"]
@@ -13,16 +13,6 @@ LOOKS = [b"AT+MIPSTATE=0", b"AT+MIPRD=0"]
 def announced(rig, count=1):
     """The module tells of datagrams."""
     rig.module.urc(b'+MIPURC: "rudp",0,3,%d' % count)
-
-
-def waited(rig, work):
-    """Seconds that it takes, and what it gives or raises."""
-    began = rig.clock.now()
-    try:
-        found = work()
-    except Exception as error:
-        found = error
-    return round(rig.clock.now() - began, 1), found
 
 
 def test_a_life(rigs):
