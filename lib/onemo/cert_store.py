@@ -42,8 +42,10 @@ def remove_op(modem, name, missing_ok=True, forget=False):
         if not missing_ok or error.code != _MISSING:
             raise
         removed = False
-    # Not every model removes PSKs, and one that refuses it says that there is none.
+    # Not every model removes PSKs, and one that refuses it says that there is none. That is
+    # believed of two lists.
     kind = PSK if removed and modem.require_model().psk else KEY
+    again = not removed
     while kind:
         if (yield from find_op(ch, name, kind)) is not None:
             from .errors import VerifyError
@@ -54,6 +56,9 @@ def remove_op(modem, name, missing_ok=True, forget=False):
                 % (name, "OK" if removed else _MISSING)
             )
         kind -= 1
+        if again and not kind:
+            kind = KEY
+            again = False
     if modem.partial_upload == name:
         modem.partial_upload = None
     if forget:

@@ -80,8 +80,7 @@ class Uploader:
         except Exception as error:
             if not self._modem.partial_upload:
                 if isinstance(error, CommandError) and self._digests:
-                    yield from self._remove_copies_op()
-                    self._modem.unverified = None
+                    yield from self._remove_copies_op()  # and once more behind the next write
                 raise error
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from onemo import CERT, KEY
+from onemo.cert_store import remove_op
 from onemo.errors import CommandError, ModemReset, ProtocolError, Timeout, VerifyError
 from onemo_simulator import Fault, damage_store
 
@@ -427,6 +428,26 @@ def test_a_copy_whose_name_was_damaged_in_the_list_as_well_is_removed(rigs, manu
         rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
     assert rig.module.store.certs == {}
     assert told == ["stray"]
+
+
+def test_a_copy_that_no_list_showed_is_looked_for_behind_the_next_write(rigs, manual_ca):
+    rig = rigs(strict=False)
+    feed = rig.module.feed
+    rig.module.feed = lambda data: feed(bytes(data).replace(b'WR="ca.', b'WR="caa.'))
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", times=2)
+    with pytest.raises((CommandError, VerifyError)):
+        rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    rig.module.feed = feed
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    assert list(rig.module.store.certs) == ["ca.pem"]
+
+
+def test_a_removal_that_was_damaged_and_a_list_as_well_removed_nothing(rig, manual_ca):
+    rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    rig.module.reply(b"AT+MSSLRM", b"+CME ERROR: 762")
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK")
+    with pytest.raises(VerifyError, match="still in the module"):
+        rig.modem.run_operation(remove_op(rig.modem, "ca.pem"))
 
 
 class Interrupted(Exception):
