@@ -119,30 +119,11 @@ def remove_copies_op(modem, name, codes):
     """Remove what a write left under a name that was damaged on the line: objects whose names are
     almost `name`, and which nobody could have named so, or whose check code is one of `codes`, of
     what was being written."""
-    for _ in range(2):
-        if (yield from _remove_copies_op(modem, name, codes)):
-            return
-
-
-def _remove_copies_op(modem, name, codes):
-    # True if all that the list named is there; else it was damaged itself.
-    ch = modem.channel
-    found = []
-    whole = True
-    for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
-        ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
-        while (event := ch.poll()) != DONE:
-            if event == LINE:
-                listed = ch.raw(0)
-                if _almost(listed, name.encode()):
-                    found.append(listed)
-            else:
-                yield
-    for listed in found:
-        try:
-            code = yield from find_digest_op(ch, listed)
-        except CommandError:
-            whole = False
+    found = yield from _almost_named_op(modem, name)
+    if None in found.values():
+        found = yield from _almost_named_op(modem, name)
+    for listed, code in found.items():
+        if code is None:
             continue
         if code in codes or not _is_text(listed):
             yield from remove_op(modem, listed)
@@ -157,7 +138,28 @@ def _remove_copies_op(modem, name, codes):
                 "%s, which is almost %s, is in the module as well: if nobody wrote it, it is what "
                 "the line made of that name; certs.remove() removes it" % (_shown(listed), name),
             )
-    return whole
+
+
+def _almost_named_op(modem, name):
+    # {listed name: its check code} of what is almost called `name`; None for one that the module
+    # does not have, whose line in the list was damaged.
+    ch = modem.channel
+    found = {}
+    for kind in (CERT, KEY, PSK) if modem.require_model().psk else (CERT, KEY):
+        ch.command(b"+MSSLLIST=").number(kind).send(STORE_MS, b"+MSSLLIST:")
+        while (event := ch.poll()) != DONE:
+            if event == LINE:
+                listed = ch.raw(0)
+                if _almost(listed, name.encode()):
+                    found[listed] = None
+            else:
+                yield
+    for listed in found:
+        try:
+            found[listed] = yield from find_digest_op(ch, listed)
+        except CommandError:
+            pass
+    return found
 
 
 def _is_text(listed):

@@ -430,6 +430,20 @@ def test_a_copy_whose_name_was_damaged_in_the_list_as_well_is_removed(rigs, manu
     assert told == ["stray"]
 
 
+def test_a_namesake_is_told_once_where_the_list_was_damaged(rigs, manual_ca):
+    rig = rigs(strict=False)
+    rig.modem.certs.write("cb.pem", io.BytesIO(pem(500)))
+    told = []
+    rig.modem.on_event(lambda kind, text: told.append(text[:6]))
+    rig.module.reply(b"AT+MSSLCHECK", b"+CME ERROR: 762")
+    listed = [b'+MSSLLIST: "cb.pem",500', b'+MSSLLIST: "cx.pem",500']
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK")  # before the write
+    rig.module.reply(b"AT+MSSLLIST=1", b"OK", lines=listed)
+    with pytest.raises((CommandError, VerifyError)):
+        rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    assert told == ["cb.pem"]
+
+
 def test_a_copy_that_no_list_showed_is_looked_for_behind_the_next_write(rigs, manual_ca):
     rig = rigs(strict=False)
     feed = rig.module.feed
