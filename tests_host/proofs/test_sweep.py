@@ -269,6 +269,7 @@ def test_garbage_is_refused_with_a_reason(arguments, says):
 
 
 def test_a_wrong_run_is_an_exit_status_and_is_shown(monkeypatch):
+    sweep.singles("remove")  # of a driver that is whole
     monkeypatch.setattr(cert_list, "remove_listed_op", lambda *args: iter(()))
     done = run("--total", 23, "--scenario", "remove", "--jobs", 1)
     assert done.exit_code == 1
