@@ -31,6 +31,7 @@ PROVISION = (
     "cert_pem.py",
     "cert_pem_faults.py",
     "cert_psk.py",
+    "cert_removal.py",
     "cert_restore.py",
     "cert_store.py",
     "cert_upload.py",

@@ -8,7 +8,6 @@ from ._port import as_buffer
 from .at_channel import DONE, FLASH_MS
 from .at_syntax import PAYLOAD_MAX, check_text
 from .cert_digest import find_digest_op
-from .cert_list import remove_copies_op
 from .cert_store import PSK, find_op, remember_source, remove_op
 from .errors import CommandError, ProtocolError, Unsupported, VerifyError
 from .md5 import md5
@@ -66,7 +65,7 @@ def _write_psk_op(modem, pskid, psk):
     try:
         code = yield from _code_op(ch, pskid)
     except CommandError:
-        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+        yield from _remove_copies_op(modem, pskid, psk)
         raise
     verified_by = "MSSLCHECK"
     same = code == _digest(psk)
@@ -76,13 +75,13 @@ def _write_psk_op(modem, pskid, psk):
         same = size == len(psk)
     if not same:
         yield from remove_op(modem, pskid)
-        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+        yield from _remove_copies_op(modem, pskid, psk)
         raise VerifyError(
             "PSK %s is not in the module as it was sent, %s says; it was removed, write it "
             "again" % (pskid, verified_by)
         )
     if suspect:  # what it was then may stand under a damaged name
-        yield from remove_copies_op(modem, pskid, (_digest(psk),))
+        yield from _remove_copies_op(modem, pskid, psk)
     modem.unverified = None
     modem.psk_verified = verified_by
     remember_source(modem, pskid, PSK, psk, len(psk), None)
@@ -108,6 +107,13 @@ def _code_op(ch, pskid):
         if refusal is not None or code is None:
             raise ProtocolError("%s was answered without a code" % ch.command_text())
         refusal = code
+
+
+def _remove_copies_op(modem, pskid, psk):
+    # What the line may have made of its name goes, too.
+    from .cert_removal import remove_copies_op
+
+    return remove_copies_op(modem, pskid, (_digest(psk),))
 
 
 def compare_psk_op(modem, pskid, psk):

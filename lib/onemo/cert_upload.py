@@ -80,7 +80,7 @@ class Uploader:
         except Exception as error:
             if not self._modem.partial_upload:
                 if isinstance(error, CommandError) and self._digests:
-                    yield from self._remove_copies_op()  # and once more behind the next write
+                    yield from self.remove_copies_op()  # and once more behind the next write
                 raise error
             if isinstance(error, CommandError):
                 # 763 and 765 are left-overs of an earlier write; to remove it is the way out.
@@ -96,10 +96,10 @@ class Uploader:
             self.close()
         if stored is not True:
             yield from remove_op(self._modem, name)
-            yield from self._remove_copies_op()
+            yield from self.remove_copies_op()
             self._refuse("digest", stored)
         if suspect:
-            yield from self._remove_copies_op()
+            yield from self.remove_copies_op()
         self._modem.unverified = None
         self.remember(source, size)
         return self._ch.set_result(True)
@@ -111,10 +111,11 @@ class Uploader:
         unload("cert_upload_faults")
         refuse(fault, self._name, *known)
 
-    def _remove_copies_op(self):
+    def remove_copies_op(self):
+        """Remove what this write left under a damaged name, see cert_removal."""
         from binascii import hexlify
 
-        from .cert_list import remove_copies_op
+        from .cert_removal import remove_copies_op
 
         codes = [hexlify(digest).decode() for digest in self._digests]
         return remove_copies_op(self._modem, self._name, codes)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import List  # `list` is a method here
 
 _LOADED = const(
-    "certs cert_store cert_list cert_psk cert_upload cert_upload_inline cert_upload_counted "
-    "cert_pem _pem_viper _pem_plain md5"
+    "certs cert_store cert_list cert_psk cert_removal cert_upload cert_upload_inline "
+    "cert_upload_counted cert_pem _pem_viper _pem_plain md5"
 )
 
 
@@ -182,9 +182,10 @@ class CertStore:
         at_syntax.check_text(name, "name")
         if not in_use_ok:
             check_unused(self._modem, name)
+        from .cert_removal import remove_listed_op
+
         _let_go()
-        remove = self._listing().remove_listed_op
-        return self._modem.run_operation(remove(self._modem, name, missing_ok))
+        return self._modem.run_operation(remove_listed_op(self._modem, name, missing_ok))
 
     def digest(self, name: str, algorithm: int = 0) -> str:
         """The module's check code of a certificate, key or PSK: lower-case hex (manual 3.8). All

@@ -6,7 +6,7 @@ import re
 import pytest
 import typer
 import watched
-from onemo import at_channel, cert_list, certs, net_flow, tls
+from onemo import at_channel, cert_removal, certs, net_flow, tls
 from onemo.at_channel import DONE, FLASH_MS
 from onemo.cert_upload import Uploader
 from onemo.errors import CommandError
@@ -91,7 +91,7 @@ def _removes_blindly(patch):
             removed = False
         return ch.set_result(removed)
 
-    patch.setattr(cert_list, "remove_listed_op", remove_op)
+    patch.setattr(cert_removal, "remove_listed_op", remove_op)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_garbage_is_refused_with_a_reason(arguments, says):
 
 def test_a_wrong_run_is_an_exit_status_and_is_shown(monkeypatch):
     sweep.singles("remove")  # of a driver that is whole
-    monkeypatch.setattr(cert_list, "remove_listed_op", lambda *args: iter(()))
+    monkeypatch.setattr(cert_removal, "remove_listed_op", lambda *args: iter(()))
     done = run("--total", 23, "--scenario", "remove", "--jobs", 1)
     assert done.exit_code == 1
     assert "--only remove/" in done.output.replace("\n", "")

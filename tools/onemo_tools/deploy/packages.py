@@ -21,10 +21,10 @@ PACKAGE = "onemo"
 # What a product that only provisions needs: certificates, keys and TLS contexts into the module.
 _PROVISION = """
 __init__ _md5_viper _pem_plain _pem_viper _port at_channel at_confirm at_masking at_resync at_retry
-at_syntax baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_restore
-cert_store cert_upload cert_upload_counted cert_upload_faults cert_upload_inline certs clock
-clock_known error_numbers error_texts errors errors_seldom md5 model model_find model_info
-model_probe models modem network power_sleep reboot recovery refusals schema start tls
+at_syntax baud blocking cert_digest cert_list cert_pem cert_pem_faults cert_psk cert_removal
+cert_restore cert_store cert_upload cert_upload_counted cert_upload_faults cert_upload_inline
+certs clock clock_known error_numbers error_texts errors errors_seldom md5 model model_find
+model_info model_probe models modem network power_sleep reboot recovery refusals schema start tls
 tls_configure tls_option tls_rows uart
 """
 PROVISION = tuple(_PROVISION.split())
