@@ -93,4 +93,7 @@ class Masking:
 
 def _asks_identifier(line, public):
     line = bytes(memoryview(line)[:public]).upper()  # no copy of what is secret
-    return any(line.find(name) >= 0 for name in _IDENTIFIERS)
+    for name in _IDENTIFIERS:  # noqa: SIM110 - any() would make a generator of it
+        if name in line:
+            return True
+    return False

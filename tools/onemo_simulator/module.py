@@ -55,6 +55,13 @@ COMMANDS: dict[str, Handler] = {
 UNSET = datetime(2070, 1, 1, tzinfo=UTC)
 # What a handler returns when it will end the command itself.
 DEFERRED = object()
+# Command -> what of the profile says whether there is one.
+_DEPENDS = {
+    "MSSLPSK": "psk",
+    "MSSLCIPHER": "ciphers",
+    "MIPMODE": "transparent",
+    "CREG": "creg",
+}
 
 
 class Module(Terminal):
@@ -300,14 +307,10 @@ class Module(Terminal):
             return False
         if name.startswith("MSSL") and not profile.tls:
             return False
-        depends = {
-            "MSSLPSK": profile.psk,
-            "MSSLCIPHER": profile.ciphers,
-            "MIPMODE": profile.transparent,
-            "CREG": profile.creg,
-            "MLPMCFG": profile.power_saving != "none",
-        }
-        return depends.get(name, True)
+        if name == "MLPMCFG":
+            return profile.power_saving != "none"
+        member = _DEPENDS.get(name)
+        return member is None or bool(getattr(profile, member))
 
     def unsupported(self) -> Refusal:
         """The refusal of an option that this model or firmware does not have."""

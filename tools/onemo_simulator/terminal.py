@@ -16,6 +16,7 @@ from .records import Entry, Recovery, Violation, filler_tail, judge_stray
 _NUMERIC = {b"OK": b"0", b"CONNECT": b"1", b"ERROR": b"4"}  # V.250, after ATV0
 _LF = b"\n"
 _LINE_START = re.compile(rb"[\0 ]*")
+_PRINTABLE = re.compile(rb"[\n -~]*")
 
 
 class Tap(Protocol):
@@ -297,7 +298,7 @@ class Terminal:
                 self._start(text, None)
                 return
             text = text[found:]
-        elif not text.isascii() or not text.replace(_LF, b"").decode("ascii").isprintable():
+        elif not _PRINTABLE.fullmatch(text):
             self._violation("junk", text[:80])
         self._start(text, text[2:])
 

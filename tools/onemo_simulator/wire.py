@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 # Texts for AT+CMEE=2; manual 5.2 in English, 3GPP TS 27.007 for those below 100.
@@ -90,8 +91,10 @@ def split_args(text: bytes) -> list[Arg]:
         at += 1  # the comma
 
 
+@lru_cache(maxsize=1024)
 def parse_extended(text: bytes) -> Command | None:
-    """Parse what stands behind AT, from the plus sign on; None when it is no such command."""
+    """Parse what stands behind AT, from the plus sign on; None when it is no such command. Kept
+    for the next time, so nobody changes what it returns."""
     match = _EXTENDED.match(text)
     if match is None:
         return None

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +37,7 @@ from rich.table import Table
 
 from .marked import write_part
 from .sweep_faults import KINDS, LATE_S, LINES, TO_HOST, TO_MODULE, Strike
+from .sweep_objects import root
 from .sweep_scenarios import ALL, BY_NAME
 from .sweep_world import BEYOND, ERROR, RIGHT, WRONG, Scenario, Verdict, World, run
 
@@ -130,8 +131,15 @@ class Tally:
 
 def sweep(name: str, numbers: range) -> Tally:
     """These runs of a scenario."""
-    tally = Tally()
     gc.disable()  # a tenth of the time, and a part leaves little
+    tally = _count(name, numbers)
+    gc.enable()
+    gc.collect()
+    return tally
+
+
+def _count(name: str, numbers: range) -> Tally:
+    tally = Tally()
     for number in numbers:
         world, verdict, strikes = one(name, number)
         kind = strikes[0].kind if len(strikes) == 1 else "two"
@@ -143,8 +151,6 @@ def sweep(name: str, numbers: range) -> Tally:
             tally.reasons[name, verdict.why.partition(":")[0]] += 1
             told = ", ".join(map(str, strikes))
             tally.failures.append((f"{name}/{number}", told, verdict.why))
-    gc.enable()
-    gc.collect()
     return tally
 
 
@@ -158,7 +164,8 @@ def parts(total: int, names: list[str], size: int = _PART) -> Iterator[tuple[str
 
 
 def _part(task: tuple[str, range]) -> Tally:
-    return sweep(*task)
+    gc.disable()  # the process ends with its part, and all that it leaves
+    return _count(*task)
 
 
 def rows(counts: Counter[tuple[str, str]], order: list[str]) -> list[list[str]]:
@@ -246,8 +253,12 @@ def main(
         raise typer.BadParameter(f"there is no {scenario!r}; there are {', '.join(BY_NAME)}")
     began = time.monotonic()
     tally = Tally()
-    tasks = list(parts(total, [scenario] if scenario else list(BY_NAME)))
-    with Pool(jobs) as pool:
+    names = [scenario] if scenario else list(BY_NAME)
+    root()
+    for name in names:
+        singles(name)  # once, for all processes
+    tasks = list(parts(total, names))
+    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
         done = pool.imap_unordered(_part, tasks)
         for part in track(done, "runs", len(tasks), console=console):
             tally.add(part)

@@ -124,11 +124,11 @@ class FaultyUart:
         """When something may happen by itself."""
         if self._rx:
             return self.clock.now()
-        moments = [held[0][0] for held in self._held.values() if held]
         event = self.module.next_event()
-        if event is not None:
-            moments.append(event)
-        return min(moments) if moments else None
+        for held in self._held.values():
+            if held and (event is None or held[0][0] < event):
+                event = held[0][0]
+        return event
 
     # The wire
 

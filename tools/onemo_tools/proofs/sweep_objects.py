@@ -5,6 +5,7 @@ same everywhere. Two of each, which the store knows by names that differ by one 
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -82,11 +83,23 @@ FOREIGN = {(CERT, "vendor.pem"): b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END C
 
 
 @cache
-def folder() -> Path:
-    """Where this process keeps the files that profiles name."""
+def root() -> Path:
+    """Where this process and those that it forks keep files, until it ends."""
     memory = Path("/dev/shm")
     made = Path(tempfile.mkdtemp(prefix="onemo-", dir=memory if memory.is_dir() else None))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def folder() -> Path:
+    """Where this process, and no other, keeps the files that profiles name."""
+    return _folder(os.getpid())
+
+
+@cache
+def _folder(process: int) -> Path:
+    made = root() / str(process)
+    made.mkdir()
     for (_, name), data in CONTENT.items():
         (made / name).write_bytes(data)
     return made
