@@ -56,11 +56,15 @@ class AsyncModem(_Methods):
             await self._wait_turn()
         self._locked = True
         try:
+            steps = operation
             if recover and not ch.ready():
-                operation = self._recovered_op(operation)
+                steps = self._recovered_op(operation)
             sleep = 0
             received = ch.bytes_received
-            for _ in operation:
+            for slot in steps:
+                if slot:  # of an operation that stands
+                    self.connections.standing[slot] = operation
+                    break
                 sleep = self._next_sleep(sleep, received)
                 received = ch.bytes_received
                 try:
@@ -86,7 +90,8 @@ class AsyncModem(_Methods):
 
     def _recovered_op(self, operation):
         yield from self.resync_op()
-        yield from operation
+        for slot in operation:  # not `yield from`, which would close one that stands
+            yield slot
 
     async def _wait_turn(self):
         event = asyncio.Event()

@@ -102,8 +102,12 @@ class Modem(_Methods):
         return iterate_supported(self)
 
     def drive(self, operation) -> None:
-        """Run an operation to its end. For the library's own parts."""
-        for _ in operation:
+        """Run an operation to its end, a standing one until it says so. For the library's own
+        parts."""
+        for slot in operation:
+            if slot:
+                self.connections.standing[slot] = operation
+                break
             self.wait()
 
     def wait(self) -> None:

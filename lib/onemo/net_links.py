@@ -7,7 +7,6 @@
 from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import RETRY_MS, listen_op
 from .at_syntax import field, same
 from .errors import (
     CommandError,
@@ -23,6 +22,7 @@ OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MA
 OPEN_MS = const(60000)
 SILENCE_MS = const(10000)  # of a connection, until the module is asked: a URC may have been lost
 OPEN_MAX_MS = const(600000)
+RETRY_MS = const(500)  # after a refusal, as at_retry has it
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
@@ -36,6 +36,11 @@ _PACKETS = const(3)  # the same for UDP
 _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
 _UNSUPPORTED = const(4)
+
+# Slots of standing operations, see Connections.standing_op()
+LISTENER = const(1)
+RECEIVER = const(2)
+SENDER = const(3)
 
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
@@ -121,6 +126,25 @@ def _note_late(connection, size):
     connection.last_heard_ms = _port.ticks_ms()
 
 
+def _listening_op(connections):
+    # wait_news_op(), which stands.
+    ch = connections._ch
+    connection = yield
+    while True:
+        timeout_ms = yield
+        yield  # from here on a front drives
+        ch.set_deadline(timeout_ms)
+        try:
+            while not connections.has_news(connection):
+                ch.poll()
+                if not connections.has_news(connection):
+                    yield
+        except (Timeout, ModemReset):
+            pass
+        ch.cancel()
+        connection = yield LISTENER
+
+
 class Connections:
     """The module's connections by connect_id."""
 
@@ -133,6 +157,7 @@ class Connections:
         self._cleared_epoch = -1  # in which the module holds no connection but ours
         self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_epoch = -1  # whose clock was seen to be set
+        self.standing = [None, None, None, None]  # operations that are free, see standing_op()
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
@@ -203,18 +228,24 @@ class Connections:
         """True if there is news of a connection since `changed` was cleared."""
         return connection.changed or self._is_gone(connection)
 
+    def standing_op(self, slot, begin):
+        """An operation that stands: what each message needs would take heap each time. It is sent
+        what it is to do, then driven, and yields its slot where another one would end; the front
+        puts it back into `standing` there. One that is left, or raises, is not put back:
+        `begin(self)` makes another."""
+        operation = self.standing[slot]
+        self.standing[slot] = None
+        if not operation:
+            operation = begin(self)
+            next(operation)
+        return operation
+
     def wait_news_op(self, connection, timeout_ms):
         """Operation: serve URCs until there is news of a connection, or the time is over."""
-        ch = self._ch
-        ch.set_deadline(timeout_ms)
-        try:
-            while not self.has_news(connection):
-                ch.poll()
-                if not self.has_news(connection):
-                    yield
-        except (Timeout, ModemReset):
-            pass
-        ch.cancel()
+        operation = self.standing_op(LISTENER, _listening_op)
+        operation.send(connection)
+        operation.send(timeout_ms)
+        return operation
 
     def user_of(self, name):
         """The id of an open connection that uses the object `name`; None if there is none."""
@@ -350,6 +381,9 @@ class Connections:
                         )
                 looks = 0
             except CommandError:  # it may be busy for a moment
+                from .at_retry import listen_op
+
+                _port.unload("at_retry")
                 yield from listen_op(ch, RETRY_MS)
         if not found and not connection.close_reason:
             yield from self.close_op(connection)
