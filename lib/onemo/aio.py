@@ -190,11 +190,12 @@ class AsyncModem(_Methods):
         from .net_links import connections_of
 
         connections = connections_of(self)
+        opening = connections.open_op(connection, timeout_ms)
         try:
-            await self.run_operation(connections.open_op(connection, timeout_ms))
+            await self.run_operation(opening)
             await self.wait_news(connection, timeout_ms, each_turn)
             connections.check_opened(connection, timeout_ms)
-            await self.run_operation(connections.check_peer_op(connection))
+            await self.run_operation(opening)
         except BaseException:
             connections.drop(connection)
             raise

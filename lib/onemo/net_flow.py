@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
 # The bytes of a connection, for both fronts' streams: what is read ahead, what is written and not
-# sent yet. Nothing here waits: a reader is a generator, its name ends in `_steps`, that yields an
-# operation that is to be run, or None, to be resumed once there is news of the connection or
-# `wait_ms` are over. It leaves its result in `_result`.
+# sent yet. Nothing here waits: next_step() says what is to be done to receive something, an
+# operation that is to be run, or None, to call it again once there is news of the connection or
+# `wait_ms` are over. A reader is a generator that yields the same, and its name ends in `_steps`.
+# The result is in `_result` then.
 #
 # What has been taken from the module is always on record here, never only in a generator: a task
 # that is cancelled while it reads loses nothing, the next read begins with it.
@@ -60,10 +61,9 @@ class ConnectionBuffer(_Methods):
         self._into = None  # _into[:_have] was received by the reader under way
         self._have = 0
         self._target = None  # what is received goes there, behind `_have`; None: is read ahead
-        self._wanted = 0  # how many bytes
-        self._began = 0  # ticks
+        self._limit = 0  # how many bytes
+        self._began = None  # ticks; None: its time was over, and the module asked once more
         self._step = _FIRST  # what next_step() did last
-        self._polled_last = False  # the module was asked once more when the time was over
         self._out = b""  # written, not sent
         self._result = None  # of the reader that ran last
 
@@ -109,7 +109,7 @@ class ConnectionBuffer(_Methods):
         self._connections.check(connection)
 
     def _receive_op(self):
-        # Operation: receives up to `_wanted` bytes into `_target`, see _begin_some().
+        # Operation: receives up to `_limit` bytes into `_target`, see _begin_some().
         operation = self._connections.standing_op(RECEIVER, _receiving_op)
         operation.send(self)
         return operation
@@ -210,11 +210,10 @@ class ConnectionBuffer(_Methods):
         # or, without `into`, what is read ahead; nothing at the end of the stream, or if waiting
         # is not allowed: `_result` is None then.
         self._target = into
-        self._wanted = size
+        self._limit = size
         self._began = _port.ticks_ms()
         self._result = 0
         self._step = _FIRST
-        self._polled_last = False
 
     def next_step(self):
         """What is to be done next to receive something: an operation; None: wait for news of the
@@ -257,11 +256,11 @@ class ConnectionBuffer(_Methods):
         if connection.refused_until is not None:
             wait_ms = min(wait_ms, RETRY_MS)
         if timeout_ms is not None:
-            now = timeout_ms - _port.ticks_diff(now, self._began)
-            if now > 0:
-                return min(wait_ms, now)
-            if not self._polled_last:
-                self._polled_last = True  # one that waited asks, before it gives up
+            if self._began is not None:
+                now = timeout_ms - _port.ticks_diff(now, self._began)
+                if now > 0:
+                    return min(wait_ms, now)
+                self._began = None  # one that waited asks, before it gives up
                 return 0 if timeout_ms else wait_ms
             if not timeout_ms:
                 self._result = None
@@ -283,7 +282,7 @@ class ConnectionBuffer(_Methods):
     def _begin_refill(self):
         # The read-ahead is used up: from now on next_step() fills it.
         if not self._readahead:
-            self._readahead = bytearray()
+            self._readahead = bytearray(self.room())
         self._readahead[:] = b""
         self._at = self._stop = 0
         self._begin_some(None, self.room())
@@ -393,17 +392,17 @@ class ConnectionBuffer(_Methods):
 
 
 # The two operations that each message needs are standing ones, see standing_op(): they go from
-# stream to stream, and from message to message.
+# self to self, and from message to message. `self` is the stream that is served now.
 
 
 def _receiving_op(_):
-    stream = yield
+    self = yield
     while True:
         yield  # from here on a front drives
-        ch = stream._ch
-        connection = stream._connection
-        stream._begin()
-        size = min(stream._wanted, stream._modem.require_model().read_max)
+        ch = self._ch
+        connection = self._connection
+        self._begin()
+        size = min(self._limit, self._modem.require_model().read_max)
         ch.command(b"+MIPRD=").number(connection.id).number(size)
         if connection.secret:
             ch.begin_secret()
@@ -415,14 +414,14 @@ def _receiving_op(_):
         try:
             while (event := ch.poll()) != DONE:
                 if event == DATA:
-                    stream._check_id()
+                    self._check_id()
                     unread = ch.value(1)
                     count = ch.data_remaining
                     if (
                         unread is None
                         or count > size
                         or (
-                            not stream._modem.require_model().packet_reads
+                            not self._modem.require_model().packet_reads
                             and (
                                 (unread and count < size)
                                 or (known > 1 and count < min(size, known))
@@ -439,11 +438,11 @@ def _receiving_op(_):
                     connection.unread = unread
                     known = 0
                     while ch.data_remaining:
-                        stream._take_chunk()
+                        self._take_chunk()
                         if ch.data_remaining and ch.drained:
                             yield
                 elif event == LINE:
-                    stream._check_count()
+                    self._check_count()
                     if connection.unread:
                         known = 0
                 else:
@@ -453,50 +452,50 @@ def _receiving_op(_):
             connection.refused_until = None
         except ModemError as error:
             if connection.last_read or not isinstance(error, CommandError):
-                stream._break(error)
+                self._break(error)
             # At the end of a connection a refusal only says that there is no more, unless more
             # had been announced.
             if known or not connection.close_reason:
-                yield from stream._refused_op(error)
+                yield from self._refused_op(error)
                 connection.unread = max(known, connection.unread)
             else:
                 connection.refused_until = None
         connection.in_transfer = False
         connection.last_heard_ms = _port.ticks_ms()
         connection.strays = ch.strays
-        if stream._target is None:
-            stream._stop = connection.last_read
+        if self._target is None:
+            self._stop = connection.last_read
         else:
-            stream._have += connection.last_read
-        stream = connection = None
-        stream = yield RECEIVER
+            self._have += connection.last_read
+        self = connection = None
+        self = yield RECEIVER
 
 
 def _sending_op(connections):
     # In the largest packets that the model takes, and that its 10 s for one allow.
-    stream = yield
+    self = yield
     while True:
         data = yield
         start = yield
         stop = yield
         yield  # from here on a front drives
         if data is None:
-            data = stream._out
+            data = self._out
             stop = len(data)
-            stream._out = b""
-        ch = stream._ch
-        connection = stream._connection
+            self._out = b""
+        ch = self._ch
+        connection = self._connection
         while start < stop:
-            stream._begin()
+            self._begin()
             if connection.tls and not connection.accepted:
                 check_no_hello(data, start, stop)
             if connection.close_reason:
                 raise ConnectionLost("the peer of connection %d has gone" % connection.id)
             connection.in_transfer = True  # until it is whole: how much went out is not known
-            n = min(stop - start, stream.packet_max())
+            n = min(stop - start, self.packet_max())
             accepted = None  # how many bytes the module took; None if it answers only OK
             try:
-                if stream._modem.require_model().prompt:
+                if self._modem.require_model().prompt:
                     ch.command(b"+MIPSEND=").number(connection.id).number(n)
                     ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False)
                     while (event := ch.poll()) != PROMPT:
@@ -508,7 +507,7 @@ def _sending_op(connections):
                     ch.push(data, start, start + n)
                     size = n
                 else:
-                    yield from stream._send_inline_op(data, start, n)
+                    yield from self._send_inline_op(data, start, n)
                     size = 2 * n
                 ch.set_deadline(_SEND_MS, size)
                 began = _port.ticks_ms()
@@ -516,7 +515,7 @@ def _sending_op(connections):
                     if event != LINE:
                         yield
                         continue
-                    stream._check_id()
+                    self._check_id()
                     if connection.last_sent:
                         connection.on_sent(ch.value(1))
                     else:
@@ -527,8 +526,8 @@ def _sending_op(connections):
                     if began > _STALLED_MS + size * 10000 // ch.baud:
                         raise ConnectionLost("bytes were lost on their way to the module")
             except ModemError as error:
-                stream._break_sending(error)
-                yield from stream._refused_op(error)  # before its prompt: nothing was sent
+                self._break_sending(error)
+                yield from self._refused_op(error)  # before its prompt: nothing was sent
                 connection.in_transfer = False
                 continue
             connection.in_transfer = False
@@ -536,15 +535,15 @@ def _sending_op(connections):
             if accepted is None:
                 connection.last_sent = n
             elif accepted > n:
-                stream._break(ConnectionLost("the module sent %d bytes, not %d" % (accepted, n)))
+                self._break(ConnectionLost("the module sent %d bytes, not %d" % (accepted, n)))
             elif accepted < 1:
                 raise Timeout("connection %d takes no more data" % connection.id)
             elif accepted < n:
-                n = yield from stream._confirm_sent_op(accepted, n)
+                n = yield from self._confirm_sent_op(accepted, n)
             connection.accepted += n
             start += n
-        stream = connection = data = None
-        stream = yield SENDER
+        self = connection = data = None
+        self = yield SENDER
 
 
 def check_no_hello(data, start, stop):

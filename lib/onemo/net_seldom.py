@@ -8,7 +8,6 @@ from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
 from .at_retry import ask_op, is_over, is_transient
 from .errors import CommandError, ConnectionLost, ModemError
-from .net_links import SILENCE_MS
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
 if TYPE_CHECKING:
@@ -16,7 +15,28 @@ if TYPE_CHECKING:
 
 _REFUSED_MS = const(30000)  # for which a busy module may refuse, on a stream without a timeout
 _REFUSED_MAX_MS = const(600000)  # and on any; ticks are counted in days, not weeks
-_SILENCE_MAX_MS = const(600000)  # between two looks at a silent one: net_links has the first
+_SILENCE_MS = const(10000)  # between two looks at a silent one, at first: as net_links has it
+_SILENCE_MAX_MS = const(600000)
+_CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
+
+
+def is_closed_op(ch, number):
+    """Operation: whether the module shows a connection as closed."""
+    closed = False  # no line that can be read tells nothing
+    ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
+    try:
+        while (event := ch.poll()) != DONE:
+            if event != LINE:
+                yield
+            else:  # without its last field the line may have been cut
+                closed = (
+                    ch.value(0) == number
+                    and ch.text(4) in _CLOSED
+                    and not (ch.text(4) is None and ch.text(1))
+                )
+    except CommandError as error:
+        closed = error.code is not None  # there is none; a plain ERROR is a damaged line's
+    return closed
 
 
 def _let_go():
@@ -94,7 +114,7 @@ class Methods:
             connection.close_reason = 2  # how is not known
             ch.lose_sync()  # it may have rebooted
         if connection.unread or connection.close_reason:
-            connection.silence_ms = SILENCE_MS
+            connection.silence_ms = _SILENCE_MS
         else:
             connection.silence_ms = min(2 * connection.silence_ms, _SILENCE_MAX_MS)
 

@@ -165,12 +165,14 @@ def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None, udp=Fals
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
     connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
-    connection.udp = udp
+    if udp:
+        connection.udp = True
+    opening = connections.open_op(connection, timeout_ms)
     try:
-        modem.run_operation(connections.open_op(connection, timeout_ms))
+        modem.run_operation(opening)
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))
         connections.check_opened(connection, timeout_ms)
-        modem.run_operation(connections.check_peer_op(connection))
+        modem.run_operation(opening)
     except BaseException:
         connections.drop(connection)
         raise
