@@ -356,7 +356,7 @@ class Connections:
             if self._clock_epoch != modem.epoch and tls.checks_dates():
                 from .clock import check_op
 
-                _port.unload("clock")
+                _port.unload("clock", "at_retry")
                 yield from check_op(modem)
                 self._clock_epoch = modem.epoch
         # Its id, which another one may have to give back
