@@ -61,9 +61,9 @@ class AsyncModem(_Methods):
                 steps = self._recovered_op(operation)
             sleep = 0
             received = ch.bytes_received
-            for slot in steps:
-                if slot:  # of an operation that stands
-                    self.connections.standing[slot] = operation
+            for idle in steps:
+                if idle:  # an operation that stands
+                    idle.append(operation)
                     break
                 sleep = self._next_sleep(sleep, received)
                 received = ch.bytes_received
@@ -90,8 +90,8 @@ class AsyncModem(_Methods):
 
     def _recovered_op(self, operation):
         yield from self.resync_op()
-        for slot in operation:  # not `yield from`, which would close one that stands
-            yield slot
+        for idle in operation:  # not `yield from`, which would close one that stands
+            yield idle
 
     async def _wait_turn(self):
         event = asyncio.Event()

@@ -613,9 +613,9 @@ class Channel:
 
     # Data inside an answer, `+MIPRD: 0,0,5,<5 bytes>`: it may hold anything, line ends too
 
-    def read_chunk(self, whole=False):
-        """The next chunk of the data, valid until the next call; empty: nothing yet. `whole`: with
-        all that came along behind the data, for a slice is a new object.
+    def read_chunk(self, end=False):
+        """The next chunk of the data, valid until the next call; empty: nothing yet. `end`: with
+        the end of the answer, if it came along, for a slice is a new object.
         `data_remaining` counts down to 0. `drained`: wait before the next call, if there is one:
         there is no more yet, or so much was handed out that others should have their turn."""
         rx = self._rx
@@ -627,7 +627,7 @@ class Channel:
         if len(rx) > before:  # the end of the answer came along
             self._rx_pos = before
             self.data_remaining = 0
-            return rx if whole else rx[:before]
+            return rx if end else rx[:before]
         wanted = before if before < self._rx_room else self._rx_room
         size = len(rx)
         while size < wanted:

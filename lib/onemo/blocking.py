@@ -58,9 +58,7 @@ class Modem(_Methods):
         except:  # `finally` would make the frame too large for the stack
             self._end_run()
             raise
-        self.channel.running = False
-        if self.power:
-            self.power.rest(self.channel)
+        self._end_run()
         return self.channel.result
 
     def _end_run(self):
@@ -104,10 +102,9 @@ class Modem(_Methods):
     def drive(self, operation) -> None:
         """Run an operation to its end, a standing one until it says so. For the library's own
         parts."""
-        for slot in operation:
-            if slot:
-                self.connections.standing[slot] = operation
-                break
+        for idle in operation:
+            if idle:
+                return idle.append(operation)
             self.wait()
 
     def wait(self) -> None:

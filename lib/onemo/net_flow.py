@@ -395,7 +395,7 @@ class ConnectionBuffer(_Methods):
 # self to self, and from message to message. `self` is the stream that is served now.
 
 
-def _receiving_op(_):
+def _receiving_op(connections):
     self = yield
     while True:
         yield  # from here on a front drives
@@ -468,7 +468,7 @@ def _receiving_op(_):
         else:
             self._have += connection.last_read
         self = connection = None
-        self = yield RECEIVER
+        self = yield connections.idle[RECEIVER]
 
 
 def _sending_op(connections):
@@ -543,7 +543,7 @@ def _sending_op(connections):
             connection.accepted += n
             start += n
         self = connection = data = None
-        self = yield SENDER
+        self = yield connections.idle[SENDER]
 
 
 def check_no_hello(data, start, stop):

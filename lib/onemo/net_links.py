@@ -36,12 +36,10 @@ _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
 _UNSUPPORTED = const(4)
 
-# Slots of standing operations, see Connections.standing_op()
-LISTENER = const(1)
-RECEIVER = const(2)
-SENDER = const(3)
-_OPENING = const(4)  # of one between its two rounds, which its front keeps
-_SLOTS = const(5)
+# Kinds of standing operations, see Connections.standing_op()
+LISTENER = const(0)
+RECEIVER = const(1)
+SENDER = const(2)
 
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
@@ -155,7 +153,7 @@ def _listening_op(connections):
             pass
         ch.cancel()
         connection = None  # it may be over: nothing here is to keep it
-        connection = yield LISTENER
+        connection = yield connections.idle[LISTENER]
 
 
 def names_of(settings):
@@ -176,7 +174,8 @@ class Connections:
         self._cleared_epoch = -1  # in which the module holds no connection but ours
         self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_epoch = -1  # whose clock was seen to be set
-        self.standing = [None] * _SLOTS  # operations that are free, see standing_op()
+        # Operations that are idle, by kind and behind one for none; see standing_op()
+        self.idle = ([None], [None], [None])
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
@@ -247,16 +246,16 @@ class Connections:
         """True if there is news of a connection since `changed` was cleared."""
         return connection.changed or self._is_gone(connection)
 
-    def standing_op(self, slot, begin):
+    def standing_op(self, kind, begin):
         """An operation that stands: what each message needs would take heap each time. It is sent
-        what it is to do, then driven, and yields its slot where another one would end; the front
-        puts it back into `standing` there. One that is left, or raises, is not put back:
-        `begin(self)` makes another."""
-        operation = self.standing[slot]
-        self.standing[slot] = None
-        if not operation:
-            operation = begin(self)
-            next(operation)
+        what it is to do, then driven, and yields a list where another one would end: the front
+        appends it there. One that is left, or raises, is not there again: `begin(self)` makes
+        another."""
+        idle = self.idle[kind]
+        if len(idle) > 1:
+            return idle.pop()
+        operation = begin(self)
+        next(operation)
         return operation
 
     def wait_news_op(self, connection, timeout_ms):
@@ -408,8 +407,7 @@ class Connections:
         ch.send(REPLY_MS)
         while ch.poll() != DONE:
             yield
-        yield _OPENING
-        self.standing[_OPENING] = None
+        yield [ch]  # its front keeps it
         other = False  # it was found
         for _ in range(_LOOKS):
             ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
@@ -483,7 +481,6 @@ class Connections:
             self._table[number] = None
             self._start_cooldown(number, _COOLDOWN_MS)
             self._cleared_epoch = -1
-        self.standing[_OPENING] = None
 
     def _clear_op(self):
         # The module keeps connections over a host's reset, or opens one that was given up.
