@@ -641,7 +641,7 @@ class Channel:
             if n != _CHUNK:
                 break
         self.data_remaining = before - size
-        self.drained = size < wanted or (before ^ self.data_remaining) & _BURST_MAX != 0
+        self.drained = size < wanted or (before ^ self.data_remaining) & _BURST_MAX
         if size:
             self._rx_pos = size
         else:

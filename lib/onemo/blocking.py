@@ -52,14 +52,16 @@ class Modem(_Methods):
         self.channel.running = True
         try:
             if recover and not self.channel.ready():
-                recover = self.resync_op()
-                self.drive(recover)
+                self.drive(self.resync_op())
             self.drive(operation)
         except:  # `finally` would make the frame too large for the stack
             self._end_run()
             raise
-        self._end_run()
-        return self.channel.result
+        operation = self.channel  # it is over, and another local would make the frame too large
+        operation.running = False
+        if self.power:
+            self.power.rest(operation)
+        return operation.result
 
     def _end_run(self):
         self.channel.running = False
