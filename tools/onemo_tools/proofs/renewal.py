@@ -305,8 +305,8 @@ class Device(outage.Device):
         stream = await self.front.connect(HOST, self.world.endpoint.port, tls)
         stream.write(b"ping\n")
         assert await stream.readline() == b"ping\n"
-        # A module that has rebooted has its settings again, now that it has connected, and until it
-        # reboots while it closes.
+        # A module that has rebooted has its settings again, now that it has connected, for as long
+        # as it does not reboot in the close.
         ca, cert, key = module.contexts.names(1)
         await stream.wait_closed()
         assert set(objects) == {(1, ca), (1, cert), (2, key)}, f"in use: {ca}, {cert}, {key}"
