@@ -153,6 +153,10 @@ def test_each_entry_of_the_equivalent_names_a_function_and_says_why():
         ("ch.value(0) -> ch.value(1)", False),
         ("ch.value(01) -> ch.value(None1)", False),
         ("ch.number(0) -> ch.number(None)", False),
+        ("if line.find(name) >= 0: -> if line.rfind(name) >= 0:", True),
+        ("if a.find(b) < 0 or c.find(b) < 0: -> if a.find(b) < 0 or c.rfind(b) < 0:", True),
+        ("at = line.find(name) -> at = line.rfind(name)", False),
+        ("if line.find(name) > 0: -> if line.rfind(name) > 0:", False),
     ],
 )
 def test_what_changes_nothing_wherever_it_stands(change, same):

@@ -82,6 +82,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     "at_confirm": (
         "driver/test_faults_of_answers.py",
         "driver/test_true_means_true.py",
+        "driver/test_transient.py",
         "driver/test_start.py",
     ),
     "tls": (
@@ -180,6 +181,8 @@ SLICES: dict[str, tuple[str, ...]] = {
     "cert_digest": (
         "pure/test_digest.py",
         "driver/test_certs.py",
+        "driver/test_commands.py",
+        "driver/test_store_words.py",
     ),
     "cert_validity": ("renew/test_validity.py",),
     "network": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 MILLISECOND = "moves a deadline by the millisecond in which it ends"
 BEGINS_LINE = "what is looked for never begins the line: the command's name does"
+BEGINS_AT = "every command begins with AT"
 NO_ZERO = "the loop is not entered with 0"
 NEXT_COMMAND = "the query behind it announces its own, none"
 LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
@@ -20,6 +21,7 @@ ANYWHERE: dict[tuple[str, str], str] = {
     (r"\b(value|text|raw|field_equals)\(0\b", r"\1(None"): (
         "without a number the first parameter is meant, too"
     ),
+    (r"\.find\(([^()]*)\) (>=|<) 0\b", r".rfind(\1) \2 0"): "whether it is there, not where",
 }
 
 EQUIVALENT: dict[tuple[str, str], str] = {
@@ -66,15 +68,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         """lists = lists or line.find(b'"auth"') >= 0 -> """
         """lists = lists or line.find(b'"auth"') >= 1""",
     ): BEGINS_LINE,
-    (
-        "tls.TLSContext._is_listed_op",
-        """lists = lists or line.find(b'"auth"') >= 0 -> """
-        """lists = lists or line.rfind(b'"auth"') >= 0""",
-    ): "whether it is there, not where",
-    (
-        "tls.TLSContext._is_listed_op",
-        "found = found or line.find(name) >= 0 -> found = found or line.rfind(name) >= 0",
-    ): "whether it is there, not where",
     (
         "tls.TLSContext._apply_op",
         "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
@@ -299,4 +292,39 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "yield from certs.uploader().write_op(name, source, kind, size, None, None)",
     ): TESTED,
     ("provisioning_journal.Journal.read", 'fault = None -> fault = ""'): TESTED,
+    ("at_confirm.confirm_empty_op", 'level = None -> level = ""'): (
+        "a query without its line is an error, and all that counts is whether it is 1"
+    ),
+    (
+        "at_retry.is_over",
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 0 -> "
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 1",
+    ): MILLISECOND,
+    (
+        "at_retry.is_over",
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 0 -> "
+        "return _port.ticks_diff(end, _port.ticks_ms()) < 0",
+    ): MILLISECOND,
+    (
+        "at_retry.ask_op",
+        'expect = command[: command.find(b"?")] + b":" -> '
+        'expect = command[: command.find(b"XX?XX")] + b":"',
+    ): "the question mark is what ends such a command",
+    (
+        "at_retry.ask_op",
+        'expect = command[: command.find(b"?")] + b":" -> '
+        'expect = command[: command.rfind(b"?")] + b":"',
+    ): "there is one question mark",
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 1 and [name for name in _RESTARTS if '
+        "line.find(name) >= 0]",
+    ): BEGINS_AT,
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") <= 0 and [name for name in _RESTARTS if '
+        "line.find(name) >= 0]",
+    ): BEGINS_AT,
 }
