@@ -306,6 +306,18 @@ BAD = [
     pytest.param(
         CERTIFICATE.replace(b"END C", b"END X509 C"), CERT, "END line that is misspelt", id="label"
     ),
+    pytest.param(
+        CERTIFICATE.rstrip().replace(b"END C", b"END X509 C"),
+        CERT,
+        "END line that is misspelt",
+        id="label in the last line, without its end",
+    ),
+    pytest.param(
+        RSA.replace(b"END RSA PRIVATE KEY-----", b"END EC PRIVATE KEY-----x"),
+        KEY,
+        "END line that is misspelt",
+        id="label, and more behind",
+    ),
     pytest.param(CERTIFICATE.replace(b"-----END", b"----END"), CERT, "END line that", id="4 END"),
     pytest.param(CERTIFICATE.replace(b"-----END", b"-----END "), CERT, "END line that", id="E  C"),
     pytest.param(RSA.replace(b"END RSA", b"END EC"), KEY, "not that of the", id="labels of keys"),
@@ -409,21 +421,22 @@ def test_bad_files_are_refused_in_words(data, kind, words):
         assert judge(data, kind, sizes) == said
 
 
-INSIDE = {
-    "CERTIFICATE": (CERTIFICATE_3, "a certificate"),
-    "PRIVATE KEY": (pkcs8(40), "a private key (PKCS#8)"),
-    "long PRIVATE KEY": (pkcs8(1400), "a private key (PKCS#8)"),
-    "RSA PRIVATE KEY": (rsa(600), "an RSA private key"),
-    "EC PRIVATE KEY": (sec1(80), "an EC private key"),
-    "CERTIFICATE REQUEST": (REQUEST, "request"),
-    "long CERTIFICATE REQUEST": (LONG_REQUEST, "request"),
-    "ATTRIBUTE CERTIFICATE": (ATTRIBUTES, ""),
-    "X509 CRL": (CRL_1, "a certificate"),
-    "PUBLIC KEY": (PUBLIC, "a public key"),
-    "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key"),
-    "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key"),
-    "PKCS12": (PKCS12, "PKCS#12"),
-    "PKCS7": (PKCS7, "PKCS#7"),
+REQUESTED = ("a certificate request: ", "a certificate, a request or a revocation list: ")
+INSIDE = {  # and how what it is called begins
+    "CERTIFICATE": (CERTIFICATE_3, "a certificate: "),
+    "PRIVATE KEY": (pkcs8(40), "a private key (PKCS#8), whose label is PRIVATE KEY: "),
+    "long PRIVATE KEY": (pkcs8(1400), "a private key (PKCS#8), whose label is PRIVATE KEY: "),
+    "RSA PRIVATE KEY": (rsa(600), "an RSA private key, whose label is RSA PRIVATE KEY: "),
+    "EC PRIVATE KEY": (sec1(80), "an EC private key, whose label is EC PRIVATE KEY: "),
+    "CERTIFICATE REQUEST": (REQUEST, REQUESTED),
+    "long CERTIFICATE REQUEST": (LONG_REQUEST, REQUESTED),
+    "ATTRIBUTE CERTIFICATE": (ATTRIBUTES, ("something else, ", "a certificate, a request or ")),
+    "X509 CRL": (CRL_1, "a certificate revocation list (CRL): "),
+    "PUBLIC KEY": (PUBLIC, "a public key: "),
+    "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key: "),
+    "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key: "),
+    "PKCS12": (PKCS12, "PKCS#12: "),
+    "PKCS7": (PKCS7, "PKCS#7: "),
 }
 
 
@@ -440,8 +453,16 @@ def test_what_is_inside_is_looked_at(label, inside):
             assert not isinstance(it, str), it
         else:
             assert f"the label says {label}, inside is " in it
-            assert name in it.partition("inside is ")[2]
+            assert it.partition("inside is ")[2].startswith(name)
             assert judge(armour(label, content, width), kind, [1]) == it
+
+
+@pytest.mark.parametrize("size", [20, 127, 128, 255, 256, 300, 513, 1000])
+def test_both_lengths_are_told_of_a_block_that_lost_a_line(size):
+    content = der(b"\2\1\0" + der(OID) + bytes(size))
+    short = armour("PRIVATE KEY", content[:-12])
+    said = judge(short, KEY)
+    assert f"says is {len(content)} bytes, but the base64 has {len(content) - 12};" in said
 
 
 DATES = {"17": b"\x17\x0d" + bytes(13), "18": b"\x18\x0f" + bytes(15)}

@@ -308,7 +308,7 @@ def test_tls_inside_tls_is_refused_in_words(rigs):
     assert inside.read(10 + len(HELLO))[10:] == HELLO
 
 
-def test_tls_inside_tls_is_refused_on_a_board_too():
+def test_tls_inside_tls_is_refused_on_micropython_too():
     """By MicroPython's own ssl, and over asyncio's front."""
     from onemo_simulator import EchoPeer, LoopNetwork, Module
 

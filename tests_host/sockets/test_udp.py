@@ -395,7 +395,7 @@ class Server:
         self._thread.join(5)
 
 
-def test_a_time_client_that_makes_ntptimes_calls():
+def test_a_time_client_that_makes_ntptimes_calls_on_micropython():
     """`ntptime` itself is nowhere to be had as a package: these are its calls, in its order."""
 
     def ntp(data):
@@ -428,7 +428,7 @@ with modem.use_as_socket():
     assert out == f"{NTP_2027}\n"
 
 
-def test_a_name_is_asked_for_as_coap_and_dns_clients_do():
+def test_a_name_is_asked_for_on_micropython_as_coap_and_dns_clients_do():
     """And 1000 answers nobody asked for leave the heap as it was."""
 
     def dns(data):

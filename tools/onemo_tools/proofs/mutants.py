@@ -158,10 +158,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "driver/test_inline.py",
         "driver/test_unknown_uploads.py",
     ),
-    "cert_upload_counted": (
-        "driver/test_counted.py",
-        "driver/test_certs.py",
-    ),
+    "cert_upload_counted": ("driver/test_inline_anywhere.py",),
     "cert_psk": (
         "driver/test_psk.py",
         "driver/test_restore.py",
@@ -177,7 +174,7 @@ SLICES: dict[str, tuple[str, ...]] = {
         "pure/test_pem.py",
         "pure/test_pem_cases.py",
     ),
-    "cert_der": ("pure/test_pem.py",),
+    "cert_der": ("pure/test_der_files.py",),
     "cert_digest": (
         "pure/test_digest.py",
         "driver/test_certs.py",
@@ -223,6 +220,7 @@ def stage(name: str = "") -> None:
     no_caches = shutil.ignore_patterns("__pycache__")
     for source, copy in (("lib", "src"), ("tests_host", "tests_host"), ("tools", "tools")):
         shutil.copytree(ROOT / source, STAGE / copy, ignore=no_caches)
+    shutil.copy(ROOT / "config.json", STAGE)
     config = (ROOT / "pyproject.toml").read_text()
     (STAGE / "pyproject.toml").write_text(sliced(config, name) if name else config)
 

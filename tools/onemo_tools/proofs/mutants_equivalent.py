@@ -22,6 +22,7 @@ ANYWHERE: dict[tuple[str, str], str] = {
         "without a number the first parameter is meant, too"
     ),
     (r"\.find\(([^()]*)\) (>=|<) 0\b", r".rfind(\1) \2 0"): "whether it is there, not where",
+    (r'(\bfrom_bytes\(.*), "big"\)', r"\1, )"): "a PC's Python knows no other by default",
 }
 
 EQUIVALENT: dict[tuple[str, str], str] = {
@@ -327,4 +328,24 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         '0] -> restarts = line.find(b"?") <= 0 and [name for name in _RESTARTS if '
         "line.find(name) >= 0]",
     ): BEGINS_AT,
+    (
+        "cert_pem_faults.text",
+        "scanner.fault = scanner.fault or 100 + fault -> scanner.fault = scanner.fault or 101 + "
+        "fault",
+    ): ("what counts from now on is that it is not 0"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 1 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0:',
+    ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._not_base64",
+        'if byte in b":-" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24: -> if byte in '
+        'b"XX:-XX" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24:',
+    ): ("letters are base64's own, and no fault"),
+    (
+        "cert_pem_faults.text",
+        "words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads -> "
+        "words %= _der_length(scanner.head), scanner.seen[_COUNT] / 4 * 3 - scanner.pads",
+    ): ("the count is a multiple of 4 then, and %d shows no fraction"),
 }
