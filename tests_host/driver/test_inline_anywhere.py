@@ -156,6 +156,30 @@ def test_what_cannot_be_counted_before_is_refused(rig, manual_ca):
     assert rig.modem.certs.write("a", io.BytesIO(pem(8000)), inline=True) is True
 
 
+@pytest.mark.parametrize(("counts", "size"), [("typed", 7829), ("decoded", 8066)])
+def test_as_much_as_the_module_takes_is_counted_and_goes(rigs, counts, size):
+    rig = rigs("MN316-S", inline_length=counts)
+    rig.modem.certs.encoding = ESCAPED
+    data = pem(size)
+    assert size + (3 if counts == "typed" else 1) * data.count(b"\n") == 8192
+    assert rig.modem.certs.write("a", io.BytesIO(data), check_length=counts) is True
+    words = "a counts 8196 bytes, typed; the module takes 8192: leave check_length out"
+    with pytest.raises(ValueError, match=words):
+        rig.modem.certs.write("a", io.BytesIO(pem(7830)), check_length="typed")
+
+
+def test_reads_of_single_bytes_end_between_cr_and_lf(rigs):
+    class Drops(io.BytesIO):
+        def readinto(self, buf):
+            return super().readinto(memoryview(buf)[:1])
+
+    rig = rigs(inline_length="typed")
+    data = pem(200, end=b"\r\n")
+    how = {"inline": True, "check_length": "typed"}
+    assert rig.modem.certs.write("a", Drops(data), **how) is True
+    assert rig.module.store.objects[CERT, "a"].replace(b"\r", b"") == data.replace(b"\r", b"")
+
+
 def test_a_counted_key_is_in_no_trace(rigs, manual_key):
     seen = []
     rig = rigs(inline_length="typed", driver={"trace": lambda way, data: seen.append(data)})

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 
+import onemo
 import pytest
 from config_cases import ACROSS, CONFIG, ENTRIES, MISSING, VALUES, changed, shown
 from onemo import profile, profile_check, schema, suites, tls, tls_rows
@@ -85,6 +86,55 @@ def test_every_row_is_looked_at():
 def test_what_entries_must_be_to_one_another(change, said):
     found = faults(changed(*change))
     assert found and found[0].startswith(said), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("uart", [], 'is []; it must be an object such as {"id": 1, "baud": 115200, "tx": 17, '),
+        ("objects", {}, "is {}; it must be a list of certificates and keys"),
+        (
+            "recovery",
+            7,
+            'is 7; it must be an object such as {"after": 3, "tries": 2, "rest_s": 1800}, or null',
+        ),
+        ("contexts.0.session", 1, "is 1; it must be true or false"),
+        ("contexts.0.auth", 1, 'is 1; it must be "none", "server" or "mutual"'),
+        ("contexts.0.version", 7, "is 7; it must be 0, 1, 2, 3 or 255"),
+        ("module.pdp_type", "x", 'is "x"; it must be "IP", "IPV6" or "IPV4V6", or null'),
+        (
+            "recovery.steps",
+            ["power", 1],
+            'is [...]; it must be a list of "context", "radio", "module", "uart", "power" or '
+            '"board", or null',
+        ),
+        (
+            "contexts.0.ciphersuite",
+            [],
+            "is []; it must be the name or the id of a cipher suite, such as "
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
+        ),
+        ("objects.0.md5", "00", 'is "00"; it must be 32 hexadecimal digits, or null'),
+        ("watchdog_s", 0, "is 0; it must be an integer from 1 to 86400, seconds, or null"),
+        ("uart.id", "x", 'is "x"; it must be an integer from 0 to 15, the UART\'s number on '),
+        (
+            "endpoint.topic",
+            "a/#",
+            'is "a/#"; it must be a string of 1 to 200 characters, how topics begin',
+        ),
+        ("endpoint.user", "", 'is ""; it must be a string of 1 to 255 characters, or null'),
+        ("endpoint.host", 'a"b', "'a\"b' contains '\"'; use printable ASCII without quote"),
+        # secrets
+        ("module.sim_pin", "12a4", "is wrong; it must be a string of 4 to 8 digits, or null"),
+        ("module.password", "x" * 100, "is wrong; it must be a string of 1 to 99 characters, or"),
+        ("module.password", "se,cret", "contains ','; use printable ASCII without quote, comma"),
+        ("endpoint.password", "", "is wrong; it must be a string of 1 to 255 characters, or null"),
+    ],
+)
+def test_what_a_value_is_and_what_it_must_be_is_told(path, value, said):
+    config = changed("recovery", {}) if path.startswith("recovery.") else CONFIG
+    [found] = faults(changed(path, value, config))
+    assert found.startswith(f"{shown(path)} {said}")
 
 
 def misspelt(name):
@@ -367,10 +417,22 @@ def test_cipher_suites_by_name_and_by_number(given, number):
 def test_a_broken_suite_needs_to_be_allowed():
     for given in ("TLS_RSA_WITH_RC4_128_SHA", "0x5", 5):
         config = changed("contexts.0.ciphersuite", given)
-        [said] = faults(config)
-        assert '"allow_broken": true' in said
+        assert faults(config) == [
+            f"contexts[0].ciphersuite is {json.dumps(given)}; it must be a sound one, for "
+            'TLS_RSA_WITH_RC4_128_SHA is broken; or set "allow_broken": true'
+        ]
         config["contexts"][0]["allow_broken"] = True
         assert faults(config) == []
+
+
+def test_without_the_table_of_suites_none_can_be_named(monkeypatch):
+    monkeypatch.delattr(onemo, "suites")
+    monkeypatch.setitem(sys.modules, "onemo.suites", None)
+    name = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    assert faults(changed("contexts.0.ciphersuite", name)) == [
+        f'contexts[0].ciphersuite is "{name}"; it must be left out, for onemo/suites is not '
+        "installed: install all of onemo"
+    ]
 
 
 GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()

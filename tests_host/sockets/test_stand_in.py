@@ -2,8 +2,10 @@
 """modem.use_as_socket: what code finds that imports `socket` and `ssl`, and their manners."""
 
 import errno
+import functools
 import importlib
 import sys
+import types
 
 import pytest
 from onemo import AUTH_NONE
@@ -37,6 +39,21 @@ def test_import_finds_the_module_and_later_what_was_there_before(rigs):
         sock.close()
     for name, module in before.items():
         assert sys.modules.get(name) is module, name
+
+
+def test_the_boards_own_tls_stays_under_each_of_its_names(rigs, monkeypatch):
+    there = {name: types.ModuleType(name) for name in ("ssl", "ussl", "tls")}
+    for name, module in there.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    modem = rigs().modem
+    with modem.use_as_socket():
+        assert {name: sys.modules[name] for name in there} == there
+    monkeypatch.setitem(sys.modules, "ussl", None)  # what lacks gets the one that there is
+    with modem.use_as_socket():
+        assert importlib.import_module("ussl") is there["ssl"]
+        assert importlib.import_module("tls") is there["tls"]
+    with modem.use_as_socket(modem.tls(1)):
+        assert not {sys.modules[name] for name in there} & set(there.values())
 
 
 def test_errors_come_out_of_the_with_and_all_is_undone(rigs):
@@ -231,12 +248,14 @@ def test_keep_alive_is_the_modules(rigs):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="no such option: 1, 20") as caught:
         sock.setsockopt(socket.SOL_SOCKET, 20, print)
     assert caught.value.args[0] == errno.ENOPROTOOPT
     assert commands(rig, b"AT+MIPTKA") == []
     sock.connect((HOST, 7))
     assert commands(rig, b"AT+MIPTKA") == [b"AT+MIPTKA=0,1"]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
     assert rig.module.sockets.keepalive[0][0] == 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
     assert rig.module.sockets.keepalive[0][0] == 0
@@ -268,6 +287,10 @@ def test_wrapping_means_the_tls_that_the_module_has_begun(rigs):
             lambda: context.load_cert_chain("a", "b"),
             lambda: context.set_ciphers(["x"]),
             lambda: ssl.wrap_socket(sock, cert=b"x", key=b"y"),
+            *(
+                functools.partial(ssl.wrap_socket, sock, **{name: "x"})
+                for name in ("key", "cert", "keyfile", "certfile", "cadata", "ca_certs")
+            ),
             lambda: ssl.wrap_socket(sock, server_side=True),
             lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
         ):

@@ -76,6 +76,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "at_retry": (
         "driver/test_transient.py",
+        "driver/test_attach.py",
         "driver/test_commands.py",
         "driver/test_start.py",
     ),
@@ -152,6 +153,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "profile": (
         "pure/test_profile.py",
+        "pure/test_schema.py",
         "identity/test_sync.py",
     ),
     "cert_upload_inline": (

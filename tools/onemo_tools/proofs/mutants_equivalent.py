@@ -348,4 +348,30 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads -> "
         "words %= _der_length(scanner.head), scanner.seen[_COUNT] / 4 * 3 - scanner.pads",
     ): ("the count is a multiple of 4 then, and %d shows no fraction"),
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if '
+        "line.find(name) > 0]",
+    ): BEGINS_AT,
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if '
+        "line.find(name) >= 1]",
+    ): BEGINS_AT,
+    (
+        "net_socket.Socket.makefile",
+        'def function(self, mode="rwb", buffering=0): -> def function(self, mode="rwb", '
+        "buffering=1):",
+    ): ("nothing is buffered, whatever it says"),
+    (
+        "cert_upload_counted.CountedUploader._send_op",
+        "ch.send(FLASH_MS + n * 40000 // ch.baud, line_open=True) -> ch.send(FLASH_MS + n * "
+        "40000 / ch.baud, line_open=True)",
+    ): MILLISECOND,
+    (
+        "cert_validity.CertificateHead.__init__",
+        'self._text = b"" -> self._text = b"XXXX"',
+    ): ("what stands before the block is passed over"),
 }
