@@ -170,7 +170,7 @@ def test_the_limit_is_8192_bytes_of_blocks(text, end, sizes):
     assert len(exact) == 8192
     assert kept(text + exact + text, CERT, sizes) == exact
     over = text + padded(8193 if end == b"\n" else 8194, end) + text
-    assert "longer than 8192" in judge(over, CERT, sizes)
+    assert judge(over, CERT, sizes).startswith("PEM refused: its blocks are longer than 8192 ")
     assert "longer than 8192" in judge(text + exact + text + CERTIFICATE, CERT, sizes)
 
 
@@ -191,7 +191,7 @@ def test_an_endless_source_ends():
         it.feed(bytearray(4096))
         fed += 4096
         assert fed < 2 << 20
-    with pytest.raises(ValueError, match="1 MB of text"):
+    with pytest.raises(ValueError, match=r"^PEM refused: over 1 MB of text"):
         it.finish()
 
 
@@ -278,6 +278,8 @@ BAD = [
     ),
     pytest.param(b"const char ca[] = '" + CERTIFICATE, CERT, "in quotes", id="a quote in front"),
     pytest.param(CERTIFICATE.replace(b"-----\nM", b'-----"\nM'), CERT, "in quotes", id="behind"),
+    pytest.param(CERTIFICATE.replace(b"-----\nM", b"-----,\nM"), CERT, "in quotes", id="comma"),
+    pytest.param(b"\x7f" + CERTIFICATE, CERT, "does not begin its line", id="DEL in front"),
     pytest.param(
         CERTIFICATE.replace(b"\n", b"\n  ").join((b"  ", b"\n")), CERT, "indented", id="YAML"
     ),
@@ -455,6 +457,19 @@ def test_what_is_inside_is_looked_at(label, inside):
             assert f"the label says {label}, inside is " in it
             assert it.partition("inside is ")[2].startswith(name)
             assert judge(armour(label, content, width), kind, [1]) == it
+
+
+@pytest.mark.parametrize("size", [*range(100, 128), *range(230, 256)])
+def test_what_is_inside_is_known_at_every_length_of_its_length(size):
+    # Of a SEQUENCE it has one byte below 128, two below 256, then three.
+    assert "PRIVATE KEY: " in judge(armour("RSA PRIVATE KEY", pkcs8(size)), KEY)
+    assert "RSA PRIVATE KEY: " in judge(armour("PRIVATE KEY", rsa(size)), KEY)
+    for content, name in (
+        (der(der(OID) + bytes(size)), "a public key: "),
+        (der(der(b"\xa0\3\2\1\2" + bytes(size)) + bytes(40)), "a certificate: "),
+        (der(b"\6\3\x2b\x65\x70" + bytes(size)), "PKCS#7: "),
+    ):
+        assert f"inside is {name}" in judge(armour("PRIVATE KEY", content), KEY)
 
 
 @pytest.mark.parametrize("size", [20, 127, 128, 255, 256, 300, 513, 1000])

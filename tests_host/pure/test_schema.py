@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import types
 
 import onemo
 import pytest
@@ -113,6 +114,17 @@ def test_what_entries_must_be_to_one_another(change, said):
             [],
             "is []; it must be the name or the id of a cipher suite, such as "
             '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
+        ),
+        (
+            "contexts.0.ciphersuite",
+            "x" * 64,
+            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name of a cipher suite such as '
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual 5',
+        ),
+        (
+            "contexts.0.ciphersuite",
+            "x" * 65,
+            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name or the id of a cipher suite, such ',
         ),
         ("objects.0.md5", "00", 'is "00"; it must be 32 hexadecimal digits, or null'),
         ("watchdog_s", 0, "is 0; it must be an integer from 1 to 86400, seconds, or null"),
@@ -296,6 +308,34 @@ def test_which_port_this_is(monkeypatch):
         monkeypatch.setattr(sys, "platform", platform)
         monkeypatch.setattr(sys.implementation, "_machine", machine, raising=False)
         assert schema.this_port() == port
+    monkeypatch.setattr(sys, "platform", "rp2")
+    monkeypatch.delattr(sys.implementation, "_machine", raising=False)
+    assert schema.this_port() == "rp2"
+
+
+@pytest.mark.parametrize(
+    ("platform", "has", "port"),
+    [
+        ("renesas-ra", "", "pyboard"),
+        ("nrf52", "", "nrf"),
+        ("linux", "esp32", "linux"),
+        ("a product", "esp32", "esp32"),
+        ("a product", "_rp2", "rp2"),
+        ("a product", "stm", "pyboard"),
+        ("a product", "mimxrt", "mimxrt"),
+        ("a product", "samd", "samd"),
+        ("a product", "renesas", "pyboard"),
+        ("a product", "nrf", "nrf"),
+        ("a product", "", "a product"),
+    ],
+)
+def test_a_board_with_a_name_of_its_own_is_known_by_what_it_can_import(
+    monkeypatch, platform, has, port
+):
+    monkeypatch.setattr(sys, "platform", platform)
+    for name in ("esp32", "_rp2", "stm", "mimxrt", "samd", "renesas", "nrf"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name) if name == has else None)
+    assert schema.this_port() == port
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,9 @@ def test_a_silent_server_holds_nobody_for_ever(rigs, when):
     with pytest.raises(Timeout):
         other.readline()
     assert 7.5 <= rig.clock.now() - start < 10
+    assert (socket.default_ms(), rig.modem.socket_module().default_ms()) == (7500, 300000)
+    socket.default_timeout = None
+    assert socket.default_ms() is None  # for ever
 
 
 def test_a_server_slow_or_without_line_ends_ends_in_words(rigs):
@@ -280,6 +283,7 @@ def test_wrapping_means_the_tls_that_the_module_has_begun(rigs):
         context.verify_mode = ssl.CERT_NONE  # what the module checks is what its context says
         assert context.wrap_socket(sock, server_hostname=HOST) is sock
         assert ssl.create_default_context().wrap_socket(sock) is sock
+        assert ssl.SSLContext().wrap_socket(sock) is sock
         sock.write(b"through")
         assert sock.read(7) == b"through"
         for refused in (
@@ -387,6 +391,8 @@ print(other is ssl, socket is mine)
 
 def test_datagrams_and_streams_are_told_apart(rigs):
     socket = rigs().modem.socket_module()
+    assert socket.getaddrinfo(HOST, 7, 0, 0)[0][1] == socket.SOCK_STREAM
+    assert socket.getaddrinfo(HOST, 7, 0, socket.SOCK_DGRAM)[0][1] == socket.SOCK_DGRAM
     found = socket.getaddrinfo(HOST, 7, 0, socket.SOCK_STREAM)[0]
     assert found[:2] == (socket.AF_INET, socket.SOCK_STREAM)
     assert found[-1] == (HOST, 7)

@@ -374,4 +374,17 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "cert_validity.CertificateHead.__init__",
         'self._text = b"" -> self._text = b"XXXX"',
     ): ("what stands before the block is passed over"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.find(b"\\\\") > 0: -> if line.find(b"\\\\") >= 0:',
+    ): ("the line begins with a dash"),
+    (
+        "cert_pem_faults.text",
+        "scanner.fault = scanner.fault or 100 + fault -> scanner.fault = scanner.fault or 100 - "
+        "fault",
+    ): ("what counts from now on is that it is not 0"),
+    (
+        "cert_upload_counted.CountedUploader._open",
+        "super()._open(source, size) -> super()._open(source, None)",
+    ): ("a source that can be rewound is measured, and no other is taken"),
 }
