@@ -320,9 +320,20 @@ BAD = [
         "END line that is misspelt",
         id="label, and more behind",
     ),
+    pytest.param(
+        CRLF.replace(b"END C", b"END X509 C"), CERT, "END line that is misspelt", id="label, CR LF"
+    ),
     pytest.param(CERTIFICATE.replace(b"-----END", b"----END"), CERT, "END line that", id="4 END"),
     pytest.param(CERTIFICATE.replace(b"-----END", b"-----END "), CERT, "END line that", id="E  C"),
     pytest.param(RSA.replace(b"END RSA", b"END EC"), KEY, "not that of the", id="labels of keys"),
+    pytest.param(EC.replace(b"END EC", b"END RSA"), KEY, "not that of the", id="END RSA"),
+    pytest.param(EC.replace(b"END EC ", b"END "), KEY, "not that of the", id="END PRIVATE KEY"),
+    pytest.param(
+        EC.replace(b"END EC PRIVATE KEY", b"END CERTIFICATE"),
+        KEY,
+        "not that of the",
+        id="END CERTIFICATE",
+    ),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A*EC", 1), CERT, "base64 does not", id="*"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A EC"), CERT, "spaces count", id="space"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A_EC"), CERT, "base64url", id="base64url"),
@@ -369,6 +380,9 @@ BAD = [
     ),
     pytest.param(block("CERTIFICATE", b"Comment: x\n\nAAAA"), CERT, "a header", id="header"),
     pytest.param(block("PUBLIC KEY"), KEY, "a public key", id="public key"),
+    pytest.param(
+        block("PUBLIC KEY").replace(b"\n", b"\r\n"), KEY, "a public key", id="public key, CR LF"
+    ),
     pytest.param(block("RSA PUBLIC KEY"), CERT, "a public key", id="RSA public key"),
     pytest.param(block("CERTIFICATE REQUEST"), CERT, "certificate request", id="request"),
     pytest.param(block("NEW CERTIFICATE REQUEST"), KEY, "certificate request", id="new request"),
@@ -437,6 +451,8 @@ INSIDE = {  # and how what it is called begins
     "PUBLIC KEY": (PUBLIC, "a public key: "),
     "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key: "),
     "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key: "),
+    "NO KEY": (der(b"\2\1\0\5\0" + bytes(40)), "something else, no DER of a certificate or key: "),
+    "NO VERSION": (der(b"\2\1\7" + der(OID) + bytes(40)), "something else, no DER of a "),
     "PKCS12": (PKCS12, "PKCS#12: "),
     "PKCS7": (PKCS7, "PKCS#7: "),
 }

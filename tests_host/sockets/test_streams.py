@@ -50,6 +50,19 @@ def test_the_end_comes_after_all_that_is_unread(rig):
         stream.write(b"to nobody")
 
 
+def test_none_for_a_size_is_all(rig):
+    stream = rig.modem.connect(HOST, 19)
+    assert stream.read(None) == b"first line\nsecond\nlast without end"
+
+
+def test_a_stream_that_nobody_gave_a_time_waits_for_a_minute(rig):
+    stream = rig.modem.connect(HOST, 9)
+    began = rig.clock.now()
+    with pytest.raises(Timeout):
+        stream.read(1)
+    assert 60 <= rig.clock.now() - began < 66
+
+
 def test_a_half_closed_peer_is_read_to_its_end(rigs):
     rig = rigs(network=talker(b"bye\n"))
     with rig.modem.connect(HOST, 20) as stream:

@@ -403,7 +403,7 @@ def test_a_poll_tells_that_a_socket_of_datagrams_has_ended(rigs, end):
     assert sock.recv(5) == b"again"
 
 
-def test_what_micropython_asks_of_a_stream_is_answered_with_its_numbers(rigs):
+def test_what_the_interpreter_asks_of_a_stream_is_answered_with_its_numbers(rigs):
     rig = rigs(network=udp_network())
     socket = rig.modem.socket_module()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -127,7 +127,10 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "net_stream": (
         "sockets/test_socket_module.py",
+        "sockets/test_stand_in.py",
         "sockets/test_wire.py",
+        "sockets/test_udp_wire.py",
+        "sockets/test_connect_id.py",
         "sockets/test_streams.py",
         "sockets/test_failures.py",
     ),

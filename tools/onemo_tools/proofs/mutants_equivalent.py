@@ -387,4 +387,34 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "cert_upload_counted.CountedUploader._open",
         "super()._open(source, size) -> super()._open(source, None)",
     ): ("a source that can be rewound is measured, and no other is taken"),
+    (
+        "net_stream.Stream.ioctl",
+        "flags = 0 if connection.close_reason else _WR -> flags = 1 if connection.close_reason "
+        "else _WR",
+    ): ("an ended stream is readable: the end"),
+    (
+        "net_stream.Stream.close",
+        'failure = None -> failure = ""',
+    ): TESTED,
+    (
+        "net_udp_socket.DatagramSocket.readinto",
+        "return Datagrams.recv_into(self, buf if n is None else memoryview(buf)[:n]) -> return "
+        "Datagrams.recv_into(self, buf if (n is None) and False else memoryview(buf)[:n])",
+    ): ("up to None is all of it"),
+    (
+        "net_stand_in.SocketModule.getaddrinfo",
+        "def function(self, host, port, family=0, kind=1, protocol=0, flags=0): -> def "
+        "function(self, host, port, family=1, kind=1, protocol=0, flags=0):",
+    ): ("it is not looked at"),
+    (
+        "net_stand_in.SocketModule.getaddrinfo",
+        "def function(self, host, port, family=0, kind=1, protocol=0, flags=0): -> def "
+        "function(self, host, port, family=0, kind=1, protocol=0, flags=1):",
+    ): ("it is not looked at"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < '
+        '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
+        "6) <= 0):",
+    ): ("it is looked for behind the sixth character"),
 }
