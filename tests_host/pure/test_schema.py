@@ -92,7 +92,11 @@ def test_what_entries_must_be_to_one_another(change, said):
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("uart", [], 'is []; it must be an object such as {"id": 1, "baud": 115200, "tx": 17, '),
+        (
+            "uart",
+            [],
+            'is []; it must be an object such as {"id": 1, "baud": 115200, "tx": 17, "rx": 18}',
+        ),
         ("objects", {}, "is {}; it must be a list of certificates and keys"),
         (
             "recovery",
@@ -119,34 +123,52 @@ def test_what_entries_must_be_to_one_another(change, said):
             "contexts.0.ciphersuite",
             "x" * 64,
             'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name of a cipher suite such as '
-            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual 5',
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual '
+            "5.1",
         ),
         (
             "contexts.0.ciphersuite",
             "x" * 65,
-            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name or the id of a cipher suite, such ',
+            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name or the id of a cipher suite, such '
+            'as "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
         ),
         ("objects.0.md5", "00", 'is "00"; it must be 32 hexadecimal digits, or null'),
         ("watchdog_s", 0, "is 0; it must be an integer from 1 to 86400, seconds, or null"),
-        ("uart.id", "x", 'is "x"; it must be an integer from 0 to 15, the UART\'s number on '),
+        (
+            "uart.id",
+            "x",
+            'is "x"; it must be an integer from 0 to 15, the UART\'s number on this board',
+        ),
         (
             "endpoint.topic",
             "a/#",
             'is "a/#"; it must be a string of 1 to 200 characters, how topics begin',
         ),
         ("endpoint.user", "", 'is ""; it must be a string of 1 to 255 characters, or null'),
-        ("endpoint.host", 'a"b', "'a\"b' contains '\"'; use printable ASCII without quote"),
+        (
+            "endpoint.host",
+            'a"b',
+            "'a\"b' contains '\"'; use printable ASCII without quote, comma or backslash",
+        ),
         # secrets
         ("module.sim_pin", "12a4", "is wrong; it must be a string of 4 to 8 digits, or null"),
-        ("module.password", "x" * 100, "is wrong; it must be a string of 1 to 99 characters, or"),
-        ("module.password", "se,cret", "contains ','; use printable ASCII without quote, comma"),
+        ("module.sim_pin", "123X", "is wrong; it must be a string of 4 to 8 digits, or null"),
+        (
+            "module.password",
+            "x" * 100,
+            "is wrong; it must be a string of 1 to 99 characters, or null",
+        ),
+        (
+            "module.password",
+            "se,cret",
+            "contains ','; use printable ASCII without quote, comma or backslash",
+        ),
         ("endpoint.password", "", "is wrong; it must be a string of 1 to 255 characters, or null"),
     ],
 )
 def test_what_a_value_is_and_what_it_must_be_is_told(path, value, said):
     config = changed("recovery", {}) if path.startswith("recovery.") else CONFIG
-    [found] = faults(changed(path, value, config))
-    assert found.startswith(f"{shown(path)} {said}")
+    assert faults(changed(path, value, config)) == [f"{shown(path)} {said}"]
 
 
 def misspelt(name):
@@ -484,6 +506,8 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (b"\xef\xbb\xbf" + GOOD_TEXT, "byte order mark: save it as UTF-8 without BOM"),
         (GOOD_TEXT.decode().encode("utf-16"), "UTF-16 or UTF-32 text: save it as UTF-8"),
         (GOOD_TEXT.decode().encode("utf-16-le"), "UTF-16 or UTF-32 text"),
+        ("\u6839".encode("utf-16"), "UTF-16 or UTF-32 text"),
+        ("\ufeff\u6839".encode("utf-16-be"), "UTF-16 or UTF-32 text"),
         (GOOD_TEXT.decode().encode("utf-16-be"), "UTF-16 or UTF-32 text"),
         (GOOD_TEXT.decode().encode("utf-32"), "UTF-16 or UTF-32 text"),
         (b"", "it is no JSON that can be read: look at line 1"),
@@ -492,6 +516,7 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (GOOD_TEXT[:-1], f"look at line {GOOD_TEXT.count(10) + 1}"),
         (GOOD_TEXT + b"}", f"look at line {GOOD_TEXT.count(10) + 1}"),
         (b'{"uart": trux}', "look at line 1"),
+        (b'{\n"a": 1,\n' + b" " * 200 + b"x\n" + b"\n" * 300, "look at line 3"),
         (b'{\n"uart": {"id": 01x}}', "look at line 2"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),

@@ -417,4 +417,13 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
         "6) <= 0):",
     ): ("it is looked for behind the sixth character"),
+    (
+        "schema.wanted",
+        "used = 0 -> used = None",
+    ): ("from None on is from the first on"),
+    (
+        "profile_check.load",
+        "while at > 0 and (piece := file.read(min(at, _PIECE))): -> while at >= 0 and (piece := "
+        "file.read(min(at, _PIECE))):",
+    ): ("at 0 nothing is read"),
 }
