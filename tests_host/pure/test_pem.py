@@ -231,6 +231,7 @@ BAD = [
     pytest.param(b"", CERT, "file is empty", id="empty"),
     pytest.param(b"", KEY, "file is empty", id="empty key"),
     pytest.param(b"hello\n", CERT, "not PEM", id="text"),
+    pytest.param(b"0\t2026\tx\n1\t2027\ty\n", CERT, "not PEM, there is no", id="a table"),
     pytest.param(b"MIIDTzCCAjegAwIB\nAAAA\n", KEY, "without its -----BEGIN", id="bare base64"),
     pytest.param(b"0\x82\x05\x11\x30", CERT, "DER, not PEM", id="DER"),
     pytest.param(b"\x30\x77\x02\x01\x01", KEY, "DER, not PEM", id="short DER"),
@@ -365,6 +366,9 @@ BAD = [
     pytest.param(CRLF.replace(b"\nJ", b"\n\r\nJ"), CERT, "blank line", id="blank line, CR LF"),
     pytest.param(
         CERTIFICATE.replace(b"TE-----", b"TE----", 1), CERT, "misspelt", id="four dashes behind"
+    ),
+    pytest.param(
+        CERTIFICATE.replace(b"TE-----", b"TE------", 1), CERT, "misspelt", id="six dashes behind"
     ),
     pytest.param(
         CERTIFICATE.replace(b"CATE---", b"CATE ---", 1), CERT, "misspelt", id="CERTIFICATE _"
@@ -571,6 +575,10 @@ def test_the_first_line_in_error_is_named():
         (CERTIFICATE.replace(b"-----END", b"\n-----END"), len(CERTIFICATE.splitlines())),
         (CERTIFICATE.replace(b"Q=\n", b"Q\n"), len(CERTIFICATE.splitlines())),
         (b"x\n  -----BEGIN CERTIFICATE-----\n", 2),
+        (json.dumps({"a": 1, "b": PKCS8.decode()}, indent=2).encode(), 1),
+        (b"MIIDTzCCAjegAwIB\nAAAA\nAAAA\n", 1),
+        (b"<!DOCTYPE html>\n<html>\n", 1),
+        (CERTIFICATE_3 + b"\n\n\n", 1),
         (b"x\ny\nz: -----BEGIN CERTIFICATE-----\nAAAA\nAAAA\n", 3),
     ],
 )

@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from onemo.errors import ConnectionLost, ModemError, Timeout
+from onemo.errors import ConnectionLost, ModemError, ModemReset, Timeout
 from onemo_simulator import Fault
 
 from .conftest import HOST, sends, talker
@@ -61,6 +61,17 @@ def test_a_stream_that_nobody_gave_a_time_waits_for_a_minute(rig):
     with pytest.raises(Timeout):
         stream.read(1)
     assert 60 <= rig.clock.now() - began < 66
+
+
+def test_a_poll_tells_each_time_that_the_module_has_rebooted(rig):
+    stream = rig.modem.connect(HOST, 7)
+    assert stream.ioctl(3, 5) == 4
+    rig.module.reboot()
+    rig.clock.advance(5)
+    for _ in range(3):
+        assert stream.ioctl(3, 5) == 17  # hung up, and a read would say why
+    with pytest.raises(ModemReset):
+        stream.read(1)
 
 
 def test_a_half_closed_peer_is_read_to_its_end(rigs):

@@ -426,4 +426,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "while at > 0 and (piece := file.read(min(at, _PIECE))): -> while at >= 0 and (piece := "
         "file.read(min(at, _PIECE))):",
     ): ("at 0 nothing is read"),
+    (
+        "net_udp_socket.DatagramSocket.setsockopt",
+        "def function(self, level, option, value=1): -> def function(self, level, option, "
+        "value=2):",
+    ): ("it is not looked at"),
+    (
+        "net_stream.Stream.write",
+        "self._queue(data if n == len(data) else data[:n]) -> self._queue(data if (n == "
+        "len(data)) and False else data[:n])",
+    ): ("all of it is a copy then, and as long"),
 }
