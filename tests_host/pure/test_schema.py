@@ -128,6 +128,13 @@ def test_what_entries_must_be_to_one_another(change, said):
         ),
         (
             "contexts.0.ciphersuite",
+            "x",
+            'is "x"; it must be the name of a cipher suite such as '
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual '
+            "5.1",
+        ),
+        (
+            "contexts.0.ciphersuite",
             "x" * 65,
             'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name or the id of a cipher suite, such '
             'as "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
@@ -261,6 +268,7 @@ def test_a_misspelt_name_in_place_of_the_right_one_comes_first():
         ("pyboard", "uart.rts", True, 7),
         ("esp32", "uart.rts", 7, True),
         ("pyboard", "uart.tx", None, 17),
+        ("pyboard", "uart.tx", None, "X9"),
         ("pyboard", "uart.tx", MISSING, 17),
         ("pyboard", "uart.txbuf", None, 512),
     ],
@@ -516,7 +524,8 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (GOOD_TEXT[:-1], f"look at line {GOOD_TEXT.count(10) + 1}"),
         (GOOD_TEXT + b"}", f"look at line {GOOD_TEXT.count(10) + 1}"),
         (b'{"uart": trux}', "look at line 1"),
-        (b'{\n"a": 1,\n' + b" " * 200 + b"x\n" + b"\n" * 300, "look at line 3"),
+        (b'{\n"a": 1,\n' + b" " * 200 + b"x\n" + b"\n" * 500, "look at line 3"),
+        (b'{\n"a": "\xe9"}\n\n\n\n\n', "look at line 2"),
         (b'{\n"uart": {"id": 01x}}', "look at line 2"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),

@@ -436,4 +436,25 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self._queue(data if n == len(data) else data[:n]) -> self._queue(data if (n == "
         "len(data)) and False else data[:n])",
     ): ("all of it is a copy then, and as long"),
+    (
+        "schema.wanted",
+        'kind = kind.rstrip("?~") -> kind = kind.rstrip("XX?~XX")',
+    ): ("no kind has an X"),
+    (
+        "schema._distance",
+        "row = list(range(len(other) + 1)) -> row = list(range(len(other) + 2))",
+    ): ("the cell more is looked at only for a name of no letters, which is near none"),
+    (
+        "schema._is_right",
+        'kind = kind.rstrip("?~") -> kind = kind.rstrip("XX?~XX")',
+    ): "no kind has an X",
+    (
+        "schema._faults",
+        'bare = kind.rstrip("?~") -> bare = kind.rstrip("XX?~XX")',
+    ): "no kind has an X",
+    (
+        "schema._inside",
+        'if kind.rstrip("?~") in ("object", "list"): -> '
+        'if kind.rstrip("XX?~XX") in ("object", "list"):',
+    ): "no kind has an X",
 }
