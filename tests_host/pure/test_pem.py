@@ -258,6 +258,20 @@ BAD = [
     pytest.param(b"<!DOCTYPE html>\n<html>\n", CERT, "HTML", id="HTML"),
     pytest.param(b"PuTTY-User-Key-File-3: ecdsa\n", KEY, "puttygen", id="PuTTY"),
     pytest.param(b"ssh-rsa AAAAB3NzaC1yc2EA me@host\n", KEY, "a public key", id="ssh-rsa"),
+    pytest.param(b"ecdsa-sha2-nistp256 AAAAE2Vj me\n", KEY, "a public key", id="ssh-ecdsa"),
+    pytest.param(
+        ("\ufeff" + "\u6839\u8bc1\u4e66" * 30).encode("utf-16-le"),
+        CERT,
+        "UTF-16",
+        id="Chinese, LE",
+    ),
+    pytest.param(
+        ("\ufeff" + "\u6839\u8bc1\u4e66" * 30).encode("utf-16-be"),
+        CERT,
+        "UTF-16",
+        id="Chinese, BE",
+    ),
+    pytest.param(b" -----BEGIN CERTIFICATE-----", CERT, "indented", id="no more than a BEGIN"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\n"), CERT, "escaped", id="escaped"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\r\\n"), CERT, "escaped", id="escaped CR LF"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\n\n"), CERT, "escaped", id="escaped and broken"),
@@ -293,6 +307,7 @@ BAD = [
     ),
     pytest.param(SMALLEST.replace(b"\n", b"\n \n"), CERT, "line of spaces", id="spaces alone"),
     pytest.param(b"ca: " + CERTIFICATE, CERT, "does not begin its line", id="behind a name"),
+    pytest.param(b"L" + CERTIFICATE, CERT, "does not begin its line", id="behind a letter"),
     pytest.param(b"ca: " + CERTIFICATE[:40], CERT, "does not begin its line", id="that and cut"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A\0EC"), CERT, "not printable ASCII", id="NUL"),
     pytest.param(
@@ -383,6 +398,10 @@ BAD = [
         id="encrypted traditional",
     ),
     pytest.param(block("CERTIFICATE", b"Comment: x\n\nAAAA"), CERT, "a header", id="header"),
+    pytest.param(block("CERTIFICATE", b"A" * 23 + b": x"), CERT, "a header", id="long header"),
+    pytest.param(
+        block("CERTIFICATE", b"A" * 24 + b": x"), CERT, "base64 does not", id="no header"
+    ),
     pytest.param(block("PUBLIC KEY"), KEY, "a public key", id="public key"),
     pytest.param(
         block("PUBLIC KEY").replace(b"\n", b"\r\n"), KEY, "a public key", id="public key, CR LF"

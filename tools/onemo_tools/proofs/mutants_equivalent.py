@@ -457,4 +457,13 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'if kind.rstrip("?~") in ("object", "list"): -> '
         'if kind.rstrip("XX?~XX") in ("object", "list"):',
     ): "no kind has an X",
+    (
+        "cert_pem_faults._not_base64",
+        """if byte in b"\\"'": -> if byte in b"XX\\"'XX":""",
+    ): ("letters are base64's own, and no fault"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 1:',
+    ): ("a SEQUENCE's type and length come before it"),
 }
