@@ -113,6 +113,14 @@ def test_what_was_removed_stays_removed(provisioned):
     assert rig.module.store.psks == {}
 
 
+def test_what_was_removed_while_it_was_lost_stays_away(provisioned):
+    rig = provisioned("MN316")
+    rig.module.deep_sleep()
+    assert rig.modem.certs.remove("client.pem", missing_ok=True) is False
+    rig.modem.restore()
+    assert set(rig.module.store.certs) == {"ca.pem"}
+
+
 def test_the_last_content_is_what_comes_back(provisioned):
     rig = provisioned("MN316")
     rig.modem.certs.write("client.pem", io.BytesIO(pem(900)))
