@@ -70,6 +70,7 @@ SOCKETS = (
     "info.py",
     "net_flow.py",
     "net_links.py",
+    "net_seldom.py",
     "net_socket.py",
     "net_stand_in.py",
     "net_stream.py",

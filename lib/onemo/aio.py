@@ -56,11 +56,15 @@ class AsyncModem(_Methods):
             await self._wait_turn()
         self._locked = True
         try:
+            steps = operation
             if recover and not ch.ready():
-                operation = self._recovered_op(operation)
+                steps = self._recovered_op(operation)
             sleep = 0
             received = ch.bytes_received
-            for _ in operation:
+            for idle in steps:
+                if idle:  # an operation that stands
+                    idle.append(operation)
+                    break
                 sleep = self._next_sleep(sleep, received)
                 received = ch.bytes_received
                 try:
@@ -86,7 +90,8 @@ class AsyncModem(_Methods):
 
     def _recovered_op(self, operation):
         yield from self.resync_op()
-        yield from operation
+        for idle in operation:  # not `yield from`, which would close one that stands
+            yield idle
 
     async def _wait_turn(self):
         event = asyncio.Event()
@@ -185,11 +190,12 @@ class AsyncModem(_Methods):
         from .net_links import connections_of
 
         connections = connections_of(self)
+        opening = connections.open_op(connection, timeout_ms)
         try:
-            await self.run_operation(connections.open_op(connection, timeout_ms))
+            await self.run_operation(opening)
             await self.wait_news(connection, timeout_ms, each_turn)
             connections.check_opened(connection, timeout_ms)
-            await self.run_operation(connections.check_peer_op(connection))
+            await self.run_operation(opening)
         except BaseException:
             connections.drop(connection)
             raise

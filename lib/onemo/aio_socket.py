@@ -17,7 +17,7 @@ from errno import EAGAIN, EINPROGRESS, ETIMEDOUT
 from . import _port
 from ._port import const
 from .errors import ModemError
-from .net_flow import HELD_MAX, ConnectionBuffer, as_buffer_len
+from .net_flow import HELD_MAX, ConnectionBuffer, as_sized, size_of
 from .net_links import OPEN_MS
 from .net_stand_in import Connected, NotConnected, SocketModule, check_option, keep_alive_op
 
@@ -144,7 +144,8 @@ class Socket(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         """Takes what has room of `data` (bytes-like, or str as UTF-8), or of its first `n` bytes;
         how much that was. None: nothing has yet."""
         self._check()
-        data, n = as_buffer_len(data, n)
+        data = as_sized(data)
+        n = size_of(data, n)
         n = min(n, HELD_MAX - len(self._pending))
         if not self._opened or n <= 0:
             self._check_turn()

@@ -5,7 +5,7 @@
 import asyncio
 
 from .errors import ModemReset
-from .net_flow import ConnectionBuffer, as_buffer_len
+from .net_flow import ConnectionBuffer, as_sized
 
 
 class Stream(ConnectionBuffer):
@@ -38,9 +38,8 @@ class Stream(ConnectionBuffer):
         return await self._readinto(buf, len(buf))
 
     async def _readinto(self, buf, size):
-        reader = self._begin_readinto(buf, size)
-        if reader:
-            await self._run(reader)
+        if self._begin_readinto(buf, size):
+            await self._run(self._receive_some_steps())
         return self._end_readinto(buf, size)
 
     async def read(self, n: int = -1) -> bytes:
@@ -70,7 +69,7 @@ class Stream(ConnectionBuffer):
         """Takes `data` (bytes-like, or str as UTF-8). It is sent by `drain`, or with the next
         read or close: small writes go out together."""
         self._connections.check(self._connection)
-        self._queue(as_buffer_len(data)[0])
+        self._queue(as_sized(data))
 
     def writelines(self, lines) -> None:
         for line in lines:

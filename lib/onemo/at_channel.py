@@ -613,8 +613,9 @@ class Channel:
 
     # Data inside an answer, `+MIPRD: 0,0,5,<5 bytes>`: it may hold anything, line ends too
 
-    def read_chunk(self):
-        """The next chunk of the data, valid until the next call; empty: nothing yet.
+    def read_chunk(self, end=False):
+        """The next chunk of the data, valid until the next call; empty: nothing yet. `end`: with
+        the end of the answer, if it came along, for a slice is a new object.
         `data_remaining` counts down to 0. `drained`: wait before the next call, if there is one:
         there is no more yet, or so much was handed out that others should have their turn."""
         rx = self._rx
@@ -626,7 +627,7 @@ class Channel:
         if len(rx) > before:  # the end of the answer came along
             self._rx_pos = before
             self.data_remaining = 0
-            return rx[:before]
+            return rx if end else rx[:before]
         wanted = before if before < self._rx_room else self._rx_room
         size = len(rx)
         while size < wanted:
@@ -639,8 +640,8 @@ class Channel:
             size += n
             if n != _CHUNK:
                 break
-        after = self.data_remaining = before - size
-        self.drained = size < wanted or (before ^ after) & _BURST_MAX != 0
+        self.data_remaining = before - size
+        self.drained = size < wanted or (before ^ self.data_remaining) & _BURST_MAX
         if size:
             self._rx_pos = size
         else:

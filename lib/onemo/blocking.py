@@ -52,16 +52,16 @@ class Modem(_Methods):
         self.channel.running = True
         try:
             if recover and not self.channel.ready():
-                recover = self.resync_op()
-                self.drive(recover)
+                self.drive(self.resync_op())
             self.drive(operation)
         except:  # `finally` would make the frame too large for the stack
             self._end_run()
             raise
-        self.channel.running = False
+        operation = self.channel  # it is over, and another local would make the frame too large
+        operation.running = False
         if self.power:
-            self.power.rest(self.channel)
-        return self.channel.result
+            self.power.rest(operation)
+        return operation.result
 
     def _end_run(self):
         self.channel.running = False
@@ -102,8 +102,11 @@ class Modem(_Methods):
         return iterate_supported(self)
 
     def drive(self, operation) -> None:
-        """Run an operation to its end. For the library's own parts."""
-        for _ in operation:
+        """Run an operation to its end, a standing one until it says so. For the library's own
+        parts."""
+        for idle in operation:
+            if idle:
+                return idle.append(operation)
             self.wait()
 
     def wait(self) -> None:

@@ -7,7 +7,6 @@
 from . import _port, at_syntax
 from ._port import const
 from .at_channel import DONE, LINE, REPLY_MS
-from .at_retry import RETRY_MS, listen_op
 from .at_syntax import field, same
 from .errors import (
     CommandError,
@@ -23,19 +22,24 @@ OPEN_MIN_MS = const(6000)  # less does not hold the module's own timeout and _MA
 OPEN_MS = const(60000)
 SILENCE_MS = const(10000)  # of a connection, until the module is asked: a URC may have been lost
 OPEN_MAX_MS = const(600000)
+RETRY_MS = const(500)  # after a refusal, as at_retry has it
 
 _COOLDOWN_MS = const(10000)  # of a connect_id after an unconfirmed close
 _SHORT_COOLDOWN_MS = const(300)  # after a confirmed one; a late URC carries only the id
 _CLOSED_MS = const(300)  # until +MIPCLOSE follows the OK of its command
 _CLOSE_MAX = const(2)
 _LOOKS = const(2)  # at a new connection
-_CLOSED = (None, "", "INITIAL", "CLOSED", "CLOSING", "DISCONNECTED")  # MIPSTATE's words
 _MARGIN_MS = const(5000)  # that we wait longer than the module, to get its reason
 _PULL = const(2)  # MIPOPEN's access modes
 _PACKETS = const(3)  # the same for UDP
 _ENCODING_HEX = const(1)
 _BAD_PARAMETER = const(50)
 _UNSUPPORTED = const(4)
+
+# Kinds of standing operations, see Connections.standing_op()
+LISTENER = const(0)
+RECEIVER = const(1)
+SENDER = const(2)
 
 # close_reason: what MIPURC "disconn" tells
 _LOST = const(2)  # reset by the peer or by the network; 1: closed by the peer
@@ -51,40 +55,51 @@ def check_context(tls):
 class Connection:
     """One connection: what URCs told about it."""
 
+    # What most connections leave as it is
+    udp = False
+    close_reason = 0  # 0: open; what is unread can still be read
+    user_saw_error = False  # so it may have been left without being closed
+    secret = False  # what is received is to be in no trace, and not to stay in RAM
+    silence_ms = SILENCE_MS  # from the last sign of life on, until the module is asked
+    end_confirmed = False  # the module was asked whether the connection has ended
+    last_sent = 0  # bytes that were sent last, until the module says how many it took
+
     def __init__(self, host, port, tls):
-        self.id = None
-        self.wanted_id = None  # that connect was asked for; None: any
+        self.id = None  # what connect was asked for, until it has one; None: any
         self.boot = -1  # of the module, in which it was opened
         self.host = host
         self.port = port
         self.tls = tls
-        self.udp = False
-        self.names = tls.names() if tls else ()  # of the objects that it uses
-        self.command = ""  # that opened it
+        self.settings = tls and tls.noted()  # of its context, when it was opened
         self.result = None  # of MIPOPEN
         self.unread = 0  # bytes that the module holds
         self.untold = 0  # bytes that were read before any URC told of them: one may still come
-        self.close_reason = 0  # 0: open; what is unread can still be read
         self.error = None  # why nothing more can be had of it
         self.in_transfer = False  # a transfer is under way, or was left
         self.refused_until = None  # ticks; a transfer is refused for a moment, until then at most
-        self.user_saw_error = False  # so it may have been left without being closed
-        self.abandoned = False  # by a finaliser: to be closed before the next one is opened
         self.changed = False  # a URC told something
-        self.secret = False  # what is received is to be in no trace, and not to stay in RAM
+        # By a finaliser, which has no heap to add it: to be closed before the next one is opened
+        self.abandoned = False
         self.last_heard_ms = 0  # ticks of the last sign of life
-        self.silence_ms = SILENCE_MS  # from then on, until the module is asked
         self.last_read = 0  # bytes that were received last
-        self.end_confirmed = False  # the module was asked whether the connection has ended
         self.accepted = 0  # bytes that the module took in all
         self.strays = None  # the channel's count after that: a new one may be the rest of it
-        self.last_sent = 0  # bytes that were sent last, until the module says how many it took
 
     def on_sent(self, count):
         """The module took `count` bytes of what was sent last."""
-        if self.last_sent and count != self.last_sent:
-            self.error = "the module took %s of %d bytes" % (count, self.last_sent)
-        self.last_sent = 0
+        if self.last_sent:
+            if count != self.last_sent:
+                self.error = "the module took %s of %d bytes" % (count, self.last_sent)
+            self.last_sent = 0
+
+
+def _protocol(connection):
+    return "UDP" if connection.udp else "TCP"
+
+
+def _open_s(timeout_ms):
+    # How long the module tries, so that it can say why it gives up.
+    return max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000))
 
 
 def connections_of(modem):
@@ -121,6 +136,32 @@ def _note_late(connection, size):
     connection.last_heard_ms = _port.ticks_ms()
 
 
+def _listening_op(connections):
+    # wait_news_op(), which stands.
+    ch = connections._ch
+    connection = yield
+    while True:
+        timeout_ms = yield
+        yield  # from here on a front drives
+        ch.set_deadline(timeout_ms)
+        try:
+            while not connections.has_news(connection):
+                ch.poll()
+                if not connections.has_news(connection):
+                    yield
+        except (Timeout, ModemReset):
+            pass
+        ch.cancel()
+        connection = None  # it may be over: nothing here is to keep it
+        connection = yield connections.idle[LISTENER]
+
+
+def names_of(settings):
+    """The names of the objects that a TLS context with these settings uses."""
+    names = settings.get("cert", ()) + (settings.get("psk"),)
+    return [name for name in names if name]
+
+
 class Connections:
     """The module's connections by connect_id."""
 
@@ -133,6 +174,8 @@ class Connections:
         self._cleared_epoch = -1  # in which the module holds no connection but ours
         self._told = ()  # (ssl_id, negotime_s) longer than what connect has, as it was told
         self._clock_epoch = -1  # whose clock was seen to be set
+        # Operations that are idle, by kind and behind one for none; see standing_op()
+        self.idle = ([None], [None], [None])
         for prefix, handler in (
             (b"+MIPOPEN:", self._on_open),
             (b"+MIPURC:", self._on_event),
@@ -203,25 +246,32 @@ class Connections:
         """True if there is news of a connection since `changed` was cleared."""
         return connection.changed or self._is_gone(connection)
 
+    def standing_op(self, kind, begin):
+        """An operation that stands: what each message needs would take heap each time. It is sent
+        what it is to do, then driven, and yields a list where another one would end: the front
+        appends it there. One that is left, or raises, is not there again: `begin(self)` makes
+        another."""
+        idle = self.idle[kind]
+        if len(idle) > 1:
+            return idle.pop()
+        operation = begin(self)
+        next(operation)
+        return operation
+
     def wait_news_op(self, connection, timeout_ms):
         """Operation: serve URCs until there is news of a connection, or the time is over."""
-        ch = self._ch
-        ch.set_deadline(timeout_ms)
-        try:
-            while not self.has_news(connection):
-                ch.poll()
-                if not self.has_news(connection):
-                    yield
-        except (Timeout, ModemReset):
-            pass
-        ch.cancel()
+        operation = self.standing_op(LISTENER, _listening_op)
+        operation.send(connection)
+        operation.send(timeout_ms)
+        return operation
 
     def user_of(self, name):
         """The id of an open connection that uses the object `name`; None if there is none."""
         for connection in self._table:
             if (
                 connection
-                and name in connection.names
+                and connection.tls
+                and name in names_of(connection.settings)
                 and not (connection.close_reason or connection.error or self._is_gone(connection))
             ):
                 return connection.id
@@ -266,7 +316,7 @@ class Connections:
         connection = Connection(host, port, tls)
         if wanted_id is not None:
             at_syntax.check_range(wanted_id, "id", 0, len(self._table) - 1)
-            connection.wanted_id = wanted_id
+            connection.id = wanted_id
             self._check_unused(wanted_id)
         negotime_s = (tls and tls.noted().get("negotime")) or 0
         if negotime_s * 1000 > timeout_ms and (tls.ssl_id, negotime_s) not in self._told:
@@ -287,8 +337,10 @@ class Connections:
             )
         return other
 
-    def open_op(self, connection, timeout_ms):
-        """Operation: ask the module for a connection; the URC +MIPOPEN brings its answer."""
+    def open_op(self, connection, timeout_ms):  # noqa: C901 (operations inside take heap)
+        """Operation in two rounds, see standing_op(): ask the module for a connection, whose
+        answer the URC +MIPOPEN brings; then look whether it connected to what was asked for, for a
+        damaged command may have named another host, port or id. VerifyError; it is closed then."""
         modem = self._modem
         ch = self._ch
         tls = connection.tls
@@ -303,60 +355,123 @@ class Connections:
             if self._clock_epoch != modem.epoch and tls.checks_dates():
                 from .clock import check_op
 
-                _port.unload("clock")
+                _port.unload("clock", "at_retry")
                 yield from check_op(modem)
                 self._clock_epoch = modem.epoch
-        yield from self._allocate_op(connection)
-        yield from self._configure_op(connection)
-        ch.command(b"+MIPOPEN=").number(connection.id)
-        ch.quote("UDP" if connection.udp else "TCP").quote(connection.host)
-        ch.number(connection.port)
-        ch.number(max(1, min(180, (timeout_ms - _MARGIN_MS) // 1000)))
-        ch.number(_PACKETS if connection.udp else _PULL)
+        # Its id, which another one may have to give back
+        while (other := self._in_the_way(connection)) is not None:
+            if other:
+                yield from self.close_op(other)
+                other.error = "after it had failed, its id was needed for another"
+            else:
+                ch.set_deadline(_SHORT_COOLDOWN_MS)
+                ch.poll()
+                yield
+        # How it is to be
+        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id)
+        if tls:
+            ch.number(1).number(tls.ssl_id)
+        else:
+            ch.number(0)
         ch.send(REPLY_MS)
-        connection.command = ch.command_text()
+        try:
+            while ch.poll() != DONE:
+                yield
+        except CommandError as error:
+            self._check_refusal(error, tls)
+        else:
+            # One bit lost on the line would mean plaintext.
+            other = None  # how it is kept; True: as asked
+            ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
+            while (event := ch.poll()) != DONE:
+                if event != LINE:
+                    yield
+                elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
+                    other = self._kept(tls)
+            if other is not True:
+                raise VerifyError(
+                    "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
+                    % (connection.id, other)
+                )
+        ch.command(b"+MIPCFG=").quote("encoding").number(connection.id)
+        ch.number(0 if modem.require_model().prompt else _ENCODING_HEX).number(0).send(REPLY_MS)
         while ch.poll() != DONE:
             yield
-
-    def check_opened(self, connection, timeout_ms):
-        """Raise why there is no connection, if there is none."""
-        if connection.result != 0:
-            if self._is_gone(connection):
-                self.check(connection)
-            if connection.result is None:
-                raise Timeout("%s: no +MIPOPEN within %d ms" % (connection.command, timeout_ms))
-            raise CommandError(connection.result, connection.command)
-        connection.last_heard_ms = _port.ticks_ms()
-
-    def check_peer_op(self, connection):
-        """Operation: look whether the module connected to what was asked for; a damaged command
-        may have named another host, port or id. VerifyError; the connection is closed then."""
-        ch = self._ch
-        found = False
-        looks = _LOOKS
-        while looks and not found:
-            looks -= 1
+        # What is unread must outlive a disconnection.
+        ch.command(b"+MIPCFG=").quote("autofree").number(connection.id).number(1).send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
+        ch.command(b"+MIPOPEN=").number(connection.id)
+        ch.quote(_protocol(connection)).quote(connection.host).number(connection.port)
+        ch.number(_open_s(timeout_ms)).number(_PACKETS if connection.udp else _PULL)
+        ch.send(REPLY_MS)
+        while ch.poll() != DONE:
+            yield
+        yield [ch]  # its front keeps it
+        other = False  # it was found
+        for _ in range(_LOOKS):
             ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")
             try:
                 while (event := ch.poll()) != DONE:
                     if event != LINE:
                         yield
                     elif ch.value(0) == connection.id:
-                        found = (
-                            ch.field_equals(1, b"UDP" if connection.udp else b"TCP")
-                            and ch.field_equals(2, _port.as_buffer(connection.host))
-                            and ch.value(3) == connection.port
-                            and (ch.field_equals(4, b"CONNECTED") or ch.text(4) is None)
-                        )
-                looks = 0
+                        other = self._is_peer(connection)
+                break
             except CommandError:  # it may be busy for a moment
+                from .at_retry import listen_op
+
+                _port.unload("at_retry")
                 yield from listen_op(ch, RETRY_MS)
-        if not found and not connection.close_reason:
+        if not other and not connection.close_reason:
             yield from self.close_op(connection)
             raise VerifyError(
                 "the module does not show connection %d to %s:%d as connected; it was closed, "
                 "connect again" % (connection.id, connection.host, connection.port)
             )
+
+    def _check_refusal(self, error, tls):
+        # Returns if the model may refuse to be told of TLS, and there is to be none.
+        model = self._modem.require_model()
+        if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, _UNSUPPORTED, None):
+            raise error
+        if tls:
+            raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
+
+    def _kept(self, tls):
+        # How the line at hand shows TLS of a connection; True: as asked.
+        ch = self._ch
+        if ch.value(2) == (1 if tls else 0) and (not tls or ch.value(3) == tls.ssl_id):
+            return True
+        return ch.value(2), ch.value(3)
+
+    def _is_peer(self, connection):
+        # True if the line at hand shows it as connected to what was asked for.
+        ch = self._ch
+        return (
+            ch.field_equals(1, _port.as_buffer(_protocol(connection)))
+            and ch.field_equals(2, _port.as_buffer(connection.host))
+            and ch.value(3) == connection.port
+            and (ch.field_equals(4, b"CONNECTED") or ch.text(4) is None)
+        )
+
+    def check_opened(self, connection, timeout_ms):
+        """Raise why there is no connection, if there is none."""
+        if connection.result != 0:
+            if self._is_gone(connection):
+                self.check(connection)
+            command = 'AT+MIPOPEN=%d,"%s","%s",%d,%d,%d' % (
+                connection.id,
+                _protocol(connection),
+                connection.host,
+                connection.port,
+                _open_s(timeout_ms),
+                _PACKETS if connection.udp else _PULL,
+            )
+            if connection.result is None:
+                raise Timeout("%s: no +MIPOPEN within %d ms" % (command, timeout_ms))
+            raise CommandError(connection.result, command)
+        connection.last_heard_ms = _port.ticks_ms()
 
     def drop(self, connection):
         """Give up a connection that was not opened. What the module makes of it is looked at
@@ -387,43 +502,42 @@ class Connections:
             open_ids = range(len(self._table))  # it does not tell
         for number in open_ids:
             if number is not None and number < len(self._table) and not self._table[number]:
-                yield from self._close_id_op(number)
+                yield from self.close_op(None, number)
         self._cleared_epoch = epoch
 
-    def _allocate_op(self, connection):
-        # Gives it an id that nobody has, and whose cool-down is over.
-        ch = self._ch
-        modem = self._modem
-        table = self._table
-        tls_max = connection.tls and modem.require_model().tls_links
-        if tls_max and sum([1 for other in table if other and other.tls]) >= tls_max:
-            yield from self._reclaim_op(True)
-        wanted = connection.wanted_id
-        if wanted is not None:
-            other = self._check_unused(wanted)
+    def _in_the_way(self, connection):
+        # Gives it an id: None. A connection that is to be closed before; False: an id cools down.
+        left = connection.tls and self._modem.require_model().tls_links
+        if left:
+            for other in self._table:
+                if other and other.tls:
+                    left -= 1
+            if left <= 0:
+                return self._reclaimable(True)
+        if connection.id is not None:
+            other = self._check_unused(connection.id)
             if other:
-                yield from self._take_back_op(other)
-        while True:
-            free = cooling = None
-            for offset in range(len(table), 0, -1):
-                number = (self._last_id + offset) % len(table)
-                if table[number] is None:
-                    if self._is_cooling(number):
-                        cooling = number
-                    elif wanted is None or wanted == number:
-                        free = number
-            # An id that cools down may still count as one of the few with TLS.
-            if free is not None and not (tls_max and cooling is not None):
-                self._last_id = connection.id = free
-                connection.boot = modem.boot_count
-                table[free] = connection
-                return
-            if cooling is not None:
-                ch.set_deadline(_SHORT_COOLDOWN_MS)
-                ch.poll()
-                yield
-            else:
-                yield from self._reclaim_op(False)
+                return other
+        return self._allocate(connection)
+
+    def _allocate(self, connection):
+        # Gives it an id that nobody has, and whose cool-down is over; as _in_the_way().
+        table = self._table
+        free = cooling = None
+        for offset in range(len(table), 0, -1):
+            number = (self._last_id + offset) % len(table)
+            if table[number] is None:
+                if self._is_cooling(number):
+                    cooling = True
+                elif connection.id is None or connection.id == number:
+                    free = number
+        # An id that cools down may still count as one of the few with TLS.
+        if free is None or (cooling and connection.tls and self._modem.require_model().tls_links):
+            return False if cooling else self._reclaimable(False)
+        self._last_id = connection.id = free
+        connection.boot = self._modem.boot_count
+        table[free] = connection
+        return None
 
     def _is_cooling(self, number):
         # Weeks may have passed since, so that ticks have wrapped: an end that seems to lie further
@@ -438,13 +552,12 @@ class Connections:
     def _start_cooldown(self, number, ms):
         self._cooldown[number] = _port.ticks_add(_port.ticks_ms(), ms)  # type: ignore[call-overload]
 
-    def _reclaim_op(self, tls):
+    def _reclaimable(self, tls):
         # Code written for `socket` (umqtt.robust) leaves a connection that failed without closing
         # it, and finalisers must not talk to the module.
         for connection in self._table:
             if connection and (connection.tls or not tls) and self._may_reclaim(connection):
-                yield from self._take_back_op(connection)
-                return
+                return connection
         model = self._modem.require_model()
         raise ModemError(
             "all connections of the module are in use (%s has %d, %s with TLS): close one first"
@@ -460,69 +573,23 @@ class Connections:
             or self._is_gone(connection)
         )
 
-    def _take_back_op(self, connection):
-        yield from self.close_op(connection)
-        connection.error = "after it had failed, its id was needed for another"
-
-    def _configure_op(self, connection):
-        ch = self._ch
-        model = self._modem.require_model()
-        tls = connection.tls
-        ch.command(b"+MIPCFG=").quote("ssl").number(connection.id)
-        if tls:
-            ch.number(1).number(tls.ssl_id)
-        else:
-            ch.number(0)
-        ch.send(REPLY_MS)
-        try:
-            while ch.poll() != DONE:
-                yield
-        except CommandError as error:
-            if model.mipcfg_ssl or error.code not in (_BAD_PARAMETER, _UNSUPPORTED, None):
-                raise
-            if tls:
-                raise Unsupported('%s refuses TLS on its sockets (MIPCFG "ssl")' % model)
-        else:
-            # One bit lost on the line would mean plaintext.
-            kept = None
-            ch.command(b"+MIPCFG=").quote("ssl").number(connection.id).send(REPLY_MS, b"+MIPCFG:")
-            while (event := ch.poll()) != DONE:
-                if event != LINE:
-                    yield
-                elif ch.value(1) == connection.id and ch.field_equals(0, b"ssl"):
-                    kept = (ch.value(2), ch.value(3))
-            if kept is None or kept[0] != (1 if tls else 0) or (tls and kept[1] != tls.ssl_id):
-                raise VerifyError(
-                    "the module keeps TLS of connection %d at %r, not as asked; nothing was opened"
-                    % (connection.id, kept)
-                )
-        encoding = 0 if model.prompt else _ENCODING_HEX
-        ch.command(b"+MIPCFG=").quote("encoding").number(connection.id)
-        ch.number(encoding).number(0).send(REPLY_MS)
-        while ch.poll() != DONE:
-            yield
-        # What is unread must outlive a disconnection.
-        ch.command(b"+MIPCFG=").quote("autofree").number(connection.id).number(1).send(REPLY_MS)
-        while ch.poll() != DONE:
-            yield
-
     # Closing
 
-    def close_op(self, connection):
+    def close_op(self, connection, number=None):
         """Operation: close a connection. Its id is used again once +MIPCLOSE has confirmed that,
-        or after a cool-down."""
-        number = connection.id
-        connection.error = connection.error or "it was closed"
-        if self._table[number] is not connection:
-            return
-        cleared_epoch = self._cleared_epoch
-        self.drop(connection)
-        if not self._is_gone(connection) and (yield from self._close_id_op(number)):
-            self._cleared_epoch = cleared_epoch  # else the next opening looks
-
-    def _close_id_op(self, number):
+        or after a cool-down. Without one: whatever the module has as `number`."""
+        cleared_epoch = -1
+        if connection:
+            number = connection.id
+            connection.error = connection.error or "it was closed"
+            if self._table[number] is not connection:
+                return
+            cleared_epoch = self._cleared_epoch
+            self.drop(connection)
+            if self._is_gone(connection):
+                return
         # A damaged command may have closed another one, or none: without +MIPCLOSE for this id
-        # the module is asked. Returns True if it is closed.
+        # the module is asked.
         ch = self._ch
         for _ in range(_CLOSE_MAX):
             self._start_cooldown(number, _COOLDOWN_MS)
@@ -540,28 +607,16 @@ class Connections:
                     pass
                 ch.cancel()
                 if self._cooldown[number] != long_cooldown:
-                    return True
+                    break
             except CommandError:
                 # It was closed: modules disagree on what to say.
                 self._start_cooldown(number, _SHORT_COOLDOWN_MS)
-            if (yield from self._is_closed_op(number)):
-                return True
-        return False
+            from .net_seldom import is_closed_op
 
-    def _is_closed_op(self, number):
-        ch = self._ch
-        closed = False  # no line that can be read tells nothing
-        ch.command(b"+MIPSTATE=").number(number).send(REPLY_MS, b"+MIPSTATE:")
-        try:
-            while (event := ch.poll()) != DONE:
-                if event != LINE:
-                    yield
-                else:  # without its last field the line may have been cut
-                    closed = (
-                        ch.value(0) == number
-                        and ch.text(4) in _CLOSED
-                        and not (ch.text(4) is None and ch.text(1))
-                    )
-        except CommandError as error:
-            closed = error.code is not None  # there is none; a plain ERROR is a damaged line's
-        return closed
+            _port.unload("net_seldom")
+            if (yield from is_closed_op(ch, number)):
+                break
+        else:
+            return
+        if connection:
+            self._cleared_epoch = cleared_epoch  # else the next opening looks

@@ -6,7 +6,7 @@
 import io
 
 from ._port import const
-from .net_flow import HELD_MAX, ConnectionBuffer, as_buffer_len
+from .net_flow import HELD_MAX, ConnectionBuffer, as_sized, size_of
 from .net_links import OPEN_MS, connections_of
 
 _POLL = const(3)  # ioctl requests and flags of MicroPython's streams
@@ -61,9 +61,9 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
         size = len(buf) if n is None else min(n, len(buf))
         if not size:
             return 0
-        reader = self._begin_readinto(buf, size)
-        if reader:
-            self._run(reader)
+        if self._begin_readinto(buf, size):
+            while (operation := self.next_step()) is not False:
+                self._run_step(operation)
         return self._end_readinto(buf, size)
 
     def read(self, n: int = -1) -> bytes:
@@ -82,7 +82,8 @@ class Stream(io.IOBase, ConnectionBuffer):  # a stream to MicroPython by its fir
     def write(self, data, n: "int | None" = None) -> int:
         """Writes all of `data` (bytes-like, or str as UTF-8), or its first `n` bytes; how many
         that were."""
-        data, n = as_buffer_len(data, n)
+        data = as_sized(data)
+        n = size_of(data, n)
         if self._may_buffer(data, n):
             self._queue(data if n == len(data) else data[:n])
             if len(self._out) >= HELD_MAX or not self._keep_buffering():
@@ -164,12 +165,14 @@ def open_connection(modem, host, port, tls, timeout_ms, wanted_id=None, udp=Fals
     """A Connection that is open; the exceptions are connect's."""
     connections = connections_of(modem)
     connection = connections.prepare(host, port, tls, timeout_ms, wanted_id)
-    connection.udp = udp
+    if udp:
+        connection.udp = True
+    opening = connections.open_op(connection, timeout_ms)
     try:
-        modem.run_operation(connections.open_op(connection, timeout_ms))
+        modem.run_operation(opening)
         modem.run_operation(connections.wait_news_op(connection, timeout_ms))
         connections.check_opened(connection, timeout_ms)
-        modem.run_operation(connections.check_peer_op(connection))
+        modem.run_operation(opening)
     except BaseException:
         connections.drop(connection)
         raise

@@ -13,7 +13,7 @@ import io
 from . import _port
 from ._port import const
 from .errors import ConnectionLost, ModemError, ProtocolError, Timeout, Unsupported
-from .net_flow import as_buffer_len
+from .net_flow import as_sized, size_of
 from .net_links import OPEN_MS
 from .net_stream import Stream, open_connection
 
@@ -178,7 +178,8 @@ class TlsStream(io.IOBase):
     def write(self, data, n=None):
         """Writes all of `data` (bytes-like, or str as UTF-8), or its first `n` bytes; how many
         that were."""
-        data, n = as_buffer_len(data, n)
+        data = as_sized(data)
+        n = size_of(data, n)
         if n:
             self._sock.write(data if n == len(data) else memoryview(data)[:n])
         return n

@@ -7,10 +7,9 @@
 from . import _port
 from ._port import const
 from .at_channel import DATA, DONE, LINE, REPLY_MS
-from .at_retry import RETRY_MS
 from .errors import CommandError, ConnectionLost, ModemError, ProtocolError, Timeout
-from .net_flow import ConnectionBuffer, as_buffer_len
-from .net_links import OPEN_MS
+from .net_flow import ConnectionBuffer, as_sized, size_of
+from .net_links import OPEN_MS, RETRY_MS
 from .net_stream import open_connection
 
 DATAGRAM_MAX = const(1460)  # bytes of a datagram that the module passes on
@@ -34,7 +33,8 @@ class DatagramBuffer(ConnectionBuffer):
 
     def _checked(self, data, n=None):
         # (data, its length); ValueError for what is no datagram.
-        data, n = as_buffer_len(data, n)
+        data = as_sized(data)
+        n = size_of(data, n)
         if not 1 <= n <= self.size_max:
             raise ValueError("a datagram has 1 to %d bytes, not %d" % (self.size_max, n))
         return data, n

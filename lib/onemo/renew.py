@@ -75,7 +75,8 @@ class Renewal:
 
     async def _check(self, now):
         modem = self._modem
-        name = (await modem.tls(self._endpoint["ssl_id"]).get("cert"))[1]
+        # As sync() has set it: a module that rebooted since has lost it until the next connection.
+        name = modem.tls(self._endpoint["ssl_id"]).noted()["cert"][1]
         head = CertificateHead()
         await modem.certs.read(name, head)
         serial, begin, end = head.validity()

@@ -84,11 +84,6 @@ class TLSContext(_Methods):
             self._settings = settings
         return self._settings
 
-    def names(self):
-        """The names of the objects that it uses."""
-        names = self._settings.get("cert", ()) + (self._settings.get("psk"),)
-        return [name for name in names if name]
-
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
         settings = self._settings
@@ -357,16 +352,21 @@ class TLSContext(_Methods):
         return True
 
     def _parse(self, option):
-        # The value in the line at hand: `"<option>",<ssl_id>,<values>`.
+        # The value in the line at hand: `"<option>",<ssl_id>,<values>`. Each connection asks: what
+        # it wants is compared where it lies, for strings and comprehensions take heap.
         ch = self._ch
         if option.kind == NAMES:
             names = self._wanted(option)
             if isinstance(names, tuple) and self._is_line_with(names):
                 return names
-            names = tuple([_name(ch.text(2 + i)) for i in range(len(option.arguments))])
+            names = ()
+            while len(names) < len(option.arguments):
+                names += (_name(ch.text(2 + len(names))),)
             return names if len(names) > 1 else names[0]
         number = ch.value(2)
         if option.kind == HEX and number != 0:
+            if ch.field_equals(2, b"0x00"):
+                return 0
             try:
                 return int(ch.text(2), 16)
             except (ValueError, TypeError):

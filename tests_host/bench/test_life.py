@@ -10,8 +10,7 @@ MODULES = {  # that are loaded at the end of a stage
     "start": ALWAYS | {"model"},
     "sync": ALWAYS | {"model", "tls", "tls_rows"},
     "upload": ALWAYS | {"model", "tls", "tls_rows"},
-    "connect": ALWAYS
-    | {"model", "tls", "tls_rows", "at_retry", "net_flow", "net_links", "net_stream"},
+    "connect": ALWAYS | {"model", "tls", "tls_rows", "net_flow", "net_links", "net_stream"},
 }
 STAGES = ("sync", "uploading", "upload", "connect")
 

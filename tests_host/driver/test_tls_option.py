@@ -4,6 +4,7 @@
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_NONE, AUTH_SERVER, HEX, TLS1_0, TLS1_1, TLS1_2, TLS_ANY
 from onemo.errors import CommandError, ProtocolError, Unsupported, VerifyError
+from onemo.net_links import names_of
 from onemo.tls_rows import OPTIONS
 
 from tests_host.sockets.conftest import AioRig
@@ -148,7 +149,7 @@ def test_a_configured_context_keeps_it_over_a_reboot(rig):
     tls.set("negotime_s", 90)
     tls.set("session", False)
     tls.set("cert", "other.pem")
-    assert tls.names() == ["other.pem"]
+    assert names_of(tls.noted()) == ["other.pem"]
     rig.modem.reboot()
     assert tls.get("negotime_s") == 300
     rig.modem.restore()

@@ -5,6 +5,7 @@ refuses it, forgets it, or does something else; and the sentences about it."""
 import pytest
 from onemo import AUTH_MUTUAL, AUTH_SERVER, TLS1_1, TLS_ANY
 from onemo.errors import CommandError, Unsupported, VerifyError
+from onemo.net_links import names_of
 from rigs import unknown
 
 from tests_host.sockets.conftest import HOST, network
@@ -74,17 +75,17 @@ def test_the_names_of_all_three_and_a_psk(told):
 def test_noted_settings_are_sent_when_they_are_needed(told):
     rig = told()
     tls = rig.modem.tls(1)
-    assert tls.configured() is False and tls.names() == []
+    assert tls.configured() is False and names_of(tls.noted()) == []
     tls.configure(AUTH_MUTUAL, ca="ca.pem", cert="my.pem", key="my.key", send=False)
     assert rig.module.commands == []
     assert tls.configured() is True
-    assert tls.names() == ["ca.pem", "my.pem", "my.key"]
+    assert names_of(tls.noted()) == ["ca.pem", "my.pem", "my.key"]
 
 
 def test_a_psk_is_among_the_names_that_are_used(rigs):
     tls = rigs("MN316").modem.tls(1)
     tls.configure(pskid="id", ca="ca.pem", send=False)
-    assert tls.names() == ["ca.pem", "id"]
+    assert names_of(tls.noted()) == ["ca.pem", "id"]
 
 
 def test_a_psk_that_is_not_told_is_none_at_a_connection(told):

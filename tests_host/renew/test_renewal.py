@@ -55,6 +55,19 @@ def age(device):
     module._now0 = module.clock.now()
 
 
+@pytest.mark.parametrize("matready", [True, False])
+def test_a_module_that_has_rebooted_since_it_was_set_up_is_renewed(devices, matready):
+    """It has lost its contexts until the next connection."""
+    device = devices()
+    module = device.rig.module
+    module.quirks.matready = matready
+    module.reboot()
+    device.rig.clock.advance(60)
+    assert not any(module.contexts.names(1))
+    assert device.run(device.renew) is True
+    assert device.credential(ACTIVE).serial == device.run(device.accepted)
+
+
 def test_one_that_is_not_due_stays_and_nobody_is_asked(devices, world):
     device = devices(days=FRESH)
     said = len(world.said)

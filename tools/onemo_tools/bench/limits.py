@@ -177,8 +177,6 @@ OPEN: dict[str, float] = {
     "live_import": 30800,
     "live_loaded": 60600,
     "live_loaded_rom": 34500,
-    "tls_connection": 5200,
-    "tls_message": 1320,
     "heap_upload": 77000,
     "small_live_import_rom": 12200,
     "small_live_loaded_rom": 19900,

@@ -109,12 +109,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): TESTED,
     (
         "net_links.Connection.__init__",
-        "self.last_sent = 0  # bytes that were sent last, until the module says how many it took "
-        "-> self.last_sent = None  # bytes that were sent last, until the module says how many it "
-        "took",
-    ): TESTED,
-    (
-        "net_links.Connection.__init__",
         "self.last_read = 0  # bytes that were received last -> "
         "self.last_read = 1  # bytes that were received last",
     ): "a read sets it before anybody asks",
@@ -123,10 +117,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "self.last_read = 0  # bytes that were received last -> "
         "self.last_read = None  # bytes that were received last",
     ): "a read sets it before anybody asks",
-    (
-        "net_links.Connection.__init__",
-        'self.command = ""  # that opened it -> self.command = "XXXX"  # that opened it',
-    ): "open_op sets it before anybody asks",
     (
         "net_links.Connections._is_cooling",
         "0 < _port.ticks_diff(until, _port.ticks_ms()) <= _COOLDOWN_MS -> "
@@ -155,7 +145,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n > 0:"): NO_ZERO,
     ("net_flow.ConnectionBuffer._read_steps", "if n >= 0: -> if n >= 1:"): NO_ZERO,
     (
-        "net_flow.ConnectionBuffer._send_op",
+        "net_flow._sending_op",
         'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=False) -> '
         'ch.send(_SEND_MS, b"+MIPSEND:", payload=n, fillable=None)',
     ): TESTED,
@@ -163,8 +153,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "it counts only while a reader has a buffer, and each begins with 0"
     ),
     (
-        "net_flow.ConnectionBuffer._receive_some_steps",
-        "if wait_ms > 0: -> if wait_ms > 1:",
+        "net_flow.ConnectionBuffer.next_step",
+        "if step > 0: -> if step > 1:",
     ): MILLISECOND,
     (
         "net_flow.check_no_hello",

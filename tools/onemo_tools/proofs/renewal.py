@@ -305,9 +305,10 @@ class Device(outage.Device):
         stream = await self.front.connect(HOST, self.world.endpoint.port, tls)
         stream.write(b"ping\n")
         assert await stream.readline() == b"ping\n"
-        await stream.wait_closed()
-        # A module that has rebooted has its settings again, now that it has connected.
+        # A module that has rebooted has its settings again, now that it has connected, and until it
+        # reboots while it closes.
         ca, cert, key = module.contexts.names(1)
+        await stream.wait_closed()
         assert set(objects) == {(1, ca), (1, cert), (2, key)}, f"in use: {ca}, {cert}, {key}"
         shown = x509.load_pem_x509_certificates(objects[1, cert])[0]
         return serial_text(shown.serial_number)
