@@ -551,7 +551,7 @@ def test_a_good_file_is_read(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_bytes(b"\r\n" + GOOD_TEXT.replace(b"\n", b"\r\n"))
     assert profile.read(str(tmp_path / "config.json")) == CONFIG
     monkeypatch.chdir(tmp_path)
-    assert profile.read() == CONFIG
+    assert profile.read() == profile_check.load() == CONFIG
     with pytest.raises(OSError):
         profile.read(str(tmp_path / "none.json"))
     with pytest.raises(ValueError):
