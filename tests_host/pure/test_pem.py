@@ -355,6 +355,9 @@ BAD = [
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A_EC"), CERT, "base64url", id="base64url"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-"), CERT, "base64 does not", id="dash first"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-----A"), CERT, "base64 does not", id="dashes"),
+    pytest.param(
+        CERTIFICATE.replace(b"\nJ", b"\n-----BEGINJ"), CERT, "base64 does not", id="dashes, BEGIN"
+    ),
     pytest.param(CERTIFICATE.replace(b"-----E", b"-----e"), CERT, "-----END line", id="small END"),
     pytest.param(
         CERTIFICATE.replace(b"-----END", b"END"), CERT, "-----END line", id="END, no dashes"
@@ -578,6 +581,12 @@ def test_no_words_quote_the_file():
         said = judge(data, kind)
         for line in data.splitlines():
             assert len(line) < 24 or b"-----" in line or line.decode("latin-1") not in said
+
+
+def test_the_file_is_named_where_its_name_is_known():
+    for name, start in (("ca.pem", "ca.pem: PEM refused"), (None, "PEM refused")):
+        with pytest.raises(ValueError, match=f"^{start} at line 1: the file is empty"):
+            cert_pem.PemScanner(CERT).finish(name)
 
 
 def test_the_first_line_in_error_is_named():

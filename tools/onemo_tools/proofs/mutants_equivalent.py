@@ -456,4 +456,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
         'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 1:',
     ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") >= 0:',
+    ): ("a SEQUENCE's type and length come before it"),
 }
