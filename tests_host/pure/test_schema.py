@@ -282,6 +282,14 @@ def test_limits_are_those_of_the_port(port, path, good, bad):
     assert said.startswith(f"{path} is ")
 
 
+def test_a_uart_that_has_a_name_may_be_given_by_it():
+    uart = {"id": "a name too long", "baud": 115200, "tx": None}
+    assert faults(changed("uart", uart), "pyboard") == [
+        'uart.id is "a name too long"; it must be an integer from 0 to 15, the UART\'s number on '
+        "this board, or its name"
+    ]
+
+
 @pytest.mark.parametrize("entry", ["endpoint.every_s", "retry.first_s", "retry.most_s"])
 def test_intervals_of_weeks_are_small_integers_of_a_32_bit_board(entry):
     """They are waited for in pieces: MicroPython's ticks_add takes less than 2**29 ms there."""
@@ -301,7 +309,7 @@ def test_what_a_new_row_may_be(monkeypatch):
         "box": "size int 1 3\nlid object~ with colour\nflaps list? of flaps\n",
         "box.lid": 'colour of "red" "blue"\n',
         "box.flaps[]": "side text 1 9\n",
-        "bags[]": "full bool\n",
+        "bags[]": "full bool\nfull@rp2 bool\n",
     }
     monkeypatch.setattr(schema, "ROWS", rows)
     for good in (
