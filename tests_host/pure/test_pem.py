@@ -255,6 +255,7 @@ BAD = [
         id="JSON",
     ),
     pytest.param(json.dumps({"a": PKCS8.decode()}, indent=2).encode(), KEY, "jq -r", id="JSON 2"),
+    pytest.param(json.dumps([CERTIFICATE.decode()]).encode(), CERT, "jq -r", id="JSON's list"),
     pytest.param(b"<!DOCTYPE html>\n<html>\n", CERT, "HTML", id="HTML"),
     pytest.param(b"PuTTY-User-Key-File-3: ecdsa\n", KEY, "puttygen", id="PuTTY"),
     pytest.param(b"ssh-rsa AAAAB3NzaC1yc2EA me@host\n", KEY, "a public key", id="ssh-rsa"),

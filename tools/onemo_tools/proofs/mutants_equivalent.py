@@ -461,4 +461,10 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
         'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") >= 0:',
     ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < '
+        '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
+        "6) < 1):",
+    ): ("it is looked for behind the sixth character"),
 }
