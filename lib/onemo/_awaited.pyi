@@ -98,9 +98,6 @@ class TLSContext:
     def noted(self, settings=None) -> Any:
         """What configure() was asked for, {option: value}. `settings` takes its place."""
 
-    def names(self) -> Any:
-        """The names of the objects that it uses."""
-
     def checks_dates(self) -> bool:
         """True if validity dates count, so that the module's clock must be right."""
 

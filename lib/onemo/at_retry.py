@@ -37,12 +37,12 @@ def pause_op(modem, ms):
         yield from modem.resync_op()
 
 
-def ask_op(ch, command, end, take=None, expect=None, timeout_ms=REPLY_MS, more=()):
+def ask_op(ch, command, end, take=None, expect=None, timeout_ms=REPLY_MS):
     """Operation: send a command (bytes, behind `AT`), again for as long as it is refused for a
     moment and `end` (ticks) is not over. The last refusal is raised then, any other at once.
 
     `take(ch)` looks at an information line: the first value other than None is returned. `expect`:
-    how these lines begin; by default as `+NAME?` says. `more`: see is_transient()."""
+    how these lines begin; by default as `+NAME?` says."""
     if take and expect is None:
         expect = command[: command.find(b"?")] + b":"
     while True:
@@ -56,7 +56,7 @@ def ask_op(ch, command, end, take=None, expect=None, timeout_ms=REPLY_MS, more=(
                     found = take(ch)
             return found
         except CommandError as error:
-            if not is_transient(error, more) or is_over(end):
+            if not is_transient(error) or is_over(end):
                 raise
         yield from listen_op(ch, RETRY_MS)
 

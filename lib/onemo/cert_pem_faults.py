@@ -261,8 +261,6 @@ def _hinted(scanner):
     byte = scanner.hint & 0xFF
     if byte in b"\"'`":
         return _QUOTED
-    if byte == 0x4C:
-        return _TWICE
     return _BEGIN_MISSPELT if byte == 0x2D or byte > 0x7F else _MISPLACED
 
 

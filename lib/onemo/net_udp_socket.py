@@ -48,7 +48,7 @@ class DatagramSocket(io.IOBase, Datagrams):  # a stream to MicroPython by its fi
         connection = self._connection
         if connection:
             there = (connection.host, connection.port) == tuple(address[:2])
-            if there and not connection.error:
+            if there and not (connection.error or connection.close_reason):
                 return
             Datagrams.close(self)
         self._connection = open_connection(

@@ -174,6 +174,14 @@ def test_a_context_that_was_dialled_before_it_was_defined_is_not_taken_for_it(to
     assert rig.module.modem.active_apns == {1: b"iot.private"}
 
 
+def test_contexts_behind_the_first_are_not_taken_for_it(told):
+    rig = told()
+    contexts = [b'+CGDCONT: 1,"IPV4V6","cmnet"', b'+CGDCONT: 2,"IP","ims"', b'+CGDCONT: 3,"IP",""']
+    rig.module.reply(b"AT+CGDCONT?", b"OK", None, lines=contexts)
+    assert rig.modem.attach("cmnet") == ADDRESS
+    assert count(rig, b"AT+CGDCONT=") == 0
+
+
 def test_an_apn_that_will_not_be_changed_is_said(told):
     rig = told(strict=False)
     rig.module.reply(b"AT+CGDCONT=", b"OK", None)

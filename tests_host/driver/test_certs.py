@@ -444,6 +444,26 @@ def test_a_namesake_is_told_once_where_the_list_was_damaged(rigs, manual_ca):
     assert told == ["cb.pem"]
 
 
+def test_namesakes_are_those_of_which_a_character_or_two_differ(rigs, manual_ca):
+    rig = rigs(strict=False)
+    near = ["cb.pem", "capem", "caa.pem", "c.pem", "ca.pe", "a.pem", "xca.pemx", "ac.pem"]
+    far = ["caxxx.pem", "ca.pemxyz", "xyzca.pem", "pem", "ca.", "CA.PEM", "other", "xa.qen", "abc"]
+    for name in near + far:
+        rig.module.store.objects[CERT, name] = pem(500)
+    told = []
+    rig.modem.on_event(lambda kind, text: told.append((kind, text)))
+    rig.module.reply(b"AT+MSSLCHECK", b"+CME ERROR: 762")
+    with pytest.raises((CommandError, VerifyError)):
+        rig.modem.certs.write("ca.pem", io.BytesIO(manual_ca))
+    words = (
+        "%s, which is almost ca.pem, is in the module as well: if nobody wrote it, it is what the "
+        "line made of that name; certs.remove() removes it"
+    )
+    assert sorted(told) == sorted(("stray", words % name) for name in near)
+    assert b"AT+MSSLLIST=3" not in rig.module.commands  # this one has no PSKs
+    assert set(rig.module.store.certs) >= {*near, *far}
+
+
 def test_a_copy_that_no_list_showed_is_looked_for_behind_the_next_write(rigs, manual_ca):
     rig = rigs(strict=False)
     feed = rig.module.feed

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from onemo import ASCII, CERT, ESCAPED, HEX, KEY
-from onemo.errors import CommandError
+from onemo.errors import CommandError, VerifyError
 
 from .conftest import Tape, pem
 
@@ -92,6 +92,7 @@ def test_a_length_that_the_module_checks(rigs, counts, end, size, kind):
         assert before == remain + length
     assert sent[-1][0] == 0
     assert told[-1] == (size, size)
+    assert told == sorted(told)
 
 
 @pytest.mark.parametrize("counts", COUNTS)
@@ -107,6 +108,8 @@ def test_a_length_in_every_encoding(rigs, manual_ca, counts, encoding, buffer):
     if encoding == HEX:
         assert all(2 * length == characters for _, length, characters in sent)
         assert sum(length for _, length, _ in sent) == len(manual_ca)
+        if buffer == 1000:
+            assert max(len(command) for command in rig.module.commands) > 1000  # lines are full
 
 
 @pytest.mark.parametrize("line", [160, 300, 1024])
@@ -132,7 +135,11 @@ def test_a_module_that_counts_otherwise_says_so(rigs, manual_ca, counts, module)
     ("series", "how", "says"),
     [
         ("ML307R", {"check_length": "typed"}, "inline=True"),
-        ("ML307R", {"check_length": "bytes", "inline": True}, "check_length is 'bytes'"),
+        (
+            "ML307R",
+            {"check_length": "bytes", "inline": True},
+            "check_length is 'bytes'; it must be 'typed', 'decoded' or None",
+        ),
         ("ML307R", {"check_length": True, "inline": True}, "check_length is True"),
         ("MN316", {"check_length": ""}, "check_length is ''"),
     ],
@@ -154,6 +161,38 @@ def test_what_cannot_be_counted_before_is_refused(rig, manual_ca):
         rig.modem.certs.write("a", io.BytesIO(pem(8000)), **how)
     assert rig.uart.bytes_written == sent
     assert rig.modem.certs.write("a", io.BytesIO(pem(8000)), inline=True) is True
+
+
+@pytest.mark.parametrize(("counts", "size"), [("typed", 7829), ("decoded", 8066)])
+def test_as_much_as_the_module_takes_is_counted_and_goes(rigs, counts, size):
+    rig = rigs("MN316-S", inline_length=counts)
+    rig.modem.certs.encoding = ESCAPED
+    data = pem(size)
+    assert size + (3 if counts == "typed" else 1) * data.count(b"\n") == 8192
+    assert rig.modem.certs.write("a", io.BytesIO(data), check_length=counts) is True
+    words = "a counts 8196 bytes, typed; the module takes 8192: leave check_length out"
+    with pytest.raises(ValueError, match=words):
+        rig.modem.certs.write("a", io.BytesIO(pem(7830)), check_length="typed")
+
+
+def test_what_the_module_gives_no_digest_of_is_removed(rig):
+    rig.module.reply(b"AT+MSSLCHECK", b"OK")
+    how = {"inline": True, "check_length": "typed"}
+    with pytest.raises(VerifyError, match="the module's digest is None, not ours; the object was"):
+        rig.modem.certs.write("a", io.BytesIO(pem(200)), **how)
+    assert rig.modem.certs.list() == []
+
+
+def test_reads_of_single_bytes_end_between_cr_and_lf(rigs):
+    class Drops(io.BytesIO):
+        def readinto(self, buf):
+            return super().readinto(memoryview(buf)[:1])
+
+    rig = rigs(inline_length="typed")
+    data = pem(200, end=b"\r\n")
+    how = {"inline": True, "check_length": "typed"}
+    assert rig.modem.certs.write("a", Drops(data), **how) is True
+    assert rig.module.store.objects[CERT, "a"].replace(b"\r", b"") == data.replace(b"\r", b"")
 
 
 def test_a_counted_key_is_in_no_trace(rigs, manual_key):

@@ -84,7 +84,10 @@ def test_a_name_that_nobody_can_have_given_is_removed_whatever_it_holds(rigs):
     with pytest.raises((CommandError, VerifyError)):
         rig.modem.certs.write_psk("meter", SECRET)
     assert rig.module.store.psks == {}
-    assert len(told) == 1
+    assert told == [
+        "meter was written under the name b'met\\xe5r', which was damaged on the line; that was "
+        "removed"
+    ]
 
 
 @pytest.mark.parametrize("checked", [True, False])

@@ -113,6 +113,14 @@ def test_what_was_removed_stays_removed(provisioned):
     assert rig.module.store.psks == {}
 
 
+def test_what_was_removed_while_it_was_lost_stays_away(provisioned):
+    rig = provisioned("MN316")
+    rig.module.deep_sleep()
+    assert rig.modem.certs.remove("client.pem", missing_ok=True) is False
+    rig.modem.restore()
+    assert set(rig.module.store.certs) == {"ca.pem"}
+
+
 def test_the_last_content_is_what_comes_back(provisioned):
     rig = provisioned("MN316")
     rig.modem.certs.write("client.pem", io.BytesIO(pem(900)))
@@ -161,10 +169,13 @@ def test_a_store_in_ram_is_filled_again_by_connect_if_its_sources_are_known(rigs
         with pytest.raises(ModemReset, match=r"lost ca\.pem: call modem\.restore"):
             rig.modem.connect(HOST, PORT, tls)
         return
+    rig.module.commands.clear()
     with rig.modem.connect(HOST, PORT, tls) as stream:
         stream.write(b"x")
         assert stream.read(1) == b"x"
     assert rig.module.store.certs == {"ca.pem": pem(700)}
+    sent = [bytes(line) for line in rig.module.commands]
+    assert len([line for line in sent if line.startswith(b'AT+MSSLCFG="auth",1,')]) == 1
 
 
 def test_tapes_are_named_one_after_the_other(rigs):

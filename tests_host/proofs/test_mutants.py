@@ -153,6 +153,12 @@ def test_each_entry_of_the_equivalent_names_a_function_and_says_why():
         ("ch.value(0) -> ch.value(1)", False),
         ("ch.value(01) -> ch.value(None1)", False),
         ("ch.number(0) -> ch.number(None)", False),
+        ("if line.find(name) >= 0: -> if line.rfind(name) >= 0:", True),
+        ("if a.find(b) < 0 or c.find(b) < 0: -> if a.find(b) < 0 or c.rfind(b) < 0:", True),
+        ("at = line.find(name) -> at = line.rfind(name)", False),
+        ("if line.find(name) > 0: -> if line.rfind(name) > 0:", False),
+        ('int.from_bytes(der[1:3], "big") -> int.from_bytes(der[1:3], )', True),
+        ('int.from_bytes(der[1:3], "little") -> int.from_bytes(der[1:3], )', False),
     ],
 )
 def test_what_changes_nothing_wherever_it_stands(change, same):
@@ -237,6 +243,7 @@ def test_the_copy_is_whole_and_the_working_copy_is_left_alone(monkeypatch, tmp_p
         assert (mutants.STAGE / path).read_bytes() == source.read_bytes()
     for name in (*CONFIG["also_copy"], *CONFIG["pytest_add_cli_args_test_selection"]):
         assert (mutants.STAGE / name).exists()
+    assert (mutants.STAGE / "config.json").exists()
     assert not (mutants.STAGE / "lib").exists()  # or the tests would find that
 
 

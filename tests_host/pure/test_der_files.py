@@ -45,3 +45,35 @@ def test_a_block_without_its_end_is_not_dropped(file, last):
     cut = LEAF[: LEAF.index(b"-----END")]
     with pytest.raises(ValueError, match="no whole PEM block"):
         list(ders(file(ISSUER + cut if last else cut + ISSUER)))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no PEM\n", b"-----END CERTIFICATE-----\n", b"MAA=\n-----END X-----\n"]
+)
+def test_a_file_without_a_block_is_named(file, data):
+    path = file(data)
+    with pytest.raises(ValueError) as caught:
+        list(ders(path))
+    assert str(caught.value) == f"{path} has no whole PEM block"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        armour("ENCRYPTED PRIVATE KEY", KEY),
+        b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+        b"DEK-Info: AES-128-CBC,00\n\nMAMCAQE=\n-----END RSA PRIVATE KEY-----\n",
+    ],
+)
+def test_an_encrypted_key_is_refused_with_what_decrypts_it(file, block):
+    path = file(LEAF + block)
+    found = ders(path)
+    assert next(found) == CERTIFICATE_3
+    with pytest.raises(ValueError) as caught:
+        next(found)
+    assert str(caught.value) == f"{path}: the key is encrypted; openssl pkey decrypts it"
+
+
+def test_text_between_blocks_may_have_colons_and_lines_spaces_behind(file):
+    data = b"issuer: me\n" + LEAF.replace(b"\n", b" \r\n") + b"subject: ca\n" + ISSUER
+    assert list(ders(file(data))) == [CERTIFICATE_3, CERTIFICATE_1]

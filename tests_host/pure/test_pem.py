@@ -170,7 +170,7 @@ def test_the_limit_is_8192_bytes_of_blocks(text, end, sizes):
     assert len(exact) == 8192
     assert kept(text + exact + text, CERT, sizes) == exact
     over = text + padded(8193 if end == b"\n" else 8194, end) + text
-    assert "longer than 8192" in judge(over, CERT, sizes)
+    assert judge(over, CERT, sizes).startswith("PEM refused: its blocks are longer than 8192 ")
     assert "longer than 8192" in judge(text + exact + text + CERTIFICATE, CERT, sizes)
 
 
@@ -191,7 +191,7 @@ def test_an_endless_source_ends():
         it.feed(bytearray(4096))
         fed += 4096
         assert fed < 2 << 20
-    with pytest.raises(ValueError, match="1 MB of text"):
+    with pytest.raises(ValueError, match=r"^PEM refused: over 1 MB of text"):
         it.finish()
 
 
@@ -231,6 +231,7 @@ BAD = [
     pytest.param(b"", CERT, "file is empty", id="empty"),
     pytest.param(b"", KEY, "file is empty", id="empty key"),
     pytest.param(b"hello\n", CERT, "not PEM", id="text"),
+    pytest.param(b"0\t2026\tx\n1\t2027\ty\n", CERT, "not PEM, there is no", id="a table"),
     pytest.param(b"MIIDTzCCAjegAwIB\nAAAA\n", KEY, "without its -----BEGIN", id="bare base64"),
     pytest.param(b"0\x82\x05\x11\x30", CERT, "DER, not PEM", id="DER"),
     pytest.param(b"\x30\x77\x02\x01\x01", KEY, "DER, not PEM", id="short DER"),
@@ -254,9 +255,24 @@ BAD = [
         id="JSON",
     ),
     pytest.param(json.dumps({"a": PKCS8.decode()}, indent=2).encode(), KEY, "jq -r", id="JSON 2"),
+    pytest.param(json.dumps([CERTIFICATE.decode()]).encode(), CERT, "jq -r", id="JSON's list"),
     pytest.param(b"<!DOCTYPE html>\n<html>\n", CERT, "HTML", id="HTML"),
     pytest.param(b"PuTTY-User-Key-File-3: ecdsa\n", KEY, "puttygen", id="PuTTY"),
     pytest.param(b"ssh-rsa AAAAB3NzaC1yc2EA me@host\n", KEY, "a public key", id="ssh-rsa"),
+    pytest.param(b"ecdsa-sha2-nistp256 AAAAE2Vj me\n", KEY, "a public key", id="ssh-ecdsa"),
+    pytest.param(
+        ("\ufeff" + "\u6839\u8bc1\u4e66" * 30).encode("utf-16-le"),
+        CERT,
+        "UTF-16",
+        id="Chinese, LE",
+    ),
+    pytest.param(
+        ("\ufeff" + "\u6839\u8bc1\u4e66" * 30).encode("utf-16-be"),
+        CERT,
+        "UTF-16",
+        id="Chinese, BE",
+    ),
+    pytest.param(b" -----BEGIN CERTIFICATE-----", CERT, "indented", id="no more than a BEGIN"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\n"), CERT, "escaped", id="escaped"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\r\\n"), CERT, "escaped", id="escaped CR LF"),
     pytest.param(CERTIFICATE.replace(b"\n", b"\\n\n"), CERT, "escaped", id="escaped and broken"),
@@ -278,6 +294,8 @@ BAD = [
     ),
     pytest.param(b"const char ca[] = '" + CERTIFICATE, CERT, "in quotes", id="a quote in front"),
     pytest.param(CERTIFICATE.replace(b"-----\nM", b'-----"\nM'), CERT, "in quotes", id="behind"),
+    pytest.param(CERTIFICATE.replace(b"-----\nM", b"-----,\nM"), CERT, "in quotes", id="comma"),
+    pytest.param(b"\x7f" + CERTIFICATE, CERT, "does not begin its line", id="DEL in front"),
     pytest.param(
         CERTIFICATE.replace(b"\n", b"\n  ").join((b"  ", b"\n")), CERT, "indented", id="YAML"
     ),
@@ -290,6 +308,7 @@ BAD = [
     ),
     pytest.param(SMALLEST.replace(b"\n", b"\n \n"), CERT, "line of spaces", id="spaces alone"),
     pytest.param(b"ca: " + CERTIFICATE, CERT, "does not begin its line", id="behind a name"),
+    pytest.param(b"L" + CERTIFICATE, CERT, "does not begin its line", id="behind a letter"),
     pytest.param(b"ca: " + CERTIFICATE[:40], CERT, "does not begin its line", id="that and cut"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A\0EC"), CERT, "not printable ASCII", id="NUL"),
     pytest.param(
@@ -306,14 +325,40 @@ BAD = [
     pytest.param(
         CERTIFICATE.replace(b"END C", b"END X509 C"), CERT, "END line that is misspelt", id="label"
     ),
+    pytest.param(
+        CERTIFICATE.rstrip().replace(b"END C", b"END X509 C"),
+        CERT,
+        "END line that is misspelt",
+        id="label in the last line, without its end",
+    ),
+    pytest.param(
+        RSA.replace(b"END RSA PRIVATE KEY-----", b"END EC PRIVATE KEY-----x"),
+        KEY,
+        "END line that is misspelt",
+        id="label, and more behind",
+    ),
+    pytest.param(
+        CRLF.replace(b"END C", b"END X509 C"), CERT, "END line that is misspelt", id="label, CR LF"
+    ),
     pytest.param(CERTIFICATE.replace(b"-----END", b"----END"), CERT, "END line that", id="4 END"),
     pytest.param(CERTIFICATE.replace(b"-----END", b"-----END "), CERT, "END line that", id="E  C"),
     pytest.param(RSA.replace(b"END RSA", b"END EC"), KEY, "not that of the", id="labels of keys"),
+    pytest.param(EC.replace(b"END EC", b"END RSA"), KEY, "not that of the", id="END RSA"),
+    pytest.param(EC.replace(b"END EC ", b"END "), KEY, "not that of the", id="END PRIVATE KEY"),
+    pytest.param(
+        EC.replace(b"END EC PRIVATE KEY", b"END CERTIFICATE"),
+        KEY,
+        "not that of the",
+        id="END CERTIFICATE",
+    ),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A*EC", 1), CERT, "base64 does not", id="*"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A EC"), CERT, "spaces count", id="space"),
     pytest.param(CERTIFICATE.replace(b"AgEC", b"A_EC"), CERT, "base64url", id="base64url"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-"), CERT, "base64 does not", id="dash first"),
     pytest.param(CERTIFICATE.replace(b"\nJ", b"\n-----A"), CERT, "base64 does not", id="dashes"),
+    pytest.param(
+        CERTIFICATE.replace(b"\nJ", b"\n-----BEGINJ"), CERT, "base64 does not", id="dashes, BEGIN"
+    ),
     pytest.param(CERTIFICATE.replace(b"-----E", b"-----e"), CERT, "-----END line", id="small END"),
     pytest.param(
         CERTIFICATE.replace(b"-----END", b"END"), CERT, "-----END line", id="END, no dashes"
@@ -342,6 +387,9 @@ BAD = [
         CERTIFICATE.replace(b"TE-----", b"TE----", 1), CERT, "misspelt", id="four dashes behind"
     ),
     pytest.param(
+        CERTIFICATE.replace(b"TE-----", b"TE------", 1), CERT, "misspelt", id="six dashes behind"
+    ),
+    pytest.param(
         CERTIFICATE.replace(b"CATE---", b"CATE ---", 1), CERT, "misspelt", id="CERTIFICATE _"
     ),
     pytest.param(CERTIFICATE.replace(b"BEGIN C", b"BEGIN  C"), CERT, "misspelt", id="two spaces"),
@@ -354,7 +402,14 @@ BAD = [
         id="encrypted traditional",
     ),
     pytest.param(block("CERTIFICATE", b"Comment: x\n\nAAAA"), CERT, "a header", id="header"),
+    pytest.param(block("CERTIFICATE", b"A" * 23 + b": x"), CERT, "a header", id="long header"),
+    pytest.param(
+        block("CERTIFICATE", b"A" * 24 + b": x"), CERT, "base64 does not", id="no header"
+    ),
     pytest.param(block("PUBLIC KEY"), KEY, "a public key", id="public key"),
+    pytest.param(
+        block("PUBLIC KEY").replace(b"\n", b"\r\n"), KEY, "a public key", id="public key, CR LF"
+    ),
     pytest.param(block("RSA PUBLIC KEY"), CERT, "a public key", id="RSA public key"),
     pytest.param(block("CERTIFICATE REQUEST"), CERT, "certificate request", id="request"),
     pytest.param(block("NEW CERTIFICATE REQUEST"), KEY, "certificate request", id="new request"),
@@ -409,21 +464,24 @@ def test_bad_files_are_refused_in_words(data, kind, words):
         assert judge(data, kind, sizes) == said
 
 
-INSIDE = {
-    "CERTIFICATE": (CERTIFICATE_3, "a certificate"),
-    "PRIVATE KEY": (pkcs8(40), "a private key (PKCS#8)"),
-    "long PRIVATE KEY": (pkcs8(1400), "a private key (PKCS#8)"),
-    "RSA PRIVATE KEY": (rsa(600), "an RSA private key"),
-    "EC PRIVATE KEY": (sec1(80), "an EC private key"),
-    "CERTIFICATE REQUEST": (REQUEST, "request"),
-    "long CERTIFICATE REQUEST": (LONG_REQUEST, "request"),
-    "ATTRIBUTE CERTIFICATE": (ATTRIBUTES, ""),
-    "X509 CRL": (CRL_1, "a certificate"),
-    "PUBLIC KEY": (PUBLIC, "a public key"),
-    "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key"),
-    "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key"),
-    "PKCS12": (PKCS12, "PKCS#12"),
-    "PKCS7": (PKCS7, "PKCS#7"),
+REQUESTED = ("a certificate request: ", "a certificate, a request or a revocation list: ")
+INSIDE = {  # and how what it is called begins
+    "CERTIFICATE": (CERTIFICATE_3, "a certificate: "),
+    "PRIVATE KEY": (pkcs8(40), "a private key (PKCS#8), whose label is PRIVATE KEY: "),
+    "long PRIVATE KEY": (pkcs8(1400), "a private key (PKCS#8), whose label is PRIVATE KEY: "),
+    "RSA PRIVATE KEY": (rsa(600), "an RSA private key, whose label is RSA PRIVATE KEY: "),
+    "EC PRIVATE KEY": (sec1(80), "an EC private key, whose label is EC PRIVATE KEY: "),
+    "CERTIFICATE REQUEST": (REQUEST, REQUESTED),
+    "long CERTIFICATE REQUEST": (LONG_REQUEST, REQUESTED),
+    "ATTRIBUTE CERTIFICATE": (ATTRIBUTES, ("something else, ", "a certificate, a request or ")),
+    "X509 CRL": (CRL_1, "a certificate revocation list (CRL): "),
+    "PUBLIC KEY": (PUBLIC, "a public key: "),
+    "RSA PUBLIC KEY": (RSA_PUBLIC, "an RSA public key: "),
+    "ENCRYPTED PRIVATE KEY": (ENCRYPTED, "an encrypted private key: "),
+    "NO KEY": (der(b"\2\1\0\5\0" + bytes(40)), "something else, no DER of a certificate or key: "),
+    "NO VERSION": (der(b"\2\1\7" + der(OID) + bytes(40)), "something else, no DER of a "),
+    "PKCS12": (PKCS12, "PKCS#12: "),
+    "PKCS7": (PKCS7, "PKCS#7: "),
 }
 
 
@@ -440,8 +498,29 @@ def test_what_is_inside_is_looked_at(label, inside):
             assert not isinstance(it, str), it
         else:
             assert f"the label says {label}, inside is " in it
-            assert name in it.partition("inside is ")[2]
+            assert it.partition("inside is ")[2].startswith(name)
             assert judge(armour(label, content, width), kind, [1]) == it
+
+
+@pytest.mark.parametrize("size", [*range(100, 128), *range(230, 256)])
+def test_what_is_inside_is_known_at_every_length_of_its_length(size):
+    # Of a SEQUENCE it has one byte below 128, two below 256, then three.
+    assert "PRIVATE KEY: " in judge(armour("RSA PRIVATE KEY", pkcs8(size)), KEY)
+    assert "RSA PRIVATE KEY: " in judge(armour("PRIVATE KEY", rsa(size)), KEY)
+    for content, name in (
+        (der(der(OID) + bytes(size)), "a public key: "),
+        (der(der(b"\xa0\3\2\1\2" + bytes(size)) + bytes(40)), "a certificate: "),
+        (der(b"\6\3\x2b\x65\x70" + bytes(size)), "PKCS#7: "),
+    ):
+        assert f"inside is {name}" in judge(armour("PRIVATE KEY", content), KEY)
+
+
+@pytest.mark.parametrize("size", [20, 127, 128, 255, 256, 300, 513, 1000])
+def test_both_lengths_are_told_of_a_block_that_lost_a_line(size):
+    content = der(b"\2\1\0" + der(OID) + bytes(size))
+    short = armour("PRIVATE KEY", content[:-12])
+    said = judge(short, KEY)
+    assert f"says is {len(content)} bytes, but the base64 has {len(content) - 12};" in said
 
 
 DATES = {"17": b"\x17\x0d" + bytes(13), "18": b"\x18\x0f" + bytes(15)}
@@ -505,6 +584,12 @@ def test_no_words_quote_the_file():
             assert len(line) < 24 or b"-----" in line or line.decode("latin-1") not in said
 
 
+def test_the_file_is_named_where_its_name_is_known():
+    for name, start in (("ca.pem", "ca.pem: PEM refused"), (None, "PEM refused")):
+        with pytest.raises(ValueError, match=f"^{start} at line 1: the file is empty"):
+            cert_pem.PemScanner(CERT).finish(name)
+
+
 def test_the_first_line_in_error_is_named():
     assert "line 2:" in judge(CERTIFICATE.replace(b"AgEC", b"A*EC"), CERT)
     assert "line 12:" in judge(b"x\n" * 10 + CERTIFICATE.replace(b"AgEC", b"A*EC"), CERT)
@@ -519,6 +604,10 @@ def test_the_first_line_in_error_is_named():
         (CERTIFICATE.replace(b"-----END", b"\n-----END"), len(CERTIFICATE.splitlines())),
         (CERTIFICATE.replace(b"Q=\n", b"Q\n"), len(CERTIFICATE.splitlines())),
         (b"x\n  -----BEGIN CERTIFICATE-----\n", 2),
+        (json.dumps({"a": 1, "b": PKCS8.decode()}, indent=2).encode(), 1),
+        (b"MIIDTzCCAjegAwIB\nAAAA\nAAAA\n", 1),
+        (b"<!DOCTYPE html>\n<html>\n", 1),
+        (CERTIFICATE_3 + b"\n\n\n", 1),
         (b"x\ny\nz: -----BEGIN CERTIFICATE-----\nAAAA\nAAAA\n", 3),
     ],
 )

@@ -6,7 +6,9 @@ import io
 import json
 import re
 import sys
+import types
 
+import onemo
 import pytest
 from config_cases import ACROSS, CONFIG, ENTRIES, MISSING, VALUES, changed, shown
 from onemo import profile, profile_check, schema, suites, tls, tls_rows
@@ -85,6 +87,95 @@ def test_every_row_is_looked_at():
 def test_what_entries_must_be_to_one_another(change, said):
     found = faults(changed(*change))
     assert found and found[0].startswith(said), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "uart",
+            [],
+            'is []; it must be an object such as {"id": 1, "baud": 115200, "tx": 17, "rx": 18}',
+        ),
+        ("objects", {}, "is {}; it must be a list of certificates and keys"),
+        (
+            "recovery",
+            7,
+            'is 7; it must be an object such as {"after": 3, "tries": 2, "rest_s": 1800}, or null',
+        ),
+        ("contexts.0.session", 1, "is 1; it must be true or false"),
+        ("contexts.0.auth", 1, 'is 1; it must be "none", "server" or "mutual"'),
+        ("contexts.0.version", 7, "is 7; it must be 0, 1, 2, 3 or 255"),
+        ("module.pdp_type", "x", 'is "x"; it must be "IP", "IPV6" or "IPV4V6", or null'),
+        (
+            "recovery.steps",
+            ["power", 1],
+            'is [...]; it must be a list of "context", "radio", "module", "uart", "power" or '
+            '"board", or null',
+        ),
+        (
+            "contexts.0.ciphersuite",
+            [],
+            "is []; it must be the name or the id of a cipher suite, such as "
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
+        ),
+        (
+            "contexts.0.ciphersuite",
+            "x" * 64,
+            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name of a cipher suite such as '
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual '
+            "5.1",
+        ),
+        (
+            "contexts.0.ciphersuite",
+            "x",
+            'is "x"; it must be the name of a cipher suite such as '
+            '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", or its id (49199 or "0xC02F"), of manual '
+            "5.1",
+        ),
+        (
+            "contexts.0.ciphersuite",
+            "x" * 65,
+            'is "xxxxxxxxxxxxxxxxxxx..."; it must be the name or the id of a cipher suite, such '
+            'as "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" or "0xC02F"',
+        ),
+        ("objects.0.md5", "00", 'is "00"; it must be 32 hexadecimal digits, or null'),
+        ("watchdog_s", 0, "is 0; it must be an integer from 1 to 86400, seconds, or null"),
+        (
+            "uart.id",
+            "x",
+            'is "x"; it must be an integer from 0 to 15, the UART\'s number on this board',
+        ),
+        (
+            "endpoint.topic",
+            "a/#",
+            'is "a/#"; it must be a string of 1 to 200 characters, how topics begin',
+        ),
+        ("endpoint.user", "", 'is ""; it must be a string of 1 to 255 characters, or null'),
+        (
+            "endpoint.host",
+            'a"b',
+            "'a\"b' contains '\"'; use printable ASCII without quote, comma or backslash",
+        ),
+        # secrets
+        ("module.sim_pin", "12a4", "is wrong; it must be a string of 4 to 8 digits, or null"),
+        ("module.sim_pin", "123X", "is wrong; it must be a string of 4 to 8 digits, or null"),
+        (
+            "module.password",
+            "x" * 100,
+            "is wrong; it must be a string of 1 to 99 characters, or null",
+        ),
+        (
+            "module.password",
+            "se,cret",
+            "contains ','; use printable ASCII without quote, comma or backslash",
+        ),
+        ("endpoint.password", "", "is wrong; it must be a string of 1 to 255 characters, or null"),
+    ],
+)
+def test_what_a_value_is_and_what_it_must_be_is_told(path, value, said):
+    config = changed("recovery", {}) if path.startswith("recovery.") else CONFIG
+    assert faults(changed(path, value, config)) == [f"{shown(path)} {said}"]
 
 
 def misspelt(name):
@@ -177,6 +268,7 @@ def test_a_misspelt_name_in_place_of_the_right_one_comes_first():
         ("pyboard", "uart.rts", True, 7),
         ("esp32", "uart.rts", 7, True),
         ("pyboard", "uart.tx", None, 17),
+        ("pyboard", "uart.tx", None, "X9"),
         ("pyboard", "uart.tx", MISSING, 17),
         ("pyboard", "uart.txbuf", None, 512),
     ],
@@ -188,6 +280,14 @@ def test_limits_are_those_of_the_port(port, path, good, bad):
     assert faults(changed(path, good, base), port) == []
     [said] = faults(changed(path, bad, base), port)
     assert said.startswith(f"{path} is ")
+
+
+def test_a_uart_that_has_a_name_may_be_given_by_it():
+    uart = {"id": "a name too long", "baud": 115200, "tx": None}
+    assert faults(changed("uart", uart), "pyboard") == [
+        'uart.id is "a name too long"; it must be an integer from 0 to 15, the UART\'s number on '
+        "this board, or its name"
+    ]
 
 
 @pytest.mark.parametrize("entry", ["endpoint.every_s", "retry.first_s", "retry.most_s"])
@@ -209,7 +309,7 @@ def test_what_a_new_row_may_be(monkeypatch):
         "box": "size int 1 3\nlid object~ with colour\nflaps list? of flaps\n",
         "box.lid": 'colour of "red" "blue"\n',
         "box.flaps[]": "side text 1 9\n",
-        "bags[]": "full bool\n",
+        "bags[]": "full bool\nfull@rp2 bool\n",
     }
     monkeypatch.setattr(schema, "ROWS", rows)
     for good in (
@@ -246,6 +346,34 @@ def test_which_port_this_is(monkeypatch):
         monkeypatch.setattr(sys, "platform", platform)
         monkeypatch.setattr(sys.implementation, "_machine", machine, raising=False)
         assert schema.this_port() == port
+    monkeypatch.setattr(sys, "platform", "rp2")
+    monkeypatch.delattr(sys.implementation, "_machine", raising=False)
+    assert schema.this_port() == "rp2"
+
+
+@pytest.mark.parametrize(
+    ("platform", "has", "port"),
+    [
+        ("renesas-ra", "", "pyboard"),
+        ("nrf52", "", "nrf"),
+        ("linux", "esp32", "linux"),
+        ("a product", "esp32", "esp32"),
+        ("a product", "_rp2", "rp2"),
+        ("a product", "stm", "pyboard"),
+        ("a product", "mimxrt", "mimxrt"),
+        ("a product", "samd", "samd"),
+        ("a product", "renesas", "pyboard"),
+        ("a product", "nrf", "nrf"),
+        ("a product", "", "a product"),
+    ],
+)
+def test_a_board_with_a_name_of_its_own_is_known_by_what_it_can_import(
+    monkeypatch, platform, has, port
+):
+    monkeypatch.setattr(sys, "platform", platform)
+    for name in ("esp32", "_rp2", "stm", "mimxrt", "samd", "renesas", "nrf"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name) if name == has else None)
+    assert schema.this_port() == port
 
 
 @pytest.mark.parametrize(
@@ -367,10 +495,22 @@ def test_cipher_suites_by_name_and_by_number(given, number):
 def test_a_broken_suite_needs_to_be_allowed():
     for given in ("TLS_RSA_WITH_RC4_128_SHA", "0x5", 5):
         config = changed("contexts.0.ciphersuite", given)
-        [said] = faults(config)
-        assert '"allow_broken": true' in said
+        assert faults(config) == [
+            f"contexts[0].ciphersuite is {json.dumps(given)}; it must be a sound one, for "
+            'TLS_RSA_WITH_RC4_128_SHA is broken; or set "allow_broken": true'
+        ]
         config["contexts"][0]["allow_broken"] = True
         assert faults(config) == []
+
+
+def test_without_the_table_of_suites_none_can_be_named(monkeypatch):
+    monkeypatch.delattr(onemo, "suites")
+    monkeypatch.setitem(sys.modules, "onemo.suites", None)
+    name = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    assert faults(changed("contexts.0.ciphersuite", name)) == [
+        f'contexts[0].ciphersuite is "{name}"; it must be left out, for onemo/suites is not '
+        "installed: install all of onemo"
+    ]
 
 
 GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
@@ -382,6 +522,8 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (b"\xef\xbb\xbf" + GOOD_TEXT, "byte order mark: save it as UTF-8 without BOM"),
         (GOOD_TEXT.decode().encode("utf-16"), "UTF-16 or UTF-32 text: save it as UTF-8"),
         (GOOD_TEXT.decode().encode("utf-16-le"), "UTF-16 or UTF-32 text"),
+        ("\u6839".encode("utf-16"), "UTF-16 or UTF-32 text"),
+        ("\ufeff\u6839".encode("utf-16-be"), "UTF-16 or UTF-32 text"),
         (GOOD_TEXT.decode().encode("utf-16-be"), "UTF-16 or UTF-32 text"),
         (GOOD_TEXT.decode().encode("utf-32"), "UTF-16 or UTF-32 text"),
         (b"", "it is no JSON that can be read: look at line 1"),
@@ -390,6 +532,8 @@ GOOD_TEXT = json.dumps(CONFIG, indent=1).encode()
         (GOOD_TEXT[:-1], f"look at line {GOOD_TEXT.count(10) + 1}"),
         (GOOD_TEXT + b"}", f"look at line {GOOD_TEXT.count(10) + 1}"),
         (b'{"uart": trux}', "look at line 1"),
+        (b'{\n"a": 1,\n' + b" " * 200 + b"x\n" + b"\n" * 500, "look at line 3"),
+        (b'{\n"a": "\xe9"}\n\n\n\n\n', "look at line 2"),
         (b'{\n"uart": {"id": 01x}}', "look at line 2"),
         (b"uart:\n  id: 1\n", "look at line 1"),
         (b'{"a": "\xe9"}', "it is no JSON that can be read"),
@@ -415,7 +559,7 @@ def test_a_good_file_is_read(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_bytes(b"\r\n" + GOOD_TEXT.replace(b"\n", b"\r\n"))
     assert profile.read(str(tmp_path / "config.json")) == CONFIG
     monkeypatch.chdir(tmp_path)
-    assert profile.read() == CONFIG
+    assert profile.read() == profile_check.load() == CONFIG
     with pytest.raises(OSError):
         profile.read(str(tmp_path / "none.json"))
     with pytest.raises(ValueError):

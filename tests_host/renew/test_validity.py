@@ -60,6 +60,12 @@ def test_what_a_certificate_says(dates, serial, issuer, kind, line_end, piece):
     assert read(pem + pem, piece) == (f"{serial:x}", since(begin), since(end))
 
 
+@pytest.mark.parametrize("year", [1950, 1999, 2000, 2040, 2049, 2050, 2051, 2099])
+def test_a_year_of_two_digits_is_of_the_century_that_it_means(year):
+    begin, end = datetime(1950, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, 59, tzinfo=UTC)
+    assert read(certificate(begin, end)) == ("1", since(begin), since(end))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -162,6 +162,20 @@ def test_other_protocols_go_out_as_they_are_written(rigs):
     sock.close()
 
 
+def test_a_packet_in_single_bytes_goes_out_in_one_piece(rigs):
+    rig = rigs()
+    sock = rig.modem.socket_module().socket()
+    sock.connect((HOST, 7))
+    for byte in (b"\x10", b"\x82", b"\x01", *[b"x"] * 129):
+        sock.write(byte)
+        assert sends(rig) == []
+    sock.write(b"x")
+    assert sends(rig) == [133]
+    sock.write(b"\xc0")
+    sock.write(b"\0")
+    assert sends(rig) == [133, 2]
+
+
 def test_the_head_of_a_request_goes_out_in_one_piece(rigs):
     rig = rigs()
     socket = rig.modem.socket_module()

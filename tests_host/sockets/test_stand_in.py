@@ -2,8 +2,10 @@
 """modem.use_as_socket: what code finds that imports `socket` and `ssl`, and their manners."""
 
 import errno
+import functools
 import importlib
 import sys
+import types
 
 import pytest
 from onemo import AUTH_NONE
@@ -37,6 +39,22 @@ def test_import_finds_the_module_and_later_what_was_there_before(rigs):
         sock.close()
     for name, module in before.items():
         assert sys.modules.get(name) is module, name
+
+
+def test_the_boards_own_tls_stays_under_each_of_its_names(rigs, monkeypatch):
+    there = {name: types.ModuleType(name) for name in ("ssl", "ussl", "tls")}
+    for name, module in there.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    modem = rigs().modem
+    with modem.use_as_socket():
+        assert {name: sys.modules[name] for name in there} == there
+    monkeypatch.setitem(sys.modules, "ussl", None)  # what lacks gets the one that there is
+    with modem.use_as_socket():
+        assert importlib.import_module("ussl") is there["ssl"]
+        assert importlib.import_module("tls") is there["tls"]
+    with modem.use_as_socket(modem.tls(1)):
+        del sys.modules["usocket"]  # as a program may that wants its RAM
+        assert not {sys.modules[name] for name in there} & set(there.values())
 
 
 def test_errors_come_out_of_the_with_and_all_is_undone(rigs):
@@ -174,6 +192,9 @@ def test_a_silent_server_holds_nobody_for_ever(rigs, when):
     with pytest.raises(Timeout):
         other.readline()
     assert 7.5 <= rig.clock.now() - start < 10
+    assert (socket.default_ms(), rig.modem.socket_module().default_ms()) == (7500, 300000)
+    socket.default_timeout = None
+    assert socket.default_ms() is None  # for ever
 
 
 def test_a_server_slow_or_without_line_ends_ends_in_words(rigs):
@@ -231,12 +252,14 @@ def test_keep_alive_is_the_modules(rigs):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="no such option: 1, 20") as caught:
         sock.setsockopt(socket.SOL_SOCKET, 20, print)
     assert caught.value.args[0] == errno.ENOPROTOOPT
     assert commands(rig, b"AT+MIPTKA") == []
     sock.connect((HOST, 7))
     assert commands(rig, b"AT+MIPTKA") == [b"AT+MIPTKA=0,1"]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
     assert rig.module.sockets.keepalive[0][0] == 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
     assert rig.module.sockets.keepalive[0][0] == 0
@@ -261,6 +284,7 @@ def test_wrapping_means_the_tls_that_the_module_has_begun(rigs):
         context.verify_mode = ssl.CERT_NONE  # what the module checks is what its context says
         assert context.wrap_socket(sock, server_hostname=HOST) is sock
         assert ssl.create_default_context().wrap_socket(sock) is sock
+        assert ssl.SSLContext().wrap_socket(sock) is sock
         sock.write(b"through")
         assert sock.read(7) == b"through"
         for refused in (
@@ -268,6 +292,10 @@ def test_wrapping_means_the_tls_that_the_module_has_begun(rigs):
             lambda: context.load_cert_chain("a", "b"),
             lambda: context.set_ciphers(["x"]),
             lambda: ssl.wrap_socket(sock, cert=b"x", key=b"y"),
+            *(
+                functools.partial(ssl.wrap_socket, sock, **{name: "x"})
+                for name in ("key", "cert", "keyfile", "certfile", "cadata", "ca_certs")
+            ),
             lambda: ssl.wrap_socket(sock, server_side=True),
             lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
         ):
@@ -308,7 +336,7 @@ def test_tls_inside_tls_is_refused_in_words(rigs):
     assert inside.read(10 + len(HELLO))[10:] == HELLO
 
 
-def test_tls_inside_tls_is_refused_on_a_board_too():
+def test_tls_inside_tls_is_refused_on_micropython_too():
     """By MicroPython's own ssl, and over asyncio's front."""
     from onemo_simulator import EchoPeer, LoopNetwork, Module
 
@@ -364,6 +392,8 @@ print(other is ssl, socket is mine)
 
 def test_datagrams_and_streams_are_told_apart(rigs):
     socket = rigs().modem.socket_module()
-    found = socket.getaddrinfo(HOST, 7, 0, socket.SOCK_STREAM)[0]
-    assert found[:2] == (socket.AF_INET, socket.SOCK_STREAM)
-    assert found[-1] == (HOST, 7)
+    assert socket.getaddrinfo(HOST, 7, 0, 0)[0][1] == socket.SOCK_STREAM
+    assert socket.getaddrinfo(HOST, 7, 0, socket.SOCK_DGRAM)[0][1] == socket.SOCK_DGRAM
+    for more in ((), (0, socket.SOCK_STREAM)):
+        found = socket.getaddrinfo(HOST, 7, *more)
+        assert found == [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (HOST, 7))]

@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from onemo.errors import ConnectionLost, ModemError, Timeout
+from onemo.errors import ConnectionLost, ModemError, ModemReset, Timeout
 from onemo_simulator import Fault
 
 from .conftest import HOST, sends, talker
@@ -48,6 +48,30 @@ def test_the_end_comes_after_all_that_is_unread(rig):
     assert stream.readinto(bytearray(5)) == 0
     with pytest.raises(ConnectionLost):
         stream.write(b"to nobody")
+
+
+def test_none_for_a_size_is_all(rig):
+    stream = rig.modem.connect(HOST, 19)
+    assert stream.read(None) == b"first line\nsecond\nlast without end"
+
+
+def test_a_stream_that_nobody_gave_a_time_waits_for_a_minute(rig):
+    stream = rig.modem.connect(HOST, 9)
+    began = rig.clock.now()
+    with pytest.raises(Timeout):
+        stream.read(1)
+    assert 60 <= rig.clock.now() - began < 66
+
+
+def test_a_poll_tells_each_time_that_the_module_has_rebooted(rig):
+    stream = rig.modem.connect(HOST, 7)
+    assert stream.ioctl(3, 5) == 4
+    rig.module.reboot()
+    rig.clock.advance(5)
+    for _ in range(3):
+        assert stream.ioctl(3, 5) == 17  # hung up, and a read would say why
+    with pytest.raises(ModemReset):
+        stream.read(1)
 
 
 def test_a_half_closed_peer_is_read_to_its_end(rigs):

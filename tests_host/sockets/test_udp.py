@@ -332,7 +332,8 @@ def test_sockets_of_datagrams(rigs):
     assert sock.recvfrom(100) == (b"hello", (HOST, 7))
     assert sock.sendto(b"again", 0, address) == 5
     assert sock.recv(100) == b"again"
-    assert len(commands(rig, b"AT+MIPOPEN=")) == 1
+    [opened] = commands(rig, b"AT+MIPOPEN=")
+    assert opened.startswith(b'AT+MIPOPEN=0,"UDP","%s",7,' % HOST.encode())
     assert sock.sendto(b"elsewhere", ("other.example", 7)) == 9
     assert sock.recvfrom(4) == (b"else", ("other.example", 7))
     assert len(commands(rig, b"AT+MIPOPEN=")) == 2
@@ -342,9 +343,13 @@ def test_sockets_of_datagrams(rigs):
     sock.setblocking(False)
     assert sock.read(5) is None
     for call in (lambda: sock.recv(5), lambda: sock.recv_into(bytearray(5))):
-        with pytest.raises(OSError) as caught:
+        with pytest.raises(OSError, match="no datagram yet") as caught:
             call()
         assert caught.value.args[0] == errno.EAGAIN
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with pytest.raises(OSError, match="no such option: 1, 6") as caught:
+        sock.setsockopt(socket.SOL_SOCKET, 6, 1)  # broadcasts
+    assert caught.value.args[0] == errno.ENOPROTOOPT
     sock.connect(("other.example", 7))
     buf = bytearray(10)
     assert sock.write(b"query") == 5
@@ -352,11 +357,61 @@ def test_sockets_of_datagrams(rigs):
     assert sock.ioctl(3, 1) == 1
     assert sock.readinto(buf, 3) == 3
     assert buf[:4] == b"que\0"
+    assert sock.write(b"answers", 6) == sock.send(b"answers", 6) == 6
+    rig.clock.advance(1)
+    assert sock.recv_into(buf, 2) == 2
+    assert buf[:4] == b"ane\0"
+    assert sock.read(4) == b"answ"
     sock.close()
     sock.close()
     rig.clock.advance(1)
     rig.modem.command("+CSQ")
     assert all(conn.closed for conn in rig.network.connections)
+
+
+def test_a_socket_of_datagrams_waits_as_long_as_its_module_says(rigs):
+    rig = rigs(network=udp_network())
+    socket = rig.modem.socket_module()
+    socket.default_timeout = 7
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((HOST, 9))
+    for use in (lambda: None, lambda: sock.settimeout(None), lambda: sock.setblocking(True)):
+        use()
+        began = rig.clock.now()
+        with pytest.raises(Timeout):
+            sock.recv(1)
+        assert 7 <= rig.clock.now() - began < 9
+        sock.settimeout(1)
+
+
+@pytest.mark.parametrize("end", ["told", "refused"])
+def test_a_poll_tells_that_a_socket_of_datagrams_has_ended(rigs, end):
+    rig = rigs(network=udp_network())
+    socket = rig.modem.socket_module()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((HOST, 7))
+    assert sock.ioctl(3, 5) == 4
+    if end == "told":
+        rig.network.connections[-1].end(2)
+        rig.clock.advance(1)
+    else:
+        rig.module.reply(b"AT+MIPSEND", b"+CME ERROR: 553")
+        with pytest.raises(CommandError):
+            sock.send(b"x")
+    assert sock.ioctl(3, 5) == 16
+    sock.sendto(b"again", (HOST, 7))
+    assert sock.recv(5) == b"again"
+
+
+def test_what_the_interpreter_asks_of_a_stream_is_answered_with_its_numbers(rigs):
+    rig = rigs(network=udp_network())
+    socket = rig.modem.socket_module()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((HOST, 7))
+    assert sock.ioctl(10, 0) == -errno.EINVAL
+    assert not commands(rig, b"AT+MIPCLOSE=")
+    assert sock.ioctl(4, 0) == 0  # close
+    assert commands(rig, b"AT+MIPCLOSE=") == [b"AT+MIPCLOSE=0"]
 
 
 # On real MicroPython, with real servers
@@ -395,7 +450,7 @@ class Server:
         self._thread.join(5)
 
 
-def test_a_time_client_that_makes_ntptimes_calls():
+def test_a_time_client_that_makes_ntptimes_calls_on_micropython():
     """`ntptime` itself is nowhere to be had as a package: these are its calls, in its order."""
 
     def ntp(data):
@@ -428,7 +483,7 @@ with modem.use_as_socket():
     assert out == f"{NTP_2027}\n"
 
 
-def test_a_name_is_asked_for_as_coap_and_dns_clients_do():
+def test_a_name_is_asked_for_on_micropython_as_coap_and_dns_clients_do():
     """And 1000 answers nobody asked for leave the heap as it was."""
 
     def dns(data):

@@ -76,12 +76,14 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "at_retry": (
         "driver/test_transient.py",
+        "driver/test_attach.py",
         "driver/test_commands.py",
         "driver/test_start.py",
     ),
     "at_confirm": (
         "driver/test_faults_of_answers.py",
         "driver/test_true_means_true.py",
+        "driver/test_transient.py",
         "driver/test_start.py",
     ),
     "tls": (
@@ -125,7 +127,10 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "net_stream": (
         "sockets/test_socket_module.py",
+        "sockets/test_stand_in.py",
         "sockets/test_wire.py",
+        "sockets/test_udp_wire.py",
+        "sockets/test_connect_id.py",
         "sockets/test_streams.py",
         "sockets/test_failures.py",
     ),
@@ -151,16 +156,14 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "profile": (
         "pure/test_profile.py",
+        "pure/test_schema.py",
         "identity/test_sync.py",
     ),
     "cert_upload_inline": (
         "driver/test_inline.py",
         "driver/test_unknown_uploads.py",
     ),
-    "cert_upload_counted": (
-        "driver/test_counted.py",
-        "driver/test_certs.py",
-    ),
+    "cert_upload_counted": ("driver/test_inline_anywhere.py",),
     "cert_psk": (
         "driver/test_psk.py",
         "driver/test_restore.py",
@@ -176,10 +179,12 @@ SLICES: dict[str, tuple[str, ...]] = {
         "pure/test_pem.py",
         "pure/test_pem_cases.py",
     ),
-    "cert_der": ("pure/test_pem.py",),
+    "cert_der": ("pure/test_der_files.py",),
     "cert_digest": (
         "pure/test_digest.py",
         "driver/test_certs.py",
+        "driver/test_commands.py",
+        "driver/test_store_words.py",
     ),
     "cert_validity": ("renew/test_validity.py",),
     "network": (
@@ -220,6 +225,7 @@ def stage(name: str = "") -> None:
     no_caches = shutil.ignore_patterns("__pycache__")
     for source, copy in (("lib", "src"), ("tests_host", "tests_host"), ("tools", "tools")):
         shutil.copytree(ROOT / source, STAGE / copy, ignore=no_caches)
+    shutil.copy(ROOT / "config.json", STAGE)
     config = (ROOT / "pyproject.toml").read_text()
     (STAGE / "pyproject.toml").write_text(sliced(config, name) if name else config)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 MILLISECOND = "moves a deadline by the millisecond in which it ends"
 BEGINS_LINE = "what is looked for never begins the line: the command's name does"
+BEGINS_AT = "every command begins with AT"
 NO_ZERO = "the loop is not entered with 0"
 NEXT_COMMAND = "the query behind it announces its own, none"
 LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
@@ -20,6 +21,8 @@ ANYWHERE: dict[tuple[str, str], str] = {
     (r"\b(value|text|raw|field_equals)\(0\b", r"\1(None"): (
         "without a number the first parameter is meant, too"
     ),
+    (r"\.find\(([^()]*)\) (>=|<) 0\b", r".rfind(\1) \2 0"): "whether it is there, not where",
+    (r'(\bfrom_bytes\(.*), "big"\)', r"\1, )"): "a PC's Python knows no other by default",
 }
 
 EQUIVALENT: dict[tuple[str, str], str] = {
@@ -66,15 +69,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         """lists = lists or line.find(b'"auth"') >= 0 -> """
         """lists = lists or line.find(b'"auth"') >= 1""",
     ): BEGINS_LINE,
-    (
-        "tls.TLSContext._is_listed_op",
-        """lists = lists or line.find(b'"auth"') >= 0 -> """
-        """lists = lists or line.rfind(b'"auth"') >= 0""",
-    ): "whether it is there, not where",
-    (
-        "tls.TLSContext._is_listed_op",
-        "found = found or line.find(name) >= 0 -> found = found or line.rfind(name) >= 0",
-    ): "whether it is there, not where",
     (
         "tls.TLSContext._apply_op",
         "restores = self._epoch >= 0 and not again and modem.require_model().volatile -> "
@@ -289,4 +283,188 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "yield from certs.uploader().write_op(name, source, kind, size, None, None)",
     ): TESTED,
     ("provisioning_journal.Journal.read", 'fault = None -> fault = ""'): TESTED,
+    ("at_confirm.confirm_empty_op", 'level = None -> level = ""'): (
+        "a query without its line is an error, and all that counts is whether it is 1"
+    ),
+    (
+        "at_retry.is_over",
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 0 -> "
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 1",
+    ): MILLISECOND,
+    (
+        "at_retry.is_over",
+        "return _port.ticks_diff(end, _port.ticks_ms()) <= 0 -> "
+        "return _port.ticks_diff(end, _port.ticks_ms()) < 0",
+    ): MILLISECOND,
+    (
+        "at_retry.ask_op",
+        'expect = command[: command.find(b"?")] + b":" -> '
+        'expect = command[: command.find(b"XX?XX")] + b":"',
+    ): "the question mark is what ends such a command",
+    (
+        "at_retry.ask_op",
+        'expect = command[: command.find(b"?")] + b":" -> '
+        'expect = command[: command.rfind(b"?")] + b":"',
+    ): "there is one question mark",
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 1 and [name for name in _RESTARTS if '
+        "line.find(name) >= 0]",
+    ): BEGINS_AT,
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") <= 0 and [name for name in _RESTARTS if '
+        "line.find(name) >= 0]",
+    ): BEGINS_AT,
+    (
+        "cert_pem_faults.text",
+        "scanner.fault = scanner.fault or 100 + fault -> scanner.fault = scanner.fault or 101 + "
+        "fault",
+    ): ("what counts from now on is that it is not 0"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 1 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0:',
+    ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._not_base64",
+        'if byte in b":-" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24: -> if byte in '
+        'b"XX:-XX" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24:',
+    ): ("letters are base64's own, and no fault"),
+    (
+        "cert_pem_faults.text",
+        "words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads -> "
+        "words %= _der_length(scanner.head), scanner.seen[_COUNT] / 4 * 3 - scanner.pads",
+    ): ("the count is a multiple of 4 then, and %d shows no fraction"),
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if '
+        "line.find(name) > 0]",
+    ): BEGINS_AT,
+    (
+        "at_confirm.confirm_empty_op",
+        'restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if line.find(name) >= '
+        '0] -> restarts = line.find(b"?") < 0 and [name for name in _RESTARTS if '
+        "line.find(name) >= 1]",
+    ): BEGINS_AT,
+    (
+        "net_socket.Socket.makefile",
+        'def function(self, mode="rwb", buffering=0): -> def function(self, mode="rwb", '
+        "buffering=1):",
+    ): ("nothing is buffered, whatever it says"),
+    (
+        "cert_upload_counted.CountedUploader._send_op",
+        "ch.send(FLASH_MS + n * 40000 // ch.baud, line_open=True) -> ch.send(FLASH_MS + n * "
+        "40000 / ch.baud, line_open=True)",
+    ): MILLISECOND,
+    (
+        "cert_validity.CertificateHead.__init__",
+        'self._text = b"" -> self._text = b"XXXX"',
+    ): ("what stands before the block is passed over"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.find(b"\\\\") > 0: -> if line.find(b"\\\\") >= 0:',
+    ): ("the line begins with a dash"),
+    (
+        "cert_pem_faults.text",
+        "scanner.fault = scanner.fault or 100 + fault -> scanner.fault = scanner.fault or 100 - "
+        "fault",
+    ): ("what counts from now on is that it is not 0"),
+    (
+        "cert_upload_counted.CountedUploader._open",
+        "super()._open(source, size) -> super()._open(source, None)",
+    ): ("a source that can be rewound is measured, and no other is taken"),
+    (
+        "net_stream.Stream.ioctl",
+        "flags = 0 if connection.close_reason else _WR -> flags = 1 if connection.close_reason "
+        "else _WR",
+    ): ("an ended stream is readable: the end"),
+    (
+        "net_stream.Stream.close",
+        'failure = None -> failure = ""',
+    ): TESTED,
+    (
+        "net_udp_socket.DatagramSocket.readinto",
+        "return Datagrams.recv_into(self, buf if n is None else memoryview(buf)[:n]) -> return "
+        "Datagrams.recv_into(self, buf if (n is None) and False else memoryview(buf)[:n])",
+    ): ("up to None is all of it"),
+    (
+        "net_stand_in.SocketModule.getaddrinfo",
+        "def function(self, host, port, family=0, kind=1, protocol=0, flags=0): -> def "
+        "function(self, host, port, family=1, kind=1, protocol=0, flags=0):",
+    ): ("it is not looked at"),
+    (
+        "net_stand_in.SocketModule.getaddrinfo",
+        "def function(self, host, port, family=0, kind=1, protocol=0, flags=0): -> def "
+        "function(self, host, port, family=0, kind=1, protocol=0, flags=1):",
+    ): ("it is not looked at"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < '
+        '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
+        "6) <= 0):",
+    ): ("it is looked for behind the sixth character"),
+    (
+        "schema.wanted",
+        "used = 0 -> used = None",
+    ): ("from None on is from the first on"),
+    (
+        "profile_check.load",
+        "while at > 0 and (piece := file.read(min(at, _PIECE))): -> while at >= 0 and (piece := "
+        "file.read(min(at, _PIECE))):",
+    ): ("at 0 nothing is read"),
+    (
+        "net_udp_socket.DatagramSocket.setsockopt",
+        "def function(self, level, option, value=1): -> def function(self, level, option, "
+        "value=2):",
+    ): ("it is not looked at"),
+    (
+        "net_stream.Stream.write",
+        "self._queue(data if n == len(data) else data[:n]) -> self._queue(data if (n == "
+        "len(data)) and False else data[:n])",
+    ): ("all of it is a copy then, and as long"),
+    (
+        "schema.wanted",
+        'kind = kind.rstrip("?~") -> kind = kind.rstrip("XX?~XX")',
+    ): ("no kind has an X"),
+    (
+        "schema._distance",
+        "row = list(range(len(other) + 1)) -> row = list(range(len(other) + 2))",
+    ): ("the cell more is looked at only for a name of no letters, which is near none"),
+    (
+        "schema._is_right",
+        'kind = kind.rstrip("?~") -> kind = kind.rstrip("XX?~XX")',
+    ): "no kind has an X",
+    (
+        "schema._faults",
+        'bare = kind.rstrip("?~") -> bare = kind.rstrip("XX?~XX")',
+    ): "no kind has an X",
+    (
+        "schema._inside",
+        'if kind.rstrip("?~") in ("object", "list"): -> '
+        'if kind.rstrip("XX?~XX") in ("object", "list"):',
+    ): "no kind has an X",
+    (
+        "cert_pem_faults._not_base64",
+        """if byte in b"\\"'": -> if byte in b"XX\\"'XX":""",
+    ): ("letters are base64's own, and no fault"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 1:',
+    ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") >= 0:',
+    ): ("a SEQUENCE's type and length come before it"),
+    (
+        "cert_pem_faults._boundary",
+        'if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < '
+        '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
+        "6) < 1):",
+    ): ("it is looked for behind the sixth character"),
 }
