@@ -177,7 +177,7 @@ OPEN: dict[str, float] = {
     "live_import": 30800,
     "live_loaded": 60600,
     "live_loaded_rom": 34500,
-    "heap_upload": 77000,
+    "heap_upload": 81 * 1024,  # as below: where garbage lies makes it jump by some KB
     "small_live_import_rom": 12200,
     "small_live_loaded_rom": 19900,
 }
