@@ -283,7 +283,7 @@ class ConnectionBuffer(_Methods):
         # The read-ahead is used up: from now on next_step() fills it.
         if not self._readahead:
             self._readahead = bytearray(self.room())
-        self._readahead[:] = b""
+        self._readahead[:] = b""  # type: ignore[index]
         self._at = self._stop = 0
         self._begin_some(None, self.room())
 

@@ -125,6 +125,14 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_confirmed.py",
         "sockets/test_idle.py",
     ),
+    "net_seldom": (
+        "sockets/test_wire.py",
+        "sockets/test_failures.py",
+        "sockets/test_confirmed.py",
+        "sockets/test_idle.py",
+        "sockets/test_connections.py",
+        "driver/test_transient.py",
+    ),
     "net_stream": (
         "sockets/test_socket_module.py",
         "sockets/test_stand_in.py",
