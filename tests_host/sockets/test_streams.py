@@ -6,6 +6,7 @@ import json
 import random
 
 import pytest
+from onemo import net_flow
 from onemo.errors import ConnectionLost, ModemError, ModemReset, Timeout
 from onemo_simulator import Fault
 
@@ -36,6 +37,50 @@ def test_print_and_json_write_to_it(rig):
     print("a", 1, file=stream)
     json.dump({"b": [2, None]}, stream)
     assert stream.read(4 + len('{"b": [2, null]}')) == b'a 1\n{"b": [2, null]}'
+
+
+def test_a_finaliser_while_the_heap_is_locked_leaves_the_close_to_the_next_opening(
+    rig, monkeypatch
+):
+    stream = rig.modem.connect(HOST, 7)
+    said = len(rig.module.commands)
+
+    def locked(size):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(net_flow, "bytearray", locked, raising=False)
+        assert stream.ioctl(4, 0) == 0
+    assert len(rig.module.commands) == said
+    rig.modem.connect(HOST, 7)
+    assert b"AT+MIPCLOSE=0" in rig.module.commands[said:]
+
+
+def test_a_read_that_was_interrupted_in_its_answer_ends_the_connection(rig, monkeypatch):
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"abc")
+    rig.clock.advance(1)
+    rig.modem.command("+CSQ")  # the module has told by now
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.modem, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stream.read(3)
+    rig.clock.advance(1)
+    with pytest.raises(ConnectionLost, match="broken off"):
+        stream.read(3)
+
+
+def test_a_read_takes_what_was_read_ahead_and_no_more_of_what_follows(rig):
+    stream = rig.modem.connect(HOST, 7)
+    stream.write(b"abc")
+    assert stream.read(2) == b"ab"
+    stream.write(b"defghijkl")
+    assert stream.read(5) == b"cdefg"
+    assert stream.read(5) == b"hijkl"
 
 
 def test_the_end_comes_after_all_that_is_unread(rig):

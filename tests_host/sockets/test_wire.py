@@ -560,6 +560,7 @@ def test_both_words_of_an_end_leave_the_first_reason(rigs):
         (b'+MIPURC: "rtcp",0,3', False),
         (b'+MIPURC: "rtcp",0', False),
         (b'+MIPURC: "rtcp",0,3,0', False),
+        (b'+MIPURC: "rtcp",0,3,', False),
         (b'+MIPURC: "rtcp",0,3,abc', True),
         (b'+MIPURC: "rtcp",0,3,"abc"', True),
     ],

@@ -111,6 +111,8 @@ SLICES: dict[str, tuple[str, ...]] = {
     "net_tls": ("sockets/test_tls_stream.py",),
     "net_links": (
         "sockets/test_wire.py",
+        "sockets/test_udp_wire.py",
+        "driver/test_tls_wire.py",
         "sockets/test_connections.py",
         "sockets/test_failures.py",
         "sockets/test_proof.py",
@@ -124,6 +126,10 @@ SLICES: dict[str, tuple[str, ...]] = {
         "sockets/test_proof.py",
         "sockets/test_confirmed.py",
         "sockets/test_idle.py",
+        "sockets/test_connections.py",
+        "sockets/test_socket_module.py",
+        "sockets/test_udp_wire.py",
+        "driver/test_transient.py",
     ),
     "net_seldom": (
         "sockets/test_wire.py",

@@ -14,6 +14,8 @@ NEXT_COMMAND = "the query behind it announces its own, none"
 LINE_OR_NOT = "the line is passed over either way, and a refusal is all that counts"
 SHORT_CUT = "names that are as wanted are only found out at a cost in heap, by what comes behind"
 TESTED = "it is only asked whether it is true"
+OWN_END = "what is held back is sent to its own end"
+LET_GO = "it only lets go of what was held: whoever comes next sets it anew"
 STRING = "only MicroPython's str gets here as it is; on a PC it has become bytes"
 
 # Wherever it stands: what is looked for in the line that goes, what comes in its place.
@@ -156,6 +158,24 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "net_flow.ConnectionBuffer.next_step",
         "if step > 0: -> if step > 1:",
     ): MILLISECOND,
+    ("net_flow.ConnectionBuffer._wait_step", "if now > 0: -> if now > 1:"): MILLISECOND,
+    (
+        "net_flow.ConnectionBuffer._flush_op",
+        "return self._send_op(None, 0, 0) -> return self._send_op(None, 0, None)",
+    ): OWN_END,
+    (
+        "net_flow.ConnectionBuffer._flush_op",
+        "return self._send_op(None, 0, 0) -> return self._send_op(None, 0, 1)",
+    ): OWN_END,
+    ("net_flow._receiving_op", 'self = connection = None -> self = connection = ""'): LET_GO,
+    (
+        "net_flow._sending_op",
+        'self = connection = data = None -> self = connection = data = ""',
+    ): LET_GO,
+    (
+        "net_flow.ConnectionBuffer._end_readinto",
+        'self._target = None -> self._target = ""',
+    ): LET_GO,
     (
         "net_flow.check_no_hello",
         "if stop - start > 5 and data[start] == 0x16 and data[start + 1] == 3 "
