@@ -167,6 +167,21 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "net_flow.ConnectionBuffer._flush_op",
         "return self._send_op(None, 0, 0) -> return self._send_op(None, 0, 1)",
     ): OWN_END,
+    (
+        "net_links.Connection.__init__",
+        "self.boot = -1  # of the module, in which it was opened -> "
+        "self.boot = -2  # of the module, in which it was opened",
+    ): "it is set with the id, before anybody asks",
+    (
+        "net_links._note_unread",
+        "count = at_syntax.number(buf, at, end) if at >= 0 else None -> "
+        "count = at_syntax.number(buf, at, end) if at > 0 else None",
+    ): "the fourth field never begins the line",
+    (
+        "cert_pem_faults._nested",
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
+        'if der.find(b"\\xf7\\x0d\\x01\\x05") >= 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0:',
+    ): "a tag stands before them",
     ("net_flow._receiving_op", 'self = connection = None -> self = connection = ""'): LET_GO,
     (
         "net_flow._sending_op",
