@@ -137,7 +137,7 @@ def _note_late(connection, size):
 
 
 def _listening_op(connections):
-    # wait_news_op(), which stands.
+    # The standing operation that wait_news_op() returns.
     ch = connections._ch
     connection = yield
     while True:
@@ -247,10 +247,10 @@ class Connections:
         return connection.changed or self._is_gone(connection)
 
     def standing_op(self, kind, begin):
-        """An operation that stands: what each message needs would take heap each time. It is sent
+        """A standing operation, which is used again so that a message takes no heap. It is sent
         what it is to do, then driven, and yields a list where another one would end: the front
-        appends it there. One that is left, or raises, is not there again: `begin(self)` makes
-        another."""
+        puts it back there. One that is left half-way, or raises, is not put back: `begin(self)`
+        makes another."""
         idle = self.idle[kind]
         if len(idle) > 1:
             return idle.pop()
@@ -407,7 +407,7 @@ class Connections:
         ch.send(REPLY_MS)
         while ch.poll() != DONE:
             yield
-        yield [ch]  # its front keeps it
+        yield [ch]  # the first round is over; the front holds the operation, and needs no list
         other = False  # it was found
         for _ in range(_LOOKS):
             ch.command(b"+MIPSTATE=").number(connection.id).send(REPLY_MS, b"+MIPSTATE:")

@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from onemo import net_flow
+from onemo import at_retry, net_flow, net_links, net_seldom
 from onemo.errors import ConnectionLost, ModemError, ModemReset, Timeout
 from onemo_simulator import Fault
 
@@ -37,6 +37,11 @@ def test_print_and_json_write_to_it(rig):
     print("a", 1, file=stream)
     json.dump({"b": [2, None]}, stream)
     assert stream.read(4 + len('{"b": [2, null]}')) == b'a 1\n{"b": [2, null]}'
+
+
+def test_what_stands_twice_to_save_heap_is_the_same():
+    assert net_links.RETRY_MS == at_retry.RETRY_MS
+    assert net_seldom._SILENCE_MS == net_links.SILENCE_MS
 
 
 def test_a_finaliser_while_the_heap_is_locked_leaves_the_close_to_the_next_opening(
