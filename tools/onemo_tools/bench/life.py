@@ -2,14 +2,12 @@
 """What is live at each stage of a product's life, on real MicroPython with a simulated module at
 its other end: after import, start, sync and connect, and at most while a certificate goes out."""
 
-import json
-import socket
 from typing import Any
 
-from onemo_simulator import LoopNetwork, Module, Peer, SimulatedUart
+from onemo_simulator import LoopNetwork, Module, Peer
 
 from . import wire
-from .device import BenchError, Device, finish
+from .device import Device
 
 HOST, PORT = "broker.example", 8883  # as device/life.py has them
 _BAUD = 921600
@@ -37,20 +35,5 @@ def _run(device: Device, function: str, paths: list[str]) -> dict[str, Any]:
     network = LoopNetwork()
     network.listen(HOST, PORT, _Echo())
     module = Module("ML307R", baud=_BAUD, network=network, register_delay=0.0)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        fd = theirs.fileno()
-        call = f"{function}({fd}, {_BAUD}, *{paths!r})"
-        process = device.start(call, fds=(fd,))
-        try:
-            wire.serve(SimulatedUart(module, baud=_BAUD, txbuf=1 << 16), ours, process)
-        finally:
-            process.kill()
-    status, output = finish(process)
-    if status:
-        raise BenchError(f"{call}: {output[-2000:]}")
-    if module.violations:
-        raise BenchError(f"violations of protocol: {module.violations}")
-    return dict(json.loads(output.splitlines()[-1]))
+    call = f"{function}({{fd}}, {_BAUD}, *{paths!r})"
+    return dict(wire.talk(device, module, _BAUD, call))

@@ -28,6 +28,7 @@ SMALL = "32-bit heap"
 WIRE = "on the wire, 8192-byte PEM"
 STREAM = "streams, time over the payload's own"
 CONNECT = "proof in the opening of a mutual TLS connection"
+TLS_BYTES = "over the UART: TLS 1.2 with RSA-2048 opened, 100 B there and back"
 SPEED = "time of the driver's own work on this machine"
 FLASH = "flash"
 CHIP = "RP2040 at 125 MHz, real firmware, emulated"
@@ -119,6 +120,10 @@ FIGURES = (
     Figure("stream_echo_921600", STREAM, "20 B there and back, 921600", 1.0, None, "×"),
     Figure("publish_bytes", STREAM, "bytes: an MQTT message of 100 B, QoS 1", 118, 300),
     Figure("publish_commands", STREAM, "AT commands for it", None, 2, ""),
+    Figure("tls_bytes_module", TLS_BYTES, "by the module"),
+    Figure("tls_bytes_board", TLS_BYTES, "on the board"),
+    Figure("tls_bytes_module_mutual", TLS_BYTES, "by the module, with a client certificate"),
+    Figure("tls_bytes_board_mutual", TLS_BYTES, "on the board, with a client certificate"),
     Figure("us_command", SPEED, "`AT+CSQ`", None, None, "µs"),
     Figure("us_line", SPEED, "information line", None, None, "µs"),
     Figure("us_line_kept", SPEED, "information line in the result", None, None, "µs"),

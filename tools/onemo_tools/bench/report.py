@@ -6,7 +6,7 @@ from typing import Any
 
 from onemo_tools.bench import size
 
-from . import heaps, life, limits, silicon, streams, wasm, wire
+from . import heaps, life, limits, silicon, streams, tls_bytes, wasm, wire
 from .device import SIZES, Device
 
 ROUNDS = 25  # of each timing
@@ -26,6 +26,8 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     say("streams, on a virtual clock")
     ours.update(streams.measure())
     details["streams"] = streams.table()
+    say("TLS over the wire")
+    ours.update(tls_bytes.measure(device))
     say("the wire, in real time")
     _paced(device, ours, plain, details["packets"])
     say("speed and growth")
