@@ -120,3 +120,31 @@ def test_pems_are_of_the_size_asked_for(size):
     assert len(content) == size
     assert hashlib.md5(content).digest() == hashlib.md5(pem(size)).digest()
     assert content.endswith(b"-----END CERTIFICATE-----\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "head", "places"),
+    [
+        (
+            "README.md",
+            r"allocates (\d+) bytes of a 32-bit heap; all that provisioning loads takes (\d+) KB",
+            r"loads (\S+) KB of an RP2040's heap, against (\S+) KB in ROMFS and (\S+) KB from files",
+        ),
+        (
+            "README.zh-CN.md",
+            r"在 32 位堆上分配 (\d+) 字节；配置所需的全部代码占其中 (\d+) KB",
+            r"占堆 (\S+) KB，在 ROMFS 里为 (\S+) KB，从文件加载为 (\S+) KB",
+        ),
+    ],
+)
+def test_what_the_readme_says_of_the_heap_was_measured(report, page, head, places):
+    found = {row["key"]: row["ours"] for row in report["figures"]}
+    if "chip_live_loaded_frozen" not in found or "small_upload" not in found:
+        pytest.skip("make bench ran last where there were no boards, or no node")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    upload, loaded = map(int, re.search(head, text).groups())
+    assert upload == found["small_upload"]
+    assert loaded == round(found["small_live_loaded"] / 1024)
+    measured = [found[f"chip_live_loaded_{place}"] / 1024 for place in ("frozen", "rom", "files")]
+    said = map(float, re.search(places, text).groups())
+    assert list(said) == [pytest.approx(value, abs=0.1) for value in measured]
