@@ -48,7 +48,7 @@ mutants: $(VENV)/.mutants
 	$(BIN)/python -m onemo_tools.proofs.mutants $(ARGS)
 
 # What the library costs, on real MicroPython: docs/bench.json, docs/bench.svg, the README's table.
-bench: $(VENV)/.bench
+bench: $(VENV)/.bench $(LIBRARIES)
 	$(BIN)/python -m onemo_tools.bench
 
 .PHONY: bench faults demo test lint clean requirements

@@ -3,7 +3,7 @@
 # onemo: certificates into a OneMO cellular module, verified TLS connections out of it.
 # Public names are loaded when first used, so that importing onemo costs next to nothing.
 
-from ._port import collect, const
+from ._port import const, load
 
 __version__ = "0.1.0"
 
@@ -49,11 +49,7 @@ else:
         if name.startswith("__"):
             raise AttributeError(name)
         if name == "Modem":
-            # What it is made of, one after the other: so the heap never holds more than one that
-            # is being loaded, and stays in one piece.
-            for part in ("errors", "at_syntax", "at_channel", "modem"):
-                __import__("onemo." + part)
-                collect()
+            load("errors", "at_syntax", "at_channel", "modem")
         for group in _HOMES.split(","):
             names = group.split(" ")
             if name in names[1:]:

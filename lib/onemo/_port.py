@@ -47,6 +47,13 @@ try:
 
         return call() if home[0] == "." else call
 
+    def load(*names):
+        """Loads modules of ours one after the other, before the module that imports them: so the
+        heap never holds more than one that is being loaded, and what stays lies together."""
+        for name in names:
+            __import__("onemo." + name)
+            collect()
+
     def unload(*names):
         """Lets go of modules of ours that are not needed again soon. Their code is garbage once
         nothing holds a function or an object of theirs; what is under way goes on."""

@@ -8,7 +8,7 @@
 # has all at hand for the next call.
 
 from . import at_syntax
-from ._port import IS_BOARD, collect, const, unload
+from ._port import IS_BOARD, const, load, unload
 from .cert_store import CERT, KEY, check_unused
 
 TYPE_CHECKING = const(0)  # for type checkers, who take it for true
@@ -142,7 +142,7 @@ class CertStore:
         long as this object. For the library's own parts."""
         model = self._modem.require_model()
         if self._uploader is None or self._behind_prompt != model.prompt:
-            collect()  # so that what is loaded lies together
+            load("md5", "cert_pem")
             if model.prompt and model.known:
                 from .cert_upload import Uploader
             elif model.prompt:

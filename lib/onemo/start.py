@@ -91,8 +91,7 @@ def start_op(modem, timeout_ms, baud):
     else:
         yield from modem.resync_op(timeout_ms)
     if modem.capabilities is None:
-        # What stays of the following is not to stand in the middle of the free heap.
-        _port.collect()
+        _port.load("at_retry", "models")
         from .model_find import identify_op
 
         yield from identify_op(modem, end)

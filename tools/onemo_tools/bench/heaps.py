@@ -8,7 +8,6 @@ from .device import BenchError, Device
 STEP = 64  # bytes between heaps tried at the end
 BLOCK = 32  # bytes of a block of the heap
 _MOST = 1 << 18
-FRONTS = ("none", "plain", "blocking", "aio")
 STAGES = ("import", "command", "upload", "loaded_import", "loaded_command", "loaded_upload")
 
 

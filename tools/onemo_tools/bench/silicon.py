@@ -15,7 +15,7 @@ from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
-from . import handshake, places
+from . import driver, handshake, places
 from .device import Device
 
 BAUDS = (115200, 460800, 921600)
@@ -31,7 +31,7 @@ _OK = b"\r\nOK\r\n"
 Values = dict[str, float]
 
 
-def measure(device: Device, ours: Values, plain: Values) -> str | None:
+def measure(device: Device, ours: Values, plain: Values, other: Values) -> str | None:
     """Adds the figures; a sentence where there can be no board. BoardError where it fails."""
     try:
         built = firmware()
@@ -39,6 +39,9 @@ def measure(device: Device, ours: Values, plain: Values) -> str | None:
         return f"no figures of the RP2040: {error}"
     for values, who in ((ours, "ours"), (plain, "plain")):
         values.update(figures(device, built, who))
+    with booted(device, built) as board:
+        spent = _spent(board, "driven()")
+        other["chip_command"] = spent[2][0] - spent[1][0]
     ours.update(handshake.figures(device, built))
     try:
         ours.update(places.figures(device, built))
@@ -72,7 +75,8 @@ def booted(device: Device, built: Firmware) -> EmulatedBoard:
     """A board, not started yet, with library, scripts and PEMs in its file system."""
     compiled = mpy.for_board(library(ROOT), mpy.tells("armv6m"))
     files = {f"/{path}": content for path, content in compiled.items()}
-    for name in ("chip.mpy", "plain.mpy", "common.mpy", "scripted.mpy"):
+    files |= {f"/{path}": content for path, content in driver.compiled().items()}
+    for name in ("chip.mpy", "plain.mpy", "driver.mpy", "common.mpy", "scripted.mpy"):
         files[f"/{name}"] = (device.folder / name).read_bytes()
     for size in SIZES:
         files[f"/{size}.pem"] = (device.folder / f"{size}.pem").read_bytes()

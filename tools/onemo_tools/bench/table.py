@@ -4,8 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-PEER = "plain script"
-HEADINGS = ("figure", "limit", "promised", "onemo", PEER)
+HEADINGS = ("figure", "limit", "promised", "onemo", "plain script", "`micropython-am7020`")
 # What the README shows; all else is in docs/bench.json.
 _README = """
 command line upload upload_forced read_back refill_out ciphers tls_connection tls_message
@@ -52,6 +51,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         "" if row["at_most"] is None else f"≤ {promised}",
         ours if unit == "B" else f"{ours} {unit}",
         number(row["plain"], unit),
+        number(row["driver"], unit),
     )
 
 

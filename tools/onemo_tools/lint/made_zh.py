@@ -69,6 +69,10 @@ CELLS = {
     "information line that is not the result": "不属于结果的信息行",
     "upload of 8192 bytes from a file, verified": "从文件写入 8192 字节并校验",
     "read-back of 8192 bytes": "读回 8192 字节",
+    "`ciphers()` of 207 suites": "`ciphers()`，207 个套件",
+    "TLS connection: opened, a message, closed": "TLS 连接：建立、一条消息、关闭",
+    "`from onemo import Modem`, in ROMFS": "`from onemo import Modem`，在 ROMFS 中",
+    "live after `from onemo import Modem`": "`from onemo import Modem` 之后占用",
     "refill of the buffer, writing": "写入时重填缓冲区",
     "asyncio: `AT+CSQ`": "asyncio：`AT+CSQ`",
     "**live heap after import, 64-bit**": "**导入后占用的堆，64 位**",
@@ -167,10 +171,12 @@ SENTENCES = {
     "From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where the "
     "firmware has such a partition) it stays in flash and runs there.": "从文件运行时，代码加载到内存；在 "
     "ROMFS 中（`./onemo deploy --romfs`，固件要有这样的分区）代码留在 flash 里直接运行。",
-    "`micropython-am7020` 1.0.4, a MicroPython driver on PyPI, is not in the table: pip cannot "
-    "install it, for its archive has neither setup.py nor pyproject.toml.": "PyPI 上的 MicroPython 驱动 "
-    "`micropython-am7020` 1.0.4 不在表中：pip 无法安装它，因为它的压缩包里既没有 setup.py，也没有 "
-    "pyproject.toml。",
+    "`micropython-am7020` 1.0.4 is the modem driver for MicroPython that PyPI has.": "`micropython-am7020` 1.0.4 "
+    "是 PyPI 上的 MicroPython 模组驱动。",
+    "It was made for another module and knows no certificates; its upload is what one writes with "
+    "its calls.": "它为另一种模组而写，没有证书功能；表中的写入是用它的调用写成的。",
+    "It verifies nothing either, and so it takes less of the heap for code; it collects each answer "
+    "byte by byte in a string.": "它同样不校验任何东西，因此代码占用的堆较少；每个应答都逐字节收集到字符串里。",
 }
 
 

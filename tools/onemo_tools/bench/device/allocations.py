@@ -164,6 +164,20 @@ def peer(pems):
     return found
 
 
+def driver(pems):
+    """The same of the driver that a registry has."""
+    import driver
+
+    uart = scripted()
+    driver.on_a_pc(uart)
+    modem = driver.opened()
+    found = {"command": per_call(lambda: driver.command(modem))}
+    size, path, digest = pems[-1]
+    store(uart, path, size, digest)
+    found["upload"] = per_call(lambda: driver.upload(modem, NAME, path))
+    return found
+
+
 def asynchronous(pems):
     """The same of the asyncio front."""
     import asyncio

@@ -89,6 +89,16 @@ def costs(who, sizes):
             marked(number if turn else 0, act)
 
 
+def driven():
+    """The marks of the driver that a registry has: 1: nothing; 2: AT+CSQ. Its UART has no RTS."""
+    import driver
+
+    modem = driver.opened(FAST)
+    for turn in range(2):  # as above
+        marked(turn, lambda: None)
+        marked(2 * turn, lambda: driver.command(modem))
+
+
 def polled(ch):
     for _ in range(POLLS):
         ch.poll()
