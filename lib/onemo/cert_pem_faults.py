@@ -187,7 +187,7 @@ def text(scanner, name):
     scanner.fault = scanner.fault or 100 + fault
     words = _TEXTS[fault]
     if fault == _DER_LENGTH:
-        words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads
+        words %= scanner.length, scanner.seen[_COUNT] // 4 * 3 - scanner.pads
     elif fault == _OTHER_CONTENT:
         words %= _other_content(scanner)
     if fault in (_BIG, _ENDLESS):
@@ -229,7 +229,7 @@ def _not_pem(scanner):
     head = bytes(scanner.head)
     word = head.strip()
     der = head + b"        "
-    if der[0] == 0x30 and (der[1] > 0x7F or min(der[1:8]) < 9):
+    if der[0] == 0x30 and (der[1] & 0x80 or min(der[:8]) < 9):
         at = _behind_length(der, 1)
         if der[at : at + 3] == b"\2\1\3":
             return _PKCS12
@@ -271,21 +271,20 @@ def _boundary(scanner):
         return _NO_END
     if scanner.block < 0:
         return _hinted(scanner) if scanner.hint and not scanner.blocks else _NO_BEGIN
-    if 0 <= line.find(b"\r") < len(line) - 1:
+    if b"\r" in line[:-1]:
         return _LINE_END
-    if line.find(b"-----BEGIN") > 0:
+    if b"-----BEGIN" in line and not line.startswith(b"-----BEGIN"):
         return _JOINED
-    if line.find(b"\\") > 0:
+    if b"\\" in line:
         return _ESCAPED
-    end = line.find(b"-----", 9)
-    known = (b"CERTIFICATE", b"PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY")
-    if (
-        line.startswith(b"-----END ")
-        and bytes(line[9:end]) in known
-        and not line[end + 5 :].strip()
+    if bytes(line).rstrip() in (
+        b"-----END CERTIFICATE-----",
+        b"-----END PRIVATE KEY-----",
+        b"-----END RSA PRIVATE KEY-----",
+        b"-----END EC PRIVATE KEY-----",
     ):
         return _MISMATCH
-    return _END_MISSPELT if line.find(b"END") >= 0 else _NOT_BASE64
+    return _END_MISSPELT if b"END" in line else _NOT_BASE64
 
 
 def _not_base64(scanner):
@@ -313,19 +312,18 @@ def _kind(scanner):
 def _label(scanner):
     # A BEGIN line of what is none of the known blocks.
     line = scanner.line
-    if 0 <= line.find(b"\r") < len(line) - 1:
+    if b"\r" in line[:-1]:
         return _LINE_END
-    end = line.find(b"-----", _LABEL)
-    if end < 0:
+    label, dashes, after = bytes(line[_LABEL:]).partition(b"-----")
+    if not dashes:
         return _NO_END if scanner.boundary else _BEGIN_MISSPELT
-    after = bytes(line[end + 5 :]).strip()
+    after = after.strip()
     if after:
-        if after[:1] == b"\\":
+        if after.startswith(b"\\"):
             return _ESCAPED
-        if after[:1] in (b'"', b"'", b","):
+        if after[0] in b"\"',":
             return _QUOTED
-        return _BEGIN_MISSPELT if after[:1] == b"-" else _ONE_LINE
-    label = bytes(line[_LABEL:end])
+        return _BEGIN_MISSPELT if after.startswith(b"-") else _ONE_LINE
     if label != label.strip() or label != label.upper():
         return _BEGIN_MISSPELT
     if label.endswith(b"PRIVATE KEY"):
@@ -341,7 +339,7 @@ def _label(scanner):
         (b"PKCS7", _PKCS7),
         (b"CMS", _PKCS7),
     ):
-        if label.find(part) >= 0:
+        if part in label:
             return verdict
     if label.endswith(b" CERTIFICATE"):
         return _TRUSTED if scanner.kind == _CERT else _CERT_FOR_KEY
@@ -355,12 +353,6 @@ def _not_der(scanner):
     if head.startswith(b"-----BEGIN"):
         return _TWICE
     return _OPENSSH if head.startswith(b"openssh-key") else _NOT_DER
-
-
-def _der_length(head):
-    if head[1] < 0x80:
-        return 2 + head[1]
-    return 3 + head[2] if head[1] == 0x81 else 4 + (head[2] << 8 | head[3])
 
 
 def _other_content(scanner):
@@ -390,7 +382,7 @@ _LIST = (
 
 def _behind_length(der, at):
     # Where the content begins of which the length is at `at`.
-    return at + 1 + (der[at] & 3 if der[at] > 0x7F else 0)
+    return at + 1 + (der[at] & 3 if der[at] & 0x80 else 0)
 
 
 def _numbered(der, at, kind):
@@ -415,7 +407,7 @@ def _numbered(der, at, kind):
 def _nested(der, at, kind):
     # A SEQUENCE that begins with a SEQUENCE.
     if der[at] == 6:
-        if der.find(b"\xf7\x0d\x01\x05") > 0 or der.find(b"\xf7\x0d\x01\x0c") > 0:
+        if b"\xf7\x0d\x01\x05" in der or b"\xf7\x0d\x01\x0c" in der:
             return (
                 "an encrypted private key",
                 "decrypt it, for modules take no passphrase: openssl pkey -in KEY -out PLAIN",

@@ -191,6 +191,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     ),
     "cert_pem_faults": (
         "pure/test_pem.py",
+        "pure/test_pem_sentences.py",
         "pure/test_pem_cases.py",
     ),
     "cert_der": ("pure/test_der_files.py",),

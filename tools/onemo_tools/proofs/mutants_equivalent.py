@@ -177,11 +177,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "count = at_syntax.number(buf, at, end) if at >= 0 else None -> "
         "count = at_syntax.number(buf, at, end) if at > 0 else None",
     ): "the fourth field never begins the line",
-    (
-        "cert_pem_faults._nested",
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") >= 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0:',
-    ): "a tag stands before them",
     ("net_flow._receiving_op", 'self = connection = None -> self = connection = ""'): LET_GO,
     (
         "net_flow._sending_op",
@@ -359,19 +354,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "fault",
     ): ("what counts from now on is that it is not 0"),
     (
-        "cert_pem_faults._nested",
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 1 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0:',
-    ): ("a SEQUENCE's type and length come before it"),
-    (
         "cert_pem_faults._not_base64",
         'if byte in b":-" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24: -> if byte in '
         'b"XX:-XX" and scanner.seen[_COUNT] == scanner.seen[_COLUMN] < 24:',
     ): ("letters are base64's own, and no fault"),
     (
         "cert_pem_faults.text",
-        "words %= _der_length(scanner.head), scanner.seen[_COUNT] // 4 * 3 - scanner.pads -> "
-        "words %= _der_length(scanner.head), scanner.seen[_COUNT] / 4 * 3 - scanner.pads",
+        "words %= scanner.length, scanner.seen[_COUNT] // 4 * 3 - scanner.pads -> "
+        "words %= scanner.length, scanner.seen[_COUNT] / 4 * 3 - scanner.pads",
     ): ("the count is a multiple of 4 then, and %d shows no fraction"),
     (
         "at_confirm.confirm_empty_op",
@@ -399,10 +389,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "cert_validity.CertificateHead.__init__",
         'self._text = b"" -> self._text = b"XXXX"',
     ): ("what stands before the block is passed over"),
-    (
-        "cert_pem_faults._boundary",
-        'if line.find(b"\\\\") > 0: -> if line.find(b"\\\\") >= 0:',
-    ): ("the line begins with a dash"),
     (
         "cert_pem_faults.text",
         "scanner.fault = scanner.fault or 100 + fault -> scanner.fault = scanner.fault or 100 - "
@@ -487,19 +473,22 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         """if byte in b"\\"'": -> if byte in b"XX\\"'XX":""",
     ): ("letters are base64's own, and no fault"),
     (
-        "cert_pem_faults._nested",
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 1:',
-    ): ("a SEQUENCE's type and length come before it"),
-    (
-        "cert_pem_faults._nested",
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") > 0: -> '
-        'if der.find(b"\\xf7\\x0d\\x01\\x05") > 0 or der.find(b"\\xf7\\x0d\\x01\\x0c") >= 0:',
-    ): ("a SEQUENCE's type and length come before it"),
-    (
         "cert_pem_faults._boundary",
         'if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", 6) < '
         '0): -> if line.startswith(b"-----BEGIN ") or (scanner.boundary and line.find(b"-----", '
         "6) < 1):",
     ): ("it is looked for behind the sixth character"),
+    (
+        "cert_pem_faults._not_pem",
+        "scanner.look(scanner.line, 0, _LINE_MAX)  # the last line -> "
+        "scanner.look(scanner.line, 0, None)  # the last line",
+    ): "no more than that is kept of a line",
+    (
+        "cert_pem_faults._not_pem",
+        'der = head + b"        " -> der = head + b"XX        XX"',
+    ): "it only has to be text, so that a short file is long enough to look at",
+    (
+        "cert_pem_faults._not_base64",
+        'if byte in b"-_": -> if byte in b"XX-_XX":',
+    ): "letters are base64's own, and no fault",
 }
