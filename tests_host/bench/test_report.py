@@ -128,7 +128,7 @@ def test_pems_are_of_the_size_asked_for(size):
         (
             "README.md",
             r"allocates (\d+) bytes of a 32-bit heap; all that provisioning loads takes (\d+) KB",
-            r"loads (\S+) KB of an RP2040's heap, against (\S+) KB in ROMFS and (\S+) KB from files",
+            r"(\S+) KB of an RP2040's heap, against (\S+) KB in ROMFS and (\S+) KB from files",
         ),
         (
             "README.zh-CN.md",
@@ -148,3 +148,19 @@ def test_what_the_readme_says_of_the_heap_was_measured(report, page, head, place
     measured = [found[f"chip_live_loaded_{place}"] / 1024 for place in ("frozen", "rom", "files")]
     said = map(float, re.search(places, text).groups())
     assert list(said) == [pytest.approx(value, abs=0.1) for value in measured]
+
+
+@pytest.mark.parametrize("page", ["tls-where.md", "tls-where.zh.md"])
+def test_what_the_page_says_of_tls_on_a_chip_was_measured(report, page):
+    found = {row["key"]: row["ours"] for row in report["figures"]}
+    if "tls_board_rsa_live" not in found:
+        pytest.skip("make bench ran last where there were no boards")
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    cases = ("tls_module_ec", "tls_board_ec", "tls_board_rsa")
+    for unit, key, scale in (("s", "ms", 1000), ("KB", "live", 1024)):
+        said = re.search(rf"^\|.*?\| (\S+) {unit} \| (\S+) {unit} \| (\S+) {unit} \|$", text, re.M)
+        measured = [found[f"{case}_{key}"] / scale for case in cases]
+        assert list(map(float, said.groups())) == [pytest.approx(m, abs=0.1) for m in measured]
+    said = re.search(r"^\|.*\| +\| (\S+) KB \| (\S+) KB \|$", text, re.M)
+    measured = [found[f"{case}_peak"] / 1024 for case in cases[1:]]
+    assert list(map(float, said.groups())) == [pytest.approx(m, abs=0.1) for m in measured]
