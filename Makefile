@@ -90,7 +90,7 @@ line-bench: $(VENV)/.factory
 # a firmware built from Debian's sources, once; both stay in ~/.cache/onemo. Root installs the tool
 # chain where it is missing.
 .PHONY: silicon
-silicon: $(READY)
+silicon: $(READY) $(LIBRARIES)
 	$(BIN)/python -m onemo_board.rp2040.firmware
 	$(BIN)/python -m pytest -n 2 -m silicon tests_host/silicon $(ARGS)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Fetches the MicroPython libraries that the tests run on the module, as their authors published
-them: `make libraries`.
+"""Fetches the MicroPython libraries that the tests run on the module, and the driver that
+`make bench` measures beside ours, as their authors published them: `make libraries`.
 
 python tools/fetch_libraries.py tools/requirements/micropython.txt .venv/micropython
 

@@ -48,8 +48,8 @@ try:
         return call() if home[0] == "." else call
 
     def load(*names):
-        """Loads modules of ours one after the other, before the module that imports them: so the
-        heap never holds more than one that is being loaded, and what stays lies together."""
+        """Loads our modules one by one, collecting after each, before the module that imports
+        them: the heap never holds two half-loaded modules, and no garbage stays between them."""
         for name in names:
             __import__("onemo." + name)
             collect()

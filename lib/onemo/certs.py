@@ -142,14 +142,16 @@ class CertStore:
         long as this object. For the library's own parts."""
         model = self._modem.require_model()
         if self._uploader is None or self._behind_prompt != model.prompt:
-            load("md5", "cert_pem")
-            if model.prompt and model.known:
-                from .cert_upload import Uploader
-            elif model.prompt:
-                from .cert_upload_inline import TryingUploader as Uploader
-            else:
-                from .cert_upload_inline import InlineUploader as Uploader
-            _let_go()
+            try:
+                load("md5", "cert_pem")
+                if model.prompt and model.known:
+                    from .cert_upload import Uploader
+                elif model.prompt:
+                    from .cert_upload_inline import TryingUploader as Uploader
+                else:
+                    from .cert_upload_inline import InlineUploader as Uploader
+            finally:  # also where there was no memory for one
+                _let_go()
             self._uploader = Uploader(self._modem)
             self._behind_prompt = model.prompt
         return self._uploader

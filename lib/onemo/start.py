@@ -91,11 +91,13 @@ def start_op(modem, timeout_ms, baud):
     else:
         yield from modem.resync_op(timeout_ms)
     if modem.capabilities is None:
-        _port.load("at_retry", "models")
-        from .model_find import identify_op
+        try:
+            _port.load("at_retry", "models")
+            from .model_find import identify_op
 
-        yield from identify_op(modem, end)
-        _port.unload("model_find", "models", "at_resync", "at_retry")
+            yield from identify_op(modem, end)
+        finally:  # also where there was no memory for one
+            _port.unload("model_find", "models", "at_resync", "at_retry")
     if not modem.capabilities.certain:
         from .model_probe import probe_op
 

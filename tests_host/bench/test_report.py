@@ -12,6 +12,8 @@ from onemo_tools.bench.device import SIZES, pem
 from onemo_tools.bench.report import quadratic_share
 from onemo_tools.deploy.packages import ROOT
 
+ROUNDED = 0.051  # KB or s that a page may differ from what was measured
+
 
 @pytest.fixture(scope="module")
 def report():
@@ -63,7 +65,7 @@ def test_what_the_page_says_of_files_romfs_and_frozen_was_measured(report, page)
         for stage in ("import", "loaded")
     ]
     assert [list(map(float, row)) for row in said] == [
-        pytest.approx(row, abs=1) for row in measured
+        pytest.approx(row, abs=ROUNDED) for row in measured
     ]
 
 
@@ -75,7 +77,7 @@ def test_the_picture_is_there():
 
 def test_the_table_says_what_is_not_reached():
     row = {"text": "x", "unit": "B", "limit": 0, "at_most": 10, "ours": 11}
-    row |= {"plain": None, "driver": None}
+    row |= {"plain": None, "published": None}
     assert "(not reached)" in table.cells({**row, "reached": False})[3]
     assert "(not reached)" not in table.cells({**row, "ours": 9, "reached": True})[3]
 
@@ -147,7 +149,7 @@ def test_what_the_readme_says_of_the_heap_was_measured(report, page, head, place
     assert loaded == round(found["small_live_loaded"] / 1024)
     measured = [found[f"chip_live_loaded_{place}"] / 1024 for place in ("frozen", "rom", "files")]
     said = map(float, re.search(places, text).groups())
-    assert list(said) == [pytest.approx(value, abs=0.1) for value in measured]
+    assert list(said) == [pytest.approx(value, abs=ROUNDED) for value in measured]
 
 
 @pytest.mark.parametrize("page", ["tls-where.md", "tls-where.zh.md"])
@@ -157,10 +159,12 @@ def test_what_the_page_says_of_tls_on_a_chip_was_measured(report, page):
         pytest.skip("make bench ran last where there were no boards")
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     cases = ("tls_module_ec", "tls_board_ec", "tls_board_rsa")
-    for unit, key, scale in (("s", "ms", 1000), ("KB", "live", 1024)):
-        said = re.search(rf"^\|.*?\| (\S+) {unit} \| (\S+) {unit} \| (\S+) {unit} \|$", text, re.M)
+    expected = []
+    for unit, key, scale in (("s", "ms", 1000), ("KB", "live", 1024), ("KB", "more", 1024)):
         measured = [found[f"{case}_{key}"] / scale for case in cases]
-        assert list(map(float, said.groups())) == [pytest.approx(m, abs=0.1) for m in measured]
+        expected.append([unit] + [pytest.approx(m, abs=ROUNDED) for m in measured])
+    cells = re.findall(r"^\|.*?\| (\S+) (s|KB) \| (\S+) \2 \| (\S+) \2 \|$", text, re.M)
+    assert [[unit, float(a), float(b), float(c)] for a, unit, b, c in cells] == expected
     said = re.search(r"^\|.*\| +\| (\S+) KB \| (\S+) KB \|$", text, re.M)
     measured = [found[f"{case}_peak"] / 1024 for case in cases[1:]]
-    assert list(map(float, said.groups())) == [pytest.approx(m, abs=0.1) for m in measured]
+    assert list(map(float, said.groups())) == [pytest.approx(m, abs=ROUNDED) for m in measured]

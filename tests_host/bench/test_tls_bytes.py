@@ -8,7 +8,7 @@ import pytest
 from onemo_tools.bench import tls_bytes
 from onemo_tools.deploy.packages import ROOT
 
-VARIES = 16  # bytes: serial numbers and signatures are not always as long
+VARIES = 16  # bytes: serial numbers and signatures vary in length
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,38 @@ def test_the_page_says_what_was_measured(measured, page):
     rows = re.findall(
         r"^\|.*\| ([\d,]+) ?[(（].*?([\d.]+) s.* \| ([\d,]+) ?[(（]([\d.]+) s.*\|$", text, re.M
     )
-    said = [float(cell.replace(",", "")) for row in rows for cell in row]
     expected = []
-    for value in measured.values():
-        expected += [
-            pytest.approx(value, abs=VARIES),
-            pytest.approx(value * 10 / 115200, abs=0.01),
+    for mutual in ("", "_mutual"):
+        for who in ("module", "board"):
+            expected += _bytes_and_seconds(measured[f"tls_bytes_{who}{mutual}"])
+    assert [_number(cell) for row in rows for cell in row] == expected
+    said = re.search(r"`start\(\)`.*?(\d,\d+)\D+(\d,\d+)\D+(\d,\d+)\D+(\d,\d+)", text)
+    first = [
+        pytest.approx(measured[f"tls_bytes_{who}{mutual}_first"], abs=VARIES)
+        for mutual in ("", "_mutual")
+        for who in ("module", "board")
+    ]
+    assert list(map(_number, said.groups())) == first
+
+
+@pytest.mark.parametrize("page", ["low-power.md", "low-power.zh.md"])
+def test_the_page_about_power_says_it_too(measured, page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    said = text[text.index("RSA-2048") + len("RSA-2048") :]
+    numbers = re.findall(r"\b\d,\d{3}\b|\b0\.\d\d(?= s)", said)[:8]
+    expected = []
+    for first in ("", "_first"):
+        pairs = [
+            _bytes_and_seconds(measured[f"tls_bytes_{who}_mutual{first}"])
+            for who in ("module", "board")
         ]
-    assert said == expected
+        expected += [pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]]
+    assert list(map(_number, numbers)) == expected
+
+
+def _number(text):
+    return float(text.replace(",", ""))
+
+
+def _bytes_and_seconds(count):
+    return [pytest.approx(count, abs=VARIES), pytest.approx(count * 10 / 115200, abs=0.0061)]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from onemo_board import VirtualBoard
 from onemo_simulator import Line, Module, SystemNetwork
+from onemo_simulator.store import Series
 from onemo_tools.bench.line import Boards, run
 from onemo_tools.cli.main import app
 from onemo_tools.deploy.deployment import deploy, library
@@ -46,6 +47,8 @@ def test_a_virtual_board_gets_an_identity(
     ):
         deploy(board.port, library(ROOT) | {"config.json": json.dumps(CONFIG).encode()})
         words = ["factory", "run", str(file), "--slot", f"left={board.port}", "--once", "--json"]
+        # As a program leaves it that the station interrupts in the midst of a write.
+        module.store.series = Series(1, "old.pem", 500, True, module.moment, 1)
         for detail in ("new identity", "had its identity"):
             writes = module.store.writes
             done = CliRunner().invoke(app, words)

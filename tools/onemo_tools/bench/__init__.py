@@ -4,7 +4,7 @@ script and a driver that PyPI has.
 
 device/     what runs on MicroPython: a scripted UART, the plain script, the measurements
 device.py   compiles and runs that
-driver.py   the driver as its author published it
+published.py the driver as its author published it
 heaps.py    the smallest heap, by bisection
 wire.py     bytes and time on a simulated line
 streams.py  the same of connections; tls_bytes.py what TLS costs on it

@@ -6,7 +6,7 @@ from typing import Any
 
 from onemo_tools.bench import size
 
-from . import driver, heaps, life, limits, silicon, streams, tls_bytes, wasm, wire
+from . import heaps, life, limits, published, silicon, streams, tls_bytes, wasm, wire
 from .device import SIZES, Device
 
 ROUNDS = 25  # of each timing
@@ -20,8 +20,8 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     """Measures everything; `say` is told what comes next."""
     ours: Values = {}
     plain: Values = {}
-    other: Values = {}
-    details = _heap(device, ours, plain, other, say)
+    theirs: Values = {}
+    details = _heap(device, ours, plain, theirs, say)
     say("the wire, on a virtual clock")
     details["packets"] = _exact(ours)
     say("streams, on a virtual clock")
@@ -34,8 +34,8 @@ def measure(device: Device, say: Say) -> dict[str, Any]:
     say("speed and growth")
     details["speed"] = _speed(device, ours, plain)
     say("real firmware on an emulated RP2040")
-    details["chip"] = silicon.measure(device, ours, plain, other)
-    rows = [_row(f, ours, plain, other) for f in limits.FIGURES if f.key in ours]
+    details["chip"] = silicon.measure(device, ours, plain, theirs)
+    rows = [_row(f, ours, plain, theirs) for f in limits.FIGURES if f.key in ours]
     return _rounded({"figures": rows, **details})
 
 
@@ -43,10 +43,10 @@ def with_chip(report: dict[str, Any], device: Device) -> dict[str, Any]:
     """A report with the RP2040's rows measured anew, and nothing else."""
     ours: Values = {}
     plain: Values = {}
-    other: Values = {}
-    chip = silicon.measure(device, ours, plain, other)
+    theirs: Values = {}
+    chip = silicon.measure(device, ours, plain, theirs)
     kept = [row for row in report["figures"] if row["group"] != limits.CHIP]
-    rows = [_row(f, ours, plain, other) for f in limits.FIGURES if f.key in ours]
+    rows = [_row(f, ours, plain, theirs) for f in limits.FIGURES if f.key in ours]
     return {**report, "figures": kept + _rounded(rows), "chip": chip}
 
 
@@ -54,36 +54,36 @@ def with_heap(report: dict[str, Any], device: Device, say: Say) -> dict[str, Any
     """A report with all that is told of heap and flash measured anew, and nothing else."""
     ours: Values = {}
     plain: Values = {}
-    other: Values = {}
-    found = _heap(device, ours, plain, other, say)
-    return _renewed(report, ours, plain, other, found)
+    theirs: Values = {}
+    found = _heap(device, ours, plain, theirs, say)
+    return _renewed(report, ours, plain, theirs, found)
 
 
 def with_speed(report: dict[str, Any], device: Device) -> dict[str, Any]:
     """A report with all that is told of this machine's time measured anew, and nothing else."""
     ours: Values = {}
     plain: Values = {}
-    other: Values = {}
+    theirs: Values = {}
     packets = report["packets"]
     _paced(device, ours, plain, packets)
     return _renewed(
-        report, ours, plain, other, {"packets": packets, "speed": _speed(device, ours, plain)}
+        report, ours, plain, theirs, {"packets": packets, "speed": _speed(device, ours, plain)}
     )
 
 
 def _renewed(
-    report: dict[str, Any], ours: Values, plain: Values, other: Values, found: dict[str, Any]
+    report: dict[str, Any], ours: Values, plain: Values, theirs: Values, found: dict[str, Any]
 ) -> dict[str, Any]:
     old = {row["key"]: row for row in report["figures"] if row["key"] not in ours}
     rows = [
-        _row(f, ours, plain, other) if f.key in ours else old[f.key]
+        _row(f, ours, plain, theirs) if f.key in ours else old[f.key]
         for f in limits.FIGURES
         if f.key in ours or f.key in old
     ]
     return {**report, "figures": _rounded(rows), **_rounded(found)}
 
 
-def _heap(device: Device, ours: Values, plain: Values, other: Values, say: Say) -> dict[str, Any]:
+def _heap(device: Device, ours: Values, plain: Values, theirs: Values, say: Say) -> dict[str, Any]:
     details: dict[str, Any] = {}
     say("allocations")
     _allocations(device, ours, plain)
@@ -92,8 +92,8 @@ def _heap(device: Device, ours: Values, plain: Values, other: Values, say: Say) 
     _lives(device, ours)
     say("smallest heaps")
     _heaps(device, ours, plain)
-    say(driver.NAME)
-    other.update(driver.measure(device))
+    say(published.NAME)
+    theirs.update(published.measure(device))
     say("32-bit heap")
     details["wasm"] = _wasm(device, ours, plain)
     return details
@@ -103,8 +103,8 @@ def refreshed(report: dict[str, Any]) -> dict[str, Any]:
     """The same measured values beside today's texts and promises."""
     ours = {row["key"]: row["ours"] for row in report["figures"]}
     plain = {row["key"]: row["plain"] for row in report["figures"]}
-    other = {row["key"]: row.get("driver") for row in report["figures"]}
-    rows = [_row(f, ours, plain, other) for f in limits.FIGURES if f.key in ours]
+    theirs = {row["key"]: row["published"] for row in report["figures"]}
+    rows = [_row(f, ours, plain, theirs) for f in limits.FIGURES if f.key in ours]
     return {**report, "figures": rows}
 
 
@@ -117,7 +117,7 @@ def _rounded(value: Any) -> Any:
     return {k: _rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def _row(figure: limits.Figure, ours: Values, plain: Values, other: Values) -> dict[str, Any]:
+def _row(figure: limits.Figure, ours: Values, plain: Values, theirs: Values) -> dict[str, Any]:
     value = round(ours[figure.key], 4)
     return {
         "key": figure.key,
@@ -128,7 +128,7 @@ def _row(figure: limits.Figure, ours: Values, plain: Values, other: Values) -> d
         "at_most": figure.at_most,
         "ours": value,
         "plain": plain.get(figure.key),
-        "driver": other.get(figure.key),
+        "published": theirs.get(figure.key),
         "reached": limits.reached(figure.key, value),
     }
 

@@ -4,7 +4,9 @@ RP2040. The module is a script in the emulator, in the board's own time: runs ar
 
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from onemo_board import BoardError, mpremote
@@ -15,7 +17,7 @@ from onemo_tools.deploy import mpy
 from onemo_tools.deploy.deployment import library
 from onemo_tools.deploy.packages import ROOT
 
-from . import driver, handshake, places
+from . import handshake, places, published
 from .device import Device
 
 BAUDS = (115200, 460800, 921600)
@@ -31,7 +33,7 @@ _OK = b"\r\nOK\r\n"
 Values = dict[str, float]
 
 
-def measure(device: Device, ours: Values, plain: Values, other: Values) -> str | None:
+def measure(device: Device, ours: Values, plain: Values, theirs: Values) -> str | None:
     """Adds the figures; a sentence where there can be no board. BoardError where it fails."""
     try:
         built = firmware()
@@ -39,9 +41,9 @@ def measure(device: Device, ours: Values, plain: Values, other: Values) -> str |
         return f"no figures of the RP2040: {error}"
     for values, who in ((ours, "ours"), (plain, "plain")):
         values.update(figures(device, built, who))
-    with booted(device, built) as board:
-        spent = _spent(board, "driven()")
-        other["chip_command"] = spent[2][0] - spent[1][0]
+    with booted(device, built, published.compiled()) as board:
+        spent = _spent(board, "of_published()")
+        theirs["chip_command"] = spent[2][0] - spent[1][0]
     ours.update(handshake.figures(device, built))
     try:
         ours.update(places.figures(device, built))
@@ -71,12 +73,14 @@ def gaps(board: EmulatedBoard, who: str) -> tuple[float, float]:
     return upload / 1000, read / 1000
 
 
-def booted(device: Device, built: Firmware) -> EmulatedBoard:
-    """A board, not started yet, with library, scripts and PEMs in its file system."""
+def booted(
+    device: Device, built: Firmware, more: Mapping[str, bytes] = MappingProxyType({})
+) -> EmulatedBoard:
+    """A board, not started yet, with library, scripts, PEMs and `more` in its file system."""
     compiled = mpy.for_board(library(ROOT), mpy.tells("armv6m"))
     files = {f"/{path}": content for path, content in compiled.items()}
-    files |= {f"/{path}": content for path, content in driver.compiled().items()}
-    for name in ("chip.mpy", "plain.mpy", "driver.mpy", "common.mpy", "scripted.mpy"):
+    files |= {f"/{path}": content for path, content in more.items()}
+    for name in ("chip.mpy", "plain.mpy", "published.mpy", "common.mpy", "scripted.mpy"):
         files[f"/{name}"] = (device.folder / name).read_bytes()
     for size in SIZES:
         files[f"/{size}.pem"] = (device.folder / f"{size}.pem").read_bytes()

@@ -19,8 +19,8 @@ chip_command chip_line chip_byte_out chip_byte_in busy_out busy_in
 lost_921600_256 lost_921600_default lost_list_256 lost_list_1024 lost_list_default gap_out gap_in
 chip_live_import_files chip_live_import_rom chip_live_import_frozen
 chip_live_loaded_files chip_live_loaded_rom chip_live_loaded_frozen
-tls_module_ec_ms tls_module_ec_live tls_board_ec_ms tls_board_ec_peak tls_board_rsa_ms
-tls_board_rsa_peak
+tls_module_ec_ms tls_module_ec_live tls_module_ec_more tls_board_ec_ms tls_board_ec_peak
+tls_board_rsa_ms tls_board_rsa_peak
 """
 README = tuple(_README.split())
 
@@ -51,7 +51,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         "" if row["at_most"] is None else f"≤ {promised}",
         ours if unit == "B" else f"{ours} {unit}",
         number(row["plain"], unit),
-        number(row["driver"], unit),
+        number(row["published"], unit),
     )
 
 
@@ -74,14 +74,15 @@ def markdown(report: dict[str, Any], keys: Iterable[str] = README) -> str:
 def plain_text(report: dict[str, Any]) -> str:
     """All figures, for the terminal."""
     rows = [(row["group"], [c.replace("`", "") for c in cells(row)]) for row in report["figures"]]
-    widths = [max(len(c[i]) for _, c in rows) for i in range(len(HEADINGS))]
-    widths = [max(w, len(h)) for w, h in zip(widths, HEADINGS, strict=True)]
+    headings = [heading.replace("`", "") for heading in HEADINGS]
+    widths = [max(len(c[i]) for _, c in rows) for i in range(len(headings))]
+    widths = [max(w, len(h)) for w, h in zip(widths, headings, strict=True)]
 
     def line(texts: Iterable[str]) -> str:
         first, *rest = zip(texts, widths, strict=True)
         return "  ".join([first[0].ljust(first[1]), *(text.rjust(w) for text, w in rest)]).rstrip()
 
-    lines = [line(HEADINGS)]
+    lines = [line(headings)]
     group = None
     for name, texts in rows:
         if name != group:

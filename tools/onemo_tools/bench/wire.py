@@ -119,8 +119,9 @@ def paced(device: Device, packet: int | None, baud: int, runs: int) -> Transfer:
 
 
 def talk(device: Device, module: Module, baud: int, call: str, *, check: bool = True) -> Any:
-    """The value of `call` on real MicroPython, {fd} in it being a line to `module`. BenchError,
-    also where the module saw its protocol violated, if that is to be checked."""
+    """Returns the value of `call` on real MicroPython; {fd} in it becomes the descriptor of a line
+    to `module`. BenchError if it fails or, with `check`, if the module saw its protocol
+    violated."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)

@@ -130,6 +130,7 @@ CELLS = {
     "live with all that provisioning loads: frozen": "加载证书配置的全部之后占用的堆：冻结在固件里",
     "mutual TLS by the module: opened in": "模组做双向 TLS：建立用时",
     "mutual TLS by the module: heap once open": "模组做双向 TLS：建立后的堆",
+    "mutual TLS by the module: heap of one more": "模组做双向 TLS：每多一个连接的堆",
     "mutual TLS on the board, P-256: opened in": "MCU 做双向 TLS，P-256：建立用时",
     "mutual TLS on the board, P-256: heap at most": "MCU 做双向 TLS，P-256：堆的最大值",
     "mutual TLS on the board, RSA-2048: opened in": "MCU 做双向 TLS，RSA-2048：建立用时",
@@ -171,12 +172,14 @@ SENTENCES = {
     "From files the code is loaded into RAM; in ROMFS (`./onemo deploy --romfs`, where the "
     "firmware has such a partition) it stays in flash and runs there.": "从文件运行时，代码加载到内存；在 "
     "ROMFS 中（`./onemo deploy --romfs`，固件要有这样的分区）代码留在 flash 里直接运行。",
-    "`micropython-am7020` 1.0.4 is the modem driver for MicroPython that PyPI has.": "`micropython-am7020` 1.0.4 "
-    "是 PyPI 上的 MicroPython 模组驱动。",
-    "It was made for another module and knows no certificates; its upload is what one writes with "
-    "its calls.": "它为另一种模组而写，没有证书功能；表中的写入是用它的调用写成的。",
-    "It verifies nothing either, and so it takes less of the heap for code; it collects each answer "
-    "byte by byte in a string.": "它同样不校验任何东西，因此代码占用的堆较少；每个应答都逐字节收集到字符串里。",
+    "`micropython-am7020` 1.0.4, the only MicroPython modem driver that we found on PyPI, is for "
+    "another module and has no calls for certificates.": "`micropython-am7020` 1.0.4 是我们在 PyPI 上找到的"
+    "唯一的 MicroPython 模组驱动，它是为另一种模组编写的，没有证书接口。",
+    "The upload is ours, built from its calls in pieces of 256 bytes; it verifies nothing.": "表中的写入"
+    "由我们用它的接口写成，每次 256 字节；它不校验任何东西。",
+    "Its import is that of its own class.": "它的导入指导入它自己的类。",
+    "It does far less, so its code takes less heap; it collects each answer byte by byte in a "
+    "string.": "它做的事少得多，所以代码占用的堆较少；它把每个应答逐字节拼接成字符串。",
 }
 
 

@@ -164,17 +164,17 @@ def peer(pems):
     return found
 
 
-def driver(pems):
-    """The same of the driver that a registry has."""
-    import driver
+def of_published(pems):
+    """The same of the published published."""
+    import published
 
     uart = scripted()
-    driver.on_a_pc(uart)
-    modem = driver.opened()
-    found = {"command": per_call(lambda: driver.command(modem))}
+    published.on_a_pc(uart)
+    modem = published.opened()
+    found = {"command": per_call(lambda: published.command(modem))}
     size, path, digest = pems[-1]
     store(uart, path, size, digest)
-    found["upload"] = per_call(lambda: driver.upload(modem, NAME, path))
+    found["upload"] = per_call(lambda: published.upload(modem, NAME, path))
     return found
 
 

@@ -89,14 +89,14 @@ def costs(who, sizes):
             marked(number if turn else 0, act)
 
 
-def driven():
-    """The marks of the driver that a registry has: 1: nothing; 2: AT+CSQ. Its UART has no RTS."""
-    import driver
+def of_published():
+    """The marks of the published driver: 1: nothing; 2: AT+CSQ. Its UART has no RTS."""
+    import published
 
-    modem = driver.opened(FAST)
+    modem = published.opened(FAST)
     for turn in range(2):  # as above
         marked(turn, lambda: None)
-        marked(2 * turn, lambda: driver.command(modem))
+        marked(2 * turn, lambda: published.command(modem))
 
 
 def polled(ch):

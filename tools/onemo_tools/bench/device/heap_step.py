@@ -4,9 +4,9 @@
 
 
 def main(front, stage, path, digest, size):
-    """front: none, plain, driver, blocking, aio. stage: import, command, upload; loaded_import and
-    so on have all that an upload needs imported first. The command comes after the driver's start;
-    the upload is 8192 bytes, verified."""
+    """front: none, plain, published, blocking, aio. stage: import, command, upload; with loaded_
+    before it all that an upload needs is imported first. The command comes after the driver's
+    start; the upload is 8192 bytes, verified."""
     from scripted import Uart
 
     uart = Uart(256)
@@ -20,17 +20,17 @@ def main(front, stage, path, digest, size):
             plain.command(uart, "+CSQ")
         if stage == "upload":
             plain.upload(uart, "ca.pem", path)
-    elif front == "driver":
-        import driver
+    elif front == "published":
+        import published
 
-        driver.on_a_pc(uart)
+        published.on_a_pc(uart)
         if stage == "import":
-            driver.imported()
+            published.imported()
             return
-        modem = driver.opened()
-        driver.command(modem)
+        modem = published.opened()
+        published.command(modem)
         if stage == "upload":
-            driver.upload(modem, "ca.pem", path)
+            published.upload(modem, "ca.pem", path)
     elif front == "blocking":
         _blocking(uart, stage, path)
     else:

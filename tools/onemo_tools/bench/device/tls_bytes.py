@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # mypy: ignore-errors
-# Bytes over the UART of a TLS connection: opened, a message there and back, not closed yet.
+# Bytes over the UART of a TLS connection: opened, and a message there and back.
 
 import ssl
 
@@ -10,7 +10,7 @@ from onemo.cert_der import der
 from paced import FdUart
 
 _MESSAGE = b"m" * 99 + b"\n"
-_TIMES = 2  # the second is counted, when all is set up
+_TIMES = 2  # the first tells the module what the second finds
 
 
 def _context(mutual):
@@ -23,7 +23,8 @@ def _context(mutual):
 
 
 def main(fd, baud, host, port, who, mutual):
-    """`who`: module or board, which does TLS."""
+    """Bytes of the first connection, and of one after it. `who`: module or board, which does
+    TLS."""
     uart = FdUart(fd)
     modem = Modem(uart, baud=baud)
     modem.start()
@@ -34,6 +35,7 @@ def main(fd, baud, host, port, who, mutual):
         tls.configure(AUTH_MUTUAL, ca="ca.pem", cert="client.pem", key="client.key")
     else:
         tls.configure(AUTH_SERVER, ca="ca.pem")
+    found = []
     for _ in range(_TIMES):
         before = uart.count
         if who == "module":
@@ -43,6 +45,6 @@ def main(fd, baud, host, port, who, mutual):
         stream.write(_MESSAGE)
         if stream.readline() != _MESSAGE:
             raise OSError("it does not echo")
-        found = uart.count - before
+        found.append(uart.count - before)
         stream.close()
     return found

@@ -12,6 +12,8 @@ from binascii import hexlify
 
 from machine import unique_id
 
+CUT_OFF = 765  # another object is being written (manual 5.2)
+
 _modem = None
 _imei = None
 pem = bytearray(0)
@@ -102,6 +104,15 @@ def fill(board, at, piece):
 
 def write(name, kind, board, imei):
     try:
+        check(board, imei)
+        try:
+            return modem().certs.write(name, Ram(pem), kind, size=len(pem))
+        except OSError as error:
+            if getattr(error, "code", None) != CUT_OFF:
+                raise
+        # The board's own program was writing when the station interrupted it, and nobody knows
+        # what: only a boot of the module ends that.
+        modem().reboot()
         check(board, imei)
         return modem().certs.write(name, Ram(pem), kind, size=len(pem))
     finally:

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
 # mypy: ignore-errors
-# Heap that stays taken once the driver that a registry has is imported. Apart from live.py: its
-# names would be interned beside onemo's, whose pool of them may have to grow for it.
+# Heap still taken after importing the published driver. Not in live.py: its names would be
+# interned with onemo's and might make their pool grow.
 
 import gc
 
-import driver
+import published
 from modules import BUILT_IN, load
 
 
 def main():
     """Live bytes after the import."""
     load(BUILT_IN)
-    driver.on_a_pc(None)
+    published.on_a_pc(None)
     before = _taken()
-    driver.imported()
+    published.imported()
     return _taken() - before
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
 # mypy: ignore-errors
-# micropython-am7020, a driver of another modem, as its own methods use its primitives: what it
-# costs beside onemo. It knows no certificates, so the upload is what its user would write with
-# them. Both look whether they worked, for it goes on after a MemoryError of its own.
+# micropython-am7020 drives another modem. These functions use its primitives as its own methods
+# do. Both check that they worked, because the driver carries on after a MemoryError.
 
 import sys
 
 ATTEMPT_MS = 2000
+PIECE = 256  # characters of a file at a time
 
 
 class _Pin:
@@ -54,11 +54,15 @@ def command(modem):
 
 
 def upload(modem, name, path):
-    """The PEM in one packet; nothing is verified."""
+    """The PEM in one packet, a piece at a time; nothing is verified."""
     with open(path) as file:
-        pem = file.read()
-    modem.sendAT('+MSSLCERTWR="', name, '",0,', len(pem))
-    found = modem.waitResponse(ATTEMPT_MS, ">")
-    modem.streamWrite(pem)
+        size = file.seek(0, 2)
+        file.seek(0)
+        modem.sendAT('+MSSLCERTWR="', name, '",0,', size)
+        found = modem.waitResponse(ATTEMPT_MS, ">")
+        while size:
+            piece = file.read(PIECE)
+            modem.streamWrite(piece)
+            size -= len(piece)
     if found != 1 or modem.waitResponse(ATTEMPT_MS) != 1:
         raise MemoryError("the upload failed")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A MicroPython modem driver as its author published it, for the table's last column:
-micropython-am7020, the only one that a registry has. It drives another modem with the same
-commands for the network, verifies nothing, and reads its answers byte by byte into a str."""
+micropython-am7020, the only one found on PyPI. It drives another modem with the same commands for
+the network, verifies nothing, and reads its answers byte by byte into a str."""
 
 import sys
 from pathlib import Path
@@ -9,11 +9,11 @@ from pathlib import Path
 from onemo_tools.deploy.mpy import compile_mpy
 
 from . import heaps
-from .device import Device
+from .device import BenchError, Device
 
 NAME = "micropython-am7020"
 PACKAGE = "am7020"
-# `make libraries` puts it there; see tools/requirements/micropython.txt for version and hash.
+# Where `make libraries` puts it; its version and hash are in tools/requirements/micropython.txt.
 FOLDER = Path(sys.executable).parents[1] / "micropython" / PACKAGE
 _MODULES = ("__init__", "am7020_modem", "am7020_nb")
 
@@ -21,7 +21,9 @@ Values = dict[str, float]
 
 
 def compiled() -> dict[str, bytes]:
-    """Path on the board -> content, compiled as onemo is."""
+    """Path on the board -> content, compiled as onemo is. BenchError where it was not fetched."""
+    if not FOLDER.is_dir():
+        raise BenchError(f"{NAME} is not here yet: make libraries")
     return {f"{PACKAGE}/{name}.mpy": compile_mpy(FOLDER / f"{name}.py") for name in _MODULES}
 
 
@@ -36,8 +38,8 @@ def install(device: Device) -> None:
 def measure(device: Device) -> Values:
     """What can be measured of it on MicroPython for a PC, by the keys of limits.FIGURES."""
     install(device)
-    found: Values = device.run(f"allocations.driver({[device.pems[8192]]!r})")
-    found["live_import"] = device.run("live_driver.main()")
+    found: Values = device.run(f"allocations.of_published({[device.pems[8192]]!r})")
+    found["live_import"] = device.run("live_published.main()")
     for stage in ("import", "command", "upload"):
-        found[f"heap_{stage}"] = heaps.smallest(device, "driver", stage)
+        found[f"heap_{stage}"] = heaps.smallest(device, "published", stage)
     return found
