@@ -43,4 +43,4 @@ def test_a_module_that_cannot_be_loaded_leaves_none_that_was_loaded_for_it(
     (tmp_path / "lib" / "onemo" / f"{missing}.py").unlink()
     failed, kept, left = run(SCRIPT.format(before=before, act=act), lib=lib, heap="1M")
     assert failed
-    assert set(left) - set(kept) <= {"onemo.model"}  # which every modem has once it is identified
+    assert set(left) - set(kept) <= {"onemo.model"}  # which start() needs again

@@ -57,6 +57,10 @@ def test_a_virtual_board_gets_an_identity(
             assert said[-1] == {"event": "end", "passed": 1, "failed": 0}
             assert said[-2]["word"] == "PASS" and said[-2]["detail"] == detail
             assert module.store.writes - writes == (3 if detail == "new identity" else 0)
+    rebooted = module.commands.index(b"AT+MREBOOT")  # which ends that write, once
+    assert module.commands.count(b"AT+MREBOOT") == 1
+    then = [one[:13] for one in module.commands[rebooted:]]
+    assert then.index(b"AT+CGSN=1") < then.index(b"AT+MSSLKEYWR=")  # the same module still?
     key = module.store.keys["client.key"]
     assert key.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
     assert files_with(tmp_path, key_windows([key])) == []  # the board's flash among them

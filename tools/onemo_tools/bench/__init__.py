@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: what the library costs on real MicroPython, beside its limits, a plain
-script and a driver that PyPI has.
+script and a published driver.
 
 device/     what runs on MicroPython: a scripted UART, the plain script, the measurements
 device.py   compiles and runs that
-published.py the driver as its author published it
+published.py  the driver as its author published it
 heaps.py    the smallest heap, by bisection
 wire.py     bytes and time on a simulated line
 streams.py  the same of connections; tls_bytes.py what TLS costs on it

@@ -20,8 +20,8 @@ WebAssembly build. Limit: what no driver could go below. The plain script reads 
 string and writes it; it looks at no PEM and verifies nothing. `micropython-am7020` 1.0.4,
 the only MicroPython modem driver that we found on PyPI, is for another module and has no calls for
 certificates. The upload is ours, built from its calls in pieces of 256 bytes; it verifies nothing.
-Its import is that of its own class. It does far less, so its code takes less heap; it collects
-each answer byte by byte in a string.
+Its figure for the import is for its main class alone. The driver does far less than onemo, so its
+code takes less heap; it collects each answer byte by byte in a string.
 
 {table}
 

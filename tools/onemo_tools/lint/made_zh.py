@@ -177,9 +177,9 @@ SENTENCES = {
     "唯一的 MicroPython 模组驱动，它是为另一种模组编写的，没有证书接口。",
     "The upload is ours, built from its calls in pieces of 256 bytes; it verifies nothing.": "表中的写入"
     "由我们用它的接口写成，每次 256 字节；它不校验任何东西。",
-    "Its import is that of its own class.": "它的导入指导入它自己的类。",
-    "It does far less, so its code takes less heap; it collects each answer byte by byte in a "
-    "string.": "它做的事少得多，所以代码占用的堆较少；它把每个应答逐字节拼接成字符串。",
+    "Its figure for the import is for its main class alone.": "它的“导入”一项只计入它的主类。",
+    "The driver does far less than onemo, so its code takes less heap; it collects each answer byte "
+    "by byte in a string.": "这个驱动做的事比 onemo 少得多，所以代码占用的堆较少；它把每个应答逐字节拼接成字符串。",
 }
 
 

@@ -165,7 +165,7 @@ def peer(pems):
 
 
 def of_published(pems):
-    """The same of the published published."""
+    """The same of the published driver."""
     import published
 
     uart = scripted()

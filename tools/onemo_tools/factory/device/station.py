@@ -110,8 +110,8 @@ def write(name, kind, board, imei):
         except OSError as error:
             if getattr(error, "code", None) != CUT_OFF:
                 raise
-        # The board's own program was writing when the station interrupted it, and nobody knows
-        # what: only a boot of the module ends that.
+        # The board's own program was writing when the station interrupted it. The station does not
+        # know which object: a boot of the module ends that, whichever it was.
         modem().reboot()
         check(board, imei)
         return modem().certs.write(name, Ram(pem), kind, size=len(pem))
