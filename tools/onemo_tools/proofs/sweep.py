@@ -21,6 +21,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -258,7 +259,10 @@ def main(
     for name in names:
         singles(name)  # once, for all processes
     tasks = list(parts(total, names))
-    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+    # Its processes are copies of this one, perhaps made while another thread held a lock: SIGTERM
+    # ends them at once, whatever this one would do first.
+    ends = (signal.SIGTERM, signal.SIG_DFL)
+    with get_context("fork").Pool(jobs, signal.signal, ends, maxtasksperchild=1) as pool:
         done = pool.imap_unordered(_part, tasks)
         for part in track(done, "runs", len(tasks), console=console):
             tally.add(part)
